@@ -1,0 +1,1 @@
+"""The two ways to carry out a call: blocking for workers, asynchronous for event loops."""

@@ -1,0 +1,70 @@
+"""How errors leave an operator: what no retry can mend also is an ``AirflowFailException``."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from sailpoint_provider.isc.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    InvalidInputError,
+    SailPointError,
+    TenantUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class FinalInvalidInputError(InvalidInputError, AirflowFailException):
+    """An :class:`~sailpoint_provider.isc.errors.InvalidInputError` that fails the task without a retry."""
+
+
+class FinalAuthenticationError(AuthenticationError, AirflowFailException):
+    """An :class:`~sailpoint_provider.isc.errors.AuthenticationError` that fails the task without a retry."""
+
+
+class FinalAccessDeniedError(AccessDeniedError, AirflowFailException):
+    """An :class:`~sailpoint_provider.isc.errors.AccessDeniedError` that fails the task without a retry."""
+
+
+class FinalTenantUnavailableError(TenantUnavailableError, AirflowFailException):
+    """A certificate that is not trusted: an invalid connection, which fails the task without a retry."""
+
+
+class FinalSailPointError(SailPointError, AirflowFailException):
+    """Any other :class:`~sailpoint_provider.isc.errors.SailPointError` that no retry can mend."""
+
+
+_FINAL: dict[type[SailPointError], type[SailPointError]] = {
+    InvalidInputError: FinalInvalidInputError,
+    AuthenticationError: FinalAuthenticationError,
+    AccessDeniedError: FinalAccessDeniedError,
+    TenantUnavailableError: FinalTenantUnavailableError,
+}
+
+
+def as_airflow_sees_it(error: SailPointError) -> SailPointError:
+    """Return the error, as an ``AirflowFailException`` too where no retry can mend it."""
+    if not error.final or isinstance(error, AirflowFailException):
+        return error
+    kind = _FINAL.get(type(error), FinalSailPointError)
+    final = kind.__new__(kind)
+    final.args = error.args
+    final.__dict__.update(error.__dict__)
+    return final
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Let errors leave the block as Airflow should see them."""
+    try:
+        yield
+    except SailPointError as error:
+        seen = as_airflow_sees_it(error)
+        if seen is error:
+            raise
+        raise seen from error.__cause__

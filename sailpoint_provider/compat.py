@@ -1,0 +1,10 @@
+"""The few names that Airflow keeps in different places between 3.0 and 3.3."""
+
+from __future__ import annotations
+
+try:
+    from airflow.sdk.exceptions import TaskDeferralTimeout
+except ImportError:  # Airflow 3.0 and 3.1
+    from airflow.exceptions import TaskDeferralTimeout  # type: ignore[no-redef]
+
+__all__ = ["TaskDeferralTimeout"]

@@ -1,0 +1,348 @@
+"""The hook: an Airflow connection becomes a client of Identity Security Cloud."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from sailpoint_provider import connection_form
+from sailpoint_provider.hooks.csv_file import CsvLocation, find_csv
+from sailpoint_provider.isc import calls, starts
+from sailpoint_provider.isc.diagnosis import diagnose
+from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
+from sailpoint_provider.isc.identifiers import given_id, path_id
+from sailpoint_provider.isc.outcome import check_end
+from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.task_pages import TaskPages
+from sailpoint_provider.isc.tenant import Tenant
+from sailpoint_provider.isc.upload import Upload
+from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.parameters import seconds
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import AsyncIterator, Iterator
+
+    from airflow.providers.common.compat.sdk import Connection
+
+    from sailpoint_provider.isc.models import AccountAggregationStatus, LoadAccountsTask, Source, TaskStatus
+    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.steps import Steps
+    from sailpoint_provider.transport.blocking import BlockingTransport
+    from sailpoint_provider.transport.event_loop import EventLoopTransport
+
+T = TypeVar("T")
+
+
+class SailPointHook(BaseHook):
+    """
+    Calls Identity Security Cloud as the client of an Airflow connection.
+
+    Every blocking method has a counterpart for event loops with the prefix ``a``. All raise
+    :class:`~sailpoint_provider.isc.errors.SailPointError` or one of the errors below it.
+
+    :param sailpoint_conn_id: id of an Airflow connection of type ``sailpoint``.
+    :param api_version: API generation to call instead of the connection's; None for the connection's own.
+    """
+
+    conn_name_attr = "sailpoint_conn_id"
+    default_conn_name = "sailpoint_default"
+    conn_type = "sailpoint"
+    hook_name = "SailPoint Identity Security Cloud"
+
+    def __init__(
+        self, sailpoint_conn_id: str = default_conn_name, *, api_version: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sailpoint_conn_id = sailpoint_conn_id
+        self.api_version = api_version
+        self._tenant: Tenant | None = None
+        self._transport: BlockingTransport | None = None
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Relabel the standard fields of the connection form on Airflow 3.0 and 3.1."""
+        return connection_form.field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Add the extra fields to the connection form on Airflow 3.0 and 3.1."""
+        return connection_form.form_widgets()
+
+    @property
+    def tenant(self) -> Tenant:
+        """
+        The tenant that the connection names.
+
+        :raises InvalidInputError: there is no such connection, or a field of it cannot work.
+        """
+        if self._tenant is None:
+            with _found(self.sailpoint_conn_id):
+                connection = self.get_connection(self.sailpoint_conn_id)
+            self._tenant = self._tenant_of(connection)
+        return self._tenant
+
+    async def atenant(self) -> Tenant:
+        """Return the tenant that the connection names, on an event loop."""
+        if self._tenant is None:
+            from airflow.providers.common.compat.connection import get_async_connection
+
+            with _found(self.sailpoint_conn_id):
+                connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
+            self._tenant = self._tenant_of(connection)
+        return self._tenant
+
+    def get_source(self, source_id: str) -> Source:
+        """
+        Return the source of that id.
+
+        :raises InvalidInputError: the id is none, or no source has it.
+        """
+        return self._run(starts.get_source(self.tenant.generation, source_id))
+
+    def find_source(self, name: str) -> Source:
+        """
+        Return the one source of that name.
+
+        :raises InvalidInputError: no source has that name, or several have.
+        """
+        return self._run(starts.find_source(self.tenant.generation, name))
+
+    def load_accounts(
+        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+    ) -> LoadAccountsTask:
+        """
+        Start an account aggregation; this call is never repeated where it may have had an effect.
+
+        :param source_id: id of the source, 32 hex characters.
+        :param file: the CSV of a delimited-file source: path, URL or ``ObjectStoragePath``.
+        :param disable_optimization: whether accounts that did not change are processed too.
+        :returns: ISC's task, with the id to follow and what was sent of the file.
+        :raises AggregationAlreadyRunningError: another aggregation of the source is running.
+        :raises InvalidInputError: id or file cannot work, or ISC refuses the file (400).
+        :raises TenantUnavailableError: no answer; unless ``sent`` is False the start may have happened.
+        """
+        given_id(source_id, "source_id")
+        upload = _found_csv(file)
+        return self._run(
+            starts.start(self.tenant.generation, source_id, upload, disable_optimization=disable_optimization)
+        )
+
+    def get_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
+        """
+        Return the progress of an aggregation; ISC keeps it until about an hour after the end.
+
+        :raises UnknownAggregationError: ISC does not know the id, or no longer.
+        :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
+        """
+        given_id(aggregation_id, "aggregation_id")
+        return self._send(calls.account_aggregation_status(self.tenant.generation, aggregation_id))
+
+    def get_task_status(self, task_id: str) -> TaskStatus:
+        """
+        Return ISC's record of a task, which is kept for 90 days.
+
+        :raises UnknownAggregationError: ISC does not know the id, or no longer.
+        """
+        return self._send(calls.task_status(self.tenant.generation, task_id))
+
+    def list_task_statuses(
+        self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
+    ) -> Iterator[TaskStatus]:
+        """
+        Iterate over the task records of all pages, running ones included, in every API generation.
+
+        :param filters: in ISC's language: ``id``, ``sourceId``, ``type``, ``launcher`` (v1, v2026) with ``eq`` and
+            ``in``, ``completionStatus`` with ``eq``, ``in`` and ``isnull``, joined with ``and``.
+        :param sorters: ``created``, ``-created`` (newest first) or None.
+        :param limit: how many records at the most, None for all.
+        :raises InvalidInputError: filter, sorter or limit cannot work.
+        """
+        pages = TaskPages(self.tenant.generation, filters=filters, sorters=sorters, limit=limit)
+        return self._records(pages)
+
+    def wait_for_account_aggregation(
+        self, aggregation_id: str, *, poll_interval: float = 30.0, timeout: float = 86400.0
+    ) -> AggregationResult:
+        """
+        Wait, holding this thread, until an aggregation ended well.
+
+        :param aggregation_id: the id that a start answered.
+        :param poll_interval: seconds between two looks at the most; the first ones come sooner.
+        :param timeout: seconds after which the wait is given up.
+        :returns: the result of the aggregation.
+        :raises AggregationFailedError: it ended badly; ``result`` tells how.
+        :raises AggregationTimeoutError: it did not end in time; it goes on in ISC.
+        :raises UnknownAggregationError: ISC has not known the id for two minutes.
+        """
+        given_id(aggregation_id, "aggregation_id")
+        pace = Pace(seconds(poll_interval, "poll_interval"))
+        watch = self.watch(aggregation_id, Patience(time.time() + seconds(timeout, "timeout")))
+        return check_end(self._run(watch.wait(pace, random.random)))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Get a token and read one source, and say in words which part is wrong."""
+        try:
+            self._send(calls.sources(self.tenant.generation, limit=1))
+        except SailPointError as error:
+            return False, diagnose(error)
+        return True, f"Connected to {self.tenant.base_url} with API generation {self.tenant.generation.name}."
+
+    async def aget_source(self, source_id: str) -> Source:
+        """Return the source of that id; see :meth:`get_source`."""
+        return await self._arun(starts.get_source((await self.atenant()).generation, source_id))
+
+    async def afind_source(self, name: str) -> Source:
+        """Return the one source of that name; see :meth:`find_source`."""
+        return await self._arun(starts.find_source((await self.atenant()).generation, name))
+
+    async def aload_accounts(
+        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+    ) -> LoadAccountsTask:
+        """Start an account aggregation; see :meth:`load_accounts`."""
+        given_id(source_id, "source_id")
+        upload = await asyncio.to_thread(_found_csv, file)
+        generation = (await self.atenant()).generation
+        return await self._arun(
+            starts.start(generation, source_id, upload, disable_optimization=disable_optimization)
+        )
+
+    async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
+        """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
+        given_id(aggregation_id, "aggregation_id")
+        call = calls.account_aggregation_status((await self.atenant()).generation, aggregation_id)
+        async with self.aconnected() as transport:
+            return await transport.send(call)
+
+    async def aget_task_status(self, task_id: str) -> TaskStatus:
+        """Return ISC's record of a task; see :meth:`get_task_status`."""
+        call = calls.task_status((await self.atenant()).generation, task_id)
+        async with self.aconnected() as transport:
+            return await transport.send(call)
+
+    async def alist_task_statuses(
+        self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
+    ) -> AsyncIterator[TaskStatus]:
+        """Iterate over the task records of all pages; see :meth:`list_task_statuses`."""
+        generation = (await self.atenant()).generation
+        pages = TaskPages(generation, filters=filters, sorters=sorters, limit=limit)
+        async with self.aconnected() as transport:
+            while (call := pages.next_call()) is not None:
+                for record in pages.take(await transport.send(call)):
+                    yield record
+
+    async def await_for_account_aggregation(
+        self,
+        aggregation_id: str,
+        *,
+        poll_interval: float = 30.0,
+        timeout: float = 86400.0,  # noqa: ASYNC109 - the name of the blocking counterpart
+    ) -> AggregationResult:
+        """Wait until an aggregation ended well; see :meth:`wait_for_account_aggregation`."""
+        given_id(aggregation_id, "aggregation_id")
+        pace = Pace(seconds(poll_interval, "poll_interval"))
+        patience = Patience(time.time() + seconds(timeout, "timeout"))
+        await self.atenant()
+        watch = self.watch(aggregation_id, patience)
+        return check_end(await self._arun(watch.wait(pace, random.random)))
+
+    async def atest_connection(self) -> tuple[bool, str]:
+        """Get a token and read one source; see :meth:`test_connection`."""
+        try:
+            tenant = await self.atenant()
+            async with self.aconnected() as transport:
+                await transport.send(calls.sources(tenant.generation, limit=1))
+        except SailPointError as error:
+            return False, diagnose(error)
+        return True, f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
+
+    def watch(
+        self, aggregation_id: str, patience: Patience, *, begun: float | None = None, log: Any = None
+    ) -> Watch:
+        """
+        Return the wait for an aggregation, for whoever looks step by step.
+
+        :param aggregation_id: the id that a start answered.
+        :param patience: when to give up.
+        :param begun: epoch seconds at which the wait began, None for now.
+        :param log: where progress goes, None for the hook's own log.
+        """
+        return Watch(
+            path_id(aggregation_id, "aggregation_id"),
+            self.tenant.generation,
+            patience=patience,
+            clock=time.time,
+            log=cast("logging.Logger", log or self.log),
+            begun=begun,
+        )
+
+    def run(self, steps: Steps[T]) -> T:
+        """Carry out a procedure of several calls, for operators and sensors."""
+        return self._run(steps)
+
+    @asynccontextmanager
+    async def aconnected(self) -> AsyncIterator[EventLoopTransport]:
+        """Lend the transport that all users of this tenant on the event loop share."""
+        tenant = await self.atenant()
+        # The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
+        transport = await asyncio.to_thread(import_module, "sailpoint_provider.transport.event_loop")
+        async with transport.event_loop_transport(tenant) as lent:
+            yield lent
+
+    def close(self) -> None:
+        """Close the connections of the blocking methods; they open again when needed."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _run(self, steps: Steps[T]) -> T:
+        return self._blocking().run(steps)
+
+    def _send(self, call: calls.Call[T]) -> T:
+        return self._blocking().send(call)
+
+    async def _arun(self, steps: Steps[T]) -> T:
+        async with self.aconnected() as transport:
+            return await transport.run(steps)
+
+    def _records(self, pages: TaskPages) -> Iterator[TaskStatus]:
+        while (call := pages.next_call()) is not None:
+            yield from pages.take(self._send(call))
+
+    def _blocking(self) -> BlockingTransport:
+        if self._transport is None:
+            from sailpoint_provider.transport.blocking import BlockingTransport
+
+            self._transport = BlockingTransport(self.tenant)
+        return self._transport
+
+    def _tenant_of(self, connection: Connection) -> Tenant:
+        return Tenant.from_connection_fields(
+            host=connection.host,
+            login=connection.login,
+            password=connection.password,
+            schema=connection.schema,
+            port=connection.port,
+            extra=connection.extra,
+            api_version=self.api_version,
+        )
+
+
+@contextmanager
+def _found(conn_id: str) -> Iterator[None]:
+    try:
+        yield
+    except AirflowNotFoundException:
+        raise InvalidInputError(
+            f"There is no Airflow connection {conn_id!r}: add one of type sailpoint, or give "
+            "sailpoint_conn_id."
+        ) from None
+
+
+def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
+    return file if file is None or isinstance(file, Upload) else find_csv(file)

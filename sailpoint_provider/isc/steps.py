@@ -1,0 +1,37 @@
+"""
+Procedures of several calls, written once for workers and for event loops.
+
+A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.calls.Call` and is sent its value, or
+is thrown its error; it yields a :class:`Pause` and goes on when that is over; it returns what it found. Two
+transports drive it, each in its own world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from sailpoint_provider.isc.calls import Call
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pause:
+    """
+    A wish to wait.
+
+    :param seconds: how long.
+    """
+
+    seconds: float
+
+
+Steps: TypeAlias = Generator[Call[Any] | Pause, Any, T]
+
+
+def ask(call: Call[T]) -> Generator[Call[T] | Pause, Any, T]:
+    """Carry out one call as a step of a procedure, with the type of its value kept."""
+    value: T = yield call
+    return value

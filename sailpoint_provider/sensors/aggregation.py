@@ -1,0 +1,198 @@
+"""Waits for the end of an account aggregation that something else has started."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseOperator,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
+from sailpoint_provider.compat import TaskDeferralTimeout
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.errors import AggregationFailedError, AggregationTimeoutError, SailPointError
+from sailpoint_provider.isc.events import read_event
+from sailpoint_provider.isc.identifiers import given_id
+from sailpoint_provider.isc.outcome import check_end, end_line
+from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience, Watch
+from sailpoint_provider.parameters import seconds
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.isc.result import AggregationResult
+
+BACKSTOP_SECONDS = 300.0
+"""What Airflow's own timeout of a deferral leaves beyond our deadline, so that ours comes first."""
+
+
+class _CarriedError(AirflowSkipException):
+    """
+    Carries an error through the poke loop of the base class.
+
+    The loop turns errors into skips by its own rules, which differ between modes and Airflow versions; only a
+    skip passes it untouched.
+    """
+
+    def __init__(self, error: SailPointError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class SailPointAccountAggregationSensor(BaseSensorOperator):
+    """
+    Waits until an account aggregation ended well, and returns its result.
+
+    With ``soft_fail`` a bad end and a timeout skip the task; a refused credential, a missing scope or an
+    outage fails it. That is the same in every mode. ``never_fail`` skips on those too.
+
+    :param aggregation_id: the id that a start answered, for example an operator's XCom ``aggregation_id``;
+        32 hex characters. (templated)
+    :param sailpoint_conn_id: id of the Airflow connection. (templated)
+    :param deferrable: whether the wait is handed to the triggerer; by default what ``[operators]
+        default_deferrable`` says.
+    :param poll_interval: seconds (or ``timedelta``) between two looks; sets ``poke_interval``; None keeps it.
+    :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
+    :param tolerate_outage: seconds (or ``timedelta``) without a good answer that the wait sits out. In
+        ``reschedule`` mode the worker is held meanwhile, because nothing else remembers the last good answer.
+    :param timeout: seconds (or ``timedelta``) from the first look to the end; as for every sensor.
+    :raises InvalidInputError: a parameter cannot work.
+    """
+
+    template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
+    ui_color = "#cfe3f7"
+
+    def __init__(
+        self,
+        *,
+        aggregation_id: str,
+        sailpoint_conn_id: str = SailPointHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | timedelta | None = None,
+        fail_on_warning: bool = False,
+        tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
+        **kwargs: Any,
+    ) -> None:
+        with airflow_errors():
+            if poll_interval is not None:
+                kwargs["poke_interval"] = seconds(poll_interval, "poll_interval")
+            for name in ("poke_interval", "timeout"):
+                if kwargs.get(name) is not None:
+                    seconds(kwargs[name], name)
+            tolerated = seconds(tolerate_outage, "tolerate_outage")
+        super().__init__(**kwargs)
+        self.tolerate_outage = tolerated
+        self.aggregation_id = aggregation_id
+        self.sailpoint_conn_id = sailpoint_conn_id
+        self.deferrable = deferrable
+        self.fail_on_warning = fail_on_warning
+        self._watch: Watch | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the way that ``deferrable`` and ``mode`` say."""
+        with self._ends_the_same_in_every_mode():
+            if not self.deferrable:
+                return super().execute(context)
+            begun = time.time()
+            result = self._look(self._new_watch(begun + self.timeout))
+            if result is None:
+                self._defer(begun)
+            return result
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once; in ``reschedule`` mode, look until trouble is settled."""
+        try:
+            if self._watch is None:
+                self._watch = self._new_watch(self._deadline(context))
+            result = self._look(self._watch)
+            while result is None and self.reschedule and self._watch.is_troubled:
+                self._watch.check_deadline()
+                time.sleep(self._watch.next_pause(Pace(self.poke_interval), random.random()))
+                result = self._look(self._watch)
+        except SailPointError as error:
+            raise _CarriedError(error) from error
+        return PokeReturnValue(is_done=result is not None, xcom_value=result)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> AggregationResult:
+        """Turn the trigger's event into the result, or into the error that it tells."""
+        return self._finish(read_event(event, self.aggregation_id))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral, past the base class, whose rules for ``soft_fail`` are others."""
+        with self._ends_the_same_in_every_mode():
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+
+    def _look(self, watch: Watch) -> AggregationResult | None:
+        result = self._hook().run(watch.look())
+        return None if result is None else self._finish(result)
+
+    def _finish(self, result: AggregationResult) -> AggregationResult:
+        self.log.info("%s", end_line(result))
+        return check_end(result, fail_on_warning=self.fail_on_warning)
+
+    def _defer(self, begun: float) -> None:
+        self.defer(
+            trigger=SailPointAccountAggregationTrigger(
+                aggregation_id=self.aggregation_id,
+                sailpoint_conn_id=self.sailpoint_conn_id,
+                poll_interval=self.poke_interval,
+                deadline=begun + self.timeout,
+                tolerate_outage=self.tolerate_outage,
+                begun=begun,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout + BACKSTOP_SECONDS),
+        )
+
+    def _new_watch(self, deadline: float) -> Watch:
+        patience = Patience(deadline, self.tolerate_outage)
+        aggregation_id = given_id(self.aggregation_id, "aggregation_id")
+        return self._hook().watch(aggregation_id, patience, log=self.log)
+
+    def _hook(self) -> SailPointHook:
+        return SailPointHook(self.sailpoint_conn_id)
+
+    def _deadline(self, context: Context) -> float:
+        """Epoch seconds at which the base class gives up; after a reschedule it counts from the first poke."""
+        first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
+        return (first.timestamp() if first is not None else time.time()) + self.timeout
+
+    @contextmanager
+    def _ends_the_same_in_every_mode(self) -> Iterator[None]:
+        try:
+            yield
+        except _CarriedError as carried:
+            raise self._as_it_should_end(carried.error) from carried.error.__cause__
+        except SailPointError as error:
+            raise self._as_it_should_end(error) from error.__cause__
+        except (AirflowSensorTimeout, TaskDeferralTimeout) as error:
+            raise self._as_it_should_end(self._timed_out()) from error
+
+    def _as_it_should_end(self, error: SailPointError) -> Exception:
+        if self.never_fail or (
+            self.soft_fail and isinstance(error, AggregationFailedError | AggregationTimeoutError)
+        ):
+            return AirflowSkipException(f"Skipped instead of failed: {error}")
+        if isinstance(error, AggregationTimeoutError):
+            return AirflowSensorTimeout(str(error))
+        return as_airflow_sees_it(error)
+
+    def _timed_out(self) -> AggregationTimeoutError:
+        return AggregationTimeoutError(
+            f"Account aggregation {self.aggregation_id} did not end within {self.timeout:.0f} seconds. "
+            "It goes on in Identity Security Cloud, which has no call to stop it."
+        )

@@ -1,0 +1,201 @@
+"""Carries out calls with requests, for workers."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+from tenacity import Retrying
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+
+from sailpoint_provider.isc import calls
+from sailpoint_provider.isc.answers import Answer, read_answer
+from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
+from sailpoint_provider.isc.policy import RetryPolicy
+from sailpoint_provider.isc.steps import Pause, Steps
+from sailpoint_provider.transport.failures import unreachable
+from sailpoint_provider.transport.multipart import MultipartBody
+from sailpoint_provider.transport.network import ca_path, proxy_for
+from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
+from sailpoint_provider.transport.retrying import retrying_options
+from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.isc.tokens import Token
+
+T = TypeVar("T")
+
+
+class BlockingTransport:
+    """
+    Carries out calls to one tenant; use it as a context manager, or close it.
+
+    :param tenant: the tenant to call.
+    :param policy: what is sent again, and when.
+    """
+
+    def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
+        self.tenant = tenant
+        self._policy = policy or RetryPolicy()
+        self._share = share_of(tenant)
+        self._session: requests.Session | None = None
+
+    def run(self, steps: Steps[T]) -> T:
+        """
+        Carry out a procedure.
+
+        :raises SailPointError: as the procedure says.
+        """
+        try:
+            wish = next(steps)
+            while True:
+                try:
+                    value = self._fulfil(wish)
+                except SailPointError as error:
+                    wish = steps.throw(error)
+                else:
+                    wish = steps.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def send(self, call: Call[T]) -> T:
+        """
+        Carry out one call, with the retries that the policy allows.
+
+        :raises SailPointError: the call failed for good.
+        """
+        retrying = Retrying(**retrying_options(call, self._policy))
+        try:
+            value: T = retrying(self._attempt, call)
+            return value
+        except SailPointError as error:
+            error.exhausted = True
+            raise
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> BlockingTransport:
+        """Use the transport in a with statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def _fulfil(self, wish: Call[Any] | Pause) -> Any:
+        if isinstance(wish, Pause):
+            time.sleep(wish.seconds)
+            return None
+        return self.send(wish)
+
+    def _attempt(self, call: Call[T]) -> T:
+        token = None if call.is_token_request else self._token()
+        answer = self._exchange(call, token)
+        if token is not None and is_refused_token(answer, token):
+            self._share.drop(token)
+            answer = self._exchange(call, self._token())
+        try:
+            return read_answer(call, answer)
+        except SailPointError as error:
+            self._share.heed(error)
+            raise
+
+    def _token(self) -> Token:
+        token = self._share.token()
+        if token is None:
+            with self._share.token_lock:
+                token = self._share.token()
+                if token is None:
+                    asked = time.monotonic()
+                    token = self._new_token()
+                    self._share.keep(token, asked)
+        return token
+
+    def _new_token(self) -> Token:
+        try:
+            return self.send(calls.token(self.tenant))
+        except TenantUnavailableError as error:
+            # Without a token the call itself was never sent.
+            error.sent = False
+            raise
+
+    def _exchange(self, call: Call[Any], token: Token | None) -> Answer:
+        time.sleep(self._share.wait_for_turn(self._policy))
+        if not call.multipart:
+            return self._request(call, token, call.form or None, headers_of(token))
+        with MultipartBody(call) as body:
+            headers = headers_of(token, body.encoder.content_type)
+            answer = self._request(call, token, body.encoder, headers)
+            return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
+
+    def _request(self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]) -> Answer:
+        url = address_of(self.tenant, call)
+        proxy = proxy_for(self.tenant, url)
+        with self._session_for(call) as session:
+            try:
+                response = session.request(
+                    call.method,
+                    url,
+                    params=call.query,
+                    data=body,
+                    headers=headers,
+                    timeout=(self.tenant.timeout, silence_of(self.tenant, call)),
+                    allow_redirects=False,
+                    proxies={"all": proxy} if proxy else None,
+                )
+            except requests.RequestException as error:
+                raise unreachable(self.tenant, call, error, never_sent=_never_sent(error)) from None
+        return Answer(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=response.content
+            if call.is_token_request
+            else scrubbed(response.content, self.tenant, token),
+            received=time.time(),
+        )
+
+    @contextmanager
+    def _session_for(self, call: Call[Any]) -> Iterator[requests.Session]:
+        """
+        Lend the session; a start gets one of its own.
+
+        A kept connection may have been closed by the other side, and then nobody can tell whether the
+        request arrived. On a fresh connection a start does not run into that.
+        """
+        if call.safe_to_repeat:
+            if self._session is None:
+                self._session = self._new_session()
+            yield self._session
+            return
+        with self._new_session() as session:
+            yield session
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        # What the environment says is read in network.py; requests itself would also take a password from
+        # .netrc and send that instead of the token.
+        session.trust_env = False
+        session.verify = ca_path(self.tenant)
+        return session
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Tell whether no connection was made, so that ISC cannot have seen the request."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)

@@ -1,0 +1,104 @@
+"""What all clients of one tenant share within a process: the token and the request budget."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.isc.errors import RateLimitError, SailPointError
+from sailpoint_provider.isc.policy import RequestBudget
+
+if TYPE_CHECKING:
+    from sailpoint_provider.isc.answers import Answer
+    from sailpoint_provider.isc.policy import RetryPolicy
+    from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.isc.tokens import Token
+
+
+class TenantShare:
+    """
+    Token and budget of one credential at one tenant and API generation.
+
+    ISC counts requests by client id and API generation, so that is what shares a budget.
+
+    :param tenant: the tenant.
+    """
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.budget = RequestBudget(tenant.requests_per_10s)
+        self.token_lock = threading.Lock()
+        self._token: Token | None = None
+        self._usable_until = 0.0
+
+    def token(self) -> Token | None:
+        """Return the token while it is usable, else None."""
+        token = self._token
+        return token if token is not None and time.monotonic() < self._usable_until else None
+
+    def keep(self, token: Token, asked: float) -> None:
+        """Keep a token that was asked for at that moment of the monotonic clock."""
+        self._usable_until = asked + token.usable_for
+        self._token = token
+
+    def drop(self, token: Token) -> None:
+        """Forget a token that ISC refused, unless a newer one has taken its place."""
+        if self._token is token:
+            self._token = None
+
+    def wait_for_turn(self, policy: RetryPolicy) -> float:
+        """
+        Take one request out of the budget and return the seconds to wait before sending it.
+
+        :raises RateLimitError: ISC asked for a longer pause than the policy waits on the spot.
+        """
+        seconds = self.budget.reserve(time.monotonic())
+        if seconds > policy.longest_wish:
+            raise RateLimitError(
+                f"ISC asked for a pause that lasts {seconds:.0f} more seconds; nothing was sent.",
+                retry_after=seconds,
+            )
+        return seconds
+
+    def heed(self, error: SailPointError) -> None:
+        """Make all clients pause where ISC asked one of them to."""
+        if error.retry_after and error.status in (429, 503):
+            self.budget.close_until(time.monotonic() + error.retry_after)
+
+
+def share_of(tenant: Tenant) -> TenantShare:
+    """Return what this process shares for the tenant."""
+    key = (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
+    with _lock:
+        share = _shares.get(key)
+        if share is None:
+            share = _shares[key] = TenantShare(tenant)
+        return share
+
+
+def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
+    """Return a body without the secret and the token, in case a server sends them back."""
+    secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"***")
+    return body
+
+
+def is_refused_token(answer: Answer, token: Token | None) -> bool:
+    """Tell whether ISC refused the token, so that nothing was done and a new one is worth a try."""
+    return answer.status == 401 and token is not None
+
+
+_shares: dict[tuple[Any, ...], TenantShare] = {}
+_lock = threading.Lock()
+
+
+def _start_afresh() -> None:
+    """Forget all in a forked process: a lock may have been held, and a budget is each process's own."""
+    global _lock
+    _lock = threading.Lock()
+    _shares.clear()
+
+
+os.register_at_fork(after_in_child=_start_afresh)

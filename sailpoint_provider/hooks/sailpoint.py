@@ -158,8 +158,8 @@ class SailPointHook(BaseHook):
         """
         Iterate over the task records of all pages, running ones included, in every API generation.
 
-        :param filters: in ISC's language: ``id``, ``sourceId``, ``type``, ``launcher`` (v1, v2026) with ``eq`` and
-            ``in``, ``completionStatus`` with ``eq``, ``in`` and ``isnull``, joined with ``and``.
+        :param filters: in ISC's language: ``id``, ``sourceId``, ``type`` and ``launcher`` (v1, v2026) with
+            ``eq`` and ``in``, ``completionStatus`` with ``eq``, ``in`` and ``isnull``, joined with ``and``.
         :param sorters: ``created``, ``-created`` (newest first) or None.
         :param limit: how many records at the most, None for all.
         :raises InvalidInputError: filter, sorter or limit cannot work.

@@ -39,8 +39,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
     Loads the accounts of a source into Identity Security Cloud, and by default waits for the end.
 
     The aggregation id is pushed as XCom ``aggregation_id`` as soon as it is known, so that a failed task has
-    it too. What no retry can mend leaves as an ``AirflowFailException``; bad ends, time-outs and outages can be
-    retried.
+    it too. What no retry can mend leaves as an ``AirflowFailException``; bad ends, time-outs and outages can
+    be retried.
 
     :param source_id: id of the source, 32 hex characters; or give ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it; it must be the only one of that name. (templated)

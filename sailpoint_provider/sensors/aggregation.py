@@ -167,7 +167,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return SailPointHook(self.sailpoint_conn_id)
 
     def _deadline(self, context: Context) -> float:
-        """Epoch seconds at which the base class gives up; after a reschedule it counts from the first poke."""
+        """Epoch seconds at which the base class gives up; a reschedule counts from the first poke."""
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
         return (first.timestamp() if first is not None else time.time()) + self.timeout
 

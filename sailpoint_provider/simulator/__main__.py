@@ -1,0 +1,75 @@
+"""``python -m sailpoint_provider.simulator``: a tenant on loopback until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from sailpoint_provider.simulator.server import SimulatorServer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        server = SimulatorServer(speed=options.speed, port=options.port, host=options.host)
+        server.start()
+    except (OSError, ValueError) as error:
+        print(_explain(error, options.host, options.port), file=sys.stderr)
+        return 1
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(_greeting(server), flush=True)
+    while server.is_running and not stop.wait(_SECONDS_BETWEEN_LOOKS):
+        pass
+    status = 0 if stop.is_set() else 1
+    server.stop()
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sailpoint_provider.simulator",
+        description="Serve a simulated SailPoint Identity Security Cloud tenant on loopback.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address of loopback (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8787, help="port, 0 for any (default: %(default)s)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="how much faster aggregations run (default: %(default)s)"
+    )
+    return parser
+
+
+def _explain(error: OSError | ValueError, host: str, port: int) -> str:
+    if isinstance(error, OSError):
+        return f"The simulator cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+    return f"The simulator cannot start: {error}."
+
+
+def _greeting(server: SimulatorServer) -> str:
+    connection = json.dumps(
+        {
+            "conn_type": "sailpoint",
+            "host": server.url,
+            "login": server.client_id,
+            "password": server.client_secret,
+        }
+    )
+    return (
+        f"A simulated ISC tenant is up at {server.url} for client id {server.client_id} and secret"
+        f" {server.client_secret}; in Airflow: export AIRFLOW_CONN_SAILPOINT_DEFAULT='{connection}'"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""A small client of the control API."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping, Sequence
+
+Json = dict[str, Any]
+
+
+class ControlError(Exception):
+    """The control API refused."""
+
+
+class SimulatorControl:
+    """Decide about a running simulator and ask it for the truth.
+
+    :param base_url: its URL, such as ``http://127.0.0.1:8787``.
+    :param timeout: seconds to wait for an answer.
+    :param ssl_context: for a simulator with TLS, a context that trusts its certificate.
+    """
+
+    def __init__(
+        self, base_url: str, timeout: float = 10.0, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
+        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=ssl_context))
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.base_url}/_simulator{path}", data=content, method=method)
+        request.add_header("Content-Type", "application/json")
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                return json.load(response)
+        except HTTPError as error:
+            with error:
+                text = error.read().decode(errors="replace")
+            raise ControlError(f"{method} {path}: {error.code} {text}") from None
+
+    def health(self) -> Json:
+        """Return its status and speed."""
+        return dict(self._call("GET", "/health"))
+
+    def reset(self) -> None:
+        """Make the tenant fresh: sources, runs, clients, faults, shapes and all."""
+        self._call("POST", "/reset")
+
+    def sources(self) -> list[Json]:
+        """Return the sources: ``id``, ``name``, ``type``, ``header``, ``accounts``, ``busy`` and more."""
+        return list(self._call("GET", "/sources"))
+
+    def create_source(self, name: str, type: str = "delimited", **settings: Any) -> Json:
+        """Create a source and return it.
+
+        :param name: its name, new in the tenant.
+        :param type: ``delimited``, ``direct`` or ``cluster``.
+        :param settings: ``header`` (list of columns), ``identity_attribute`` (first column),
+            ``delete_threshold`` (percent, 0 for none), ``accounts`` held (rows or a number), ``upstream``
+            (rows or a number a connector finds; as ``accounts`` if not given), ``collect_seconds``,
+            ``process_seconds`` (at speed 1), ``id``.
+        """
+        return dict(self._call("POST", "/sources", {"name": name, "type": type} | settings))
+
+    def accounts(self, source_id: str, limit: int = 1000, offset: int = 0) -> Json:
+        """Return ``{"total": …, "accounts": [{"id": …, "attributes": {…}}, …]}``."""
+        page = urlencode({"limit": limit, "offset": offset})
+        return dict(self._call("GET", f"/sources/{source_id}/accounts?{page}"))
+
+    def next_run(
+        self,
+        source_id: str,
+        outcome: str | None = None,
+        *,
+        messages: Sequence[Json | str] = (),
+        collect_seconds: float | None = None,
+        process_seconds: float | None = None,
+        fail_at: float = 0.5,
+        accounts: int | Sequence[Sequence[str]] | None = None,
+    ) -> None:
+        """Decide about the source's next run that is not yet decided.
+
+        :param outcome: ``success``, ``warning``, ``error``, ``terminated``, ``cancelled``, ``temperror`` or
+            ``retried``.
+        :param messages: texts, or ``{"type": "WARN", "text": …}``.
+        :param collect_seconds: time in STARTED at speed 1.
+        :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1.
+        :param fail_at: fraction of the processing at which a run that fails ends; 0 is before accounts are
+            collected.
+        :param accounts: what a direct source finds from then on.
+        """
+        body = {
+            "outcome": outcome,
+            "messages": list(messages),
+            "collect_seconds": collect_seconds,
+            "process_seconds": process_seconds,
+            "fail_at": fail_at,
+            "accounts": accounts,
+        }
+        self._call("POST", f"/sources/{source_id}/next-run", body)
+
+    def runs(self, source_id: str | None = None) -> list[Json]:
+        """Return every run and every refused start, oldest first."""
+        return list(self._call("GET", "/runs" + (f"?source_id={source_id}" if source_id else "")))
+
+    def advance(self, run_id: str, seconds: float) -> Json:
+        """Move a run on by so many seconds at speed 1."""
+        return dict(self._call("POST", f"/runs/{run_id}/advance", {"seconds": seconds}))
+
+    def finish(self, run_id: str, outcome: str | None = None) -> Json:
+        """End a run now, as planned or as said."""
+        return dict(self._call("POST", f"/runs/{run_id}/finish", {"outcome": outcome}))
+
+    def requests(self) -> list[Json]:
+        """Return the requests received, oldest first; the control API's own are not among them."""
+        return list(self._call("GET", "/requests"))
+
+    def clear_requests(self) -> None:
+        """Forget the requests received."""
+        self._call("DELETE", "/requests")
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        generation: str | None = None,
+        nth: int | Sequence[int] | None = None,
+        skip: int = 0,
+        times: int | None = None,
+        chance: float = 1.0,
+        seed: int = 0,
+        **settings: Any,
+    ) -> Json:
+        """Meet requests with trouble.
+
+        :param kind: see :data:`sailpoint_provider.simulator.faults.KINDS`.
+        :param method: HTTP method, any by default.
+        :param path: regular expression searched in the path.
+        :param generation: API generation.
+        :param nth: which of the matching requests, counted from 1.
+        :param skip: how many matching requests pass first.
+        :param times: how often at most.
+        :param chance: 0 to 1.
+        :param seed: seed of the chance.
+        :param settings: the kind's own: ``when`` (``before`` or ``after`` the request took effect),
+            ``status``, ``headers``, ``body``, ``retry_after``, ``delay_seconds``, ``bytes``, ``location``,
+            ``seconds``.
+        """
+        body = {
+            "method": method,
+            "path": path,
+            "generation": generation,
+            "nth": nth if nth is None or isinstance(nth, int) else list(nth),
+            "skip": skip,
+            "times": times,
+            "chance": chance,
+            "seed": seed,
+            "then": {"kind": kind} | settings,
+        }
+        return dict(self._call("POST", "/faults", body))
+
+    def faults(self) -> list[Json]:
+        """Return the faults in force and how often each matched and struck."""
+        return list(self._call("GET", "/faults"))
+
+    def clear_faults(self) -> None:
+        """Lift all faults."""
+        self._call("DELETE", "/faults")
+
+    def shapes(self, **switches: bool | float) -> Json:
+        """Turn shapes of answers on and off, ``all=True`` for every one seen in the wild; return them all."""
+        return dict(self._call("POST", "/shapes", switches))
+
+    def clock(self, skew_seconds: float) -> None:
+        """Set the tenant's clock ahead, or behind with a negative number."""
+        self._call("POST", "/clock", {"skew_seconds": skew_seconds})
+
+    def client(self, id: str, **settings: Any) -> Json:
+        """Add a client, or change one.
+
+        :param settings: ``secret``, ``user`` (whether it stands for a user), ``scopes``, ``token_lifetime``
+            (real seconds).
+        """
+        return dict(self._call("POST", "/clients", {"id": id} | settings))
+
+    def revoke_tokens(self, client_id: str | None = None) -> int:
+        """Make tokens invalid, of one client or of all; return how many."""
+        return int(self._call("POST", "/tokens/revoke", {"client_id": client_id})["revoked"])
+
+    def rate_limit(self, requests: int, seconds: float = 10.0) -> None:
+        """Set another rate limit and start counting afresh."""
+        self._call("POST", "/rate-limit", {"requests": requests, "seconds": seconds})
+
+    def generation(self, generation: str, **switches: bool) -> None:
+        """Switch ``retired`` (410) or ``deprecated`` (``X-Deprecated``) for an API generation."""
+        self._call("POST", "/generations", {"generation": generation} | switches)

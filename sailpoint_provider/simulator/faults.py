@@ -1,0 +1,169 @@
+"""Scripted faults: which request is met by which trouble."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = frozenset(
+    {
+        "answer",
+        "rate_limit",
+        "expired_token",
+        "html",
+        "not_json",
+        "other_shape",
+        "redirect",
+        "reset",
+        "disconnect",
+        "refuse",
+        "timeout",
+        "delay",
+        "stall",
+        "cut_body",
+        "clock_skew",
+    }
+)
+_ALWAYS_BEFORE = frozenset({"refuse"})
+_ALWAYS_AFTER = frozenset({"delay", "stall", "cut_body", "clock_skew"})
+_USUALLY_AFTER = frozenset({"timeout"})
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What happens to a request.
+
+    :param kind: one of :data:`KINDS`.
+    :param happens_after: whether the request takes effect first.
+    :param settings: the kind's own parameters.
+    """
+
+    kind: str
+    happens_after: bool
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, then: dict[str, Any]) -> Trouble:
+        """Read the ``then`` of a fault."""
+        settings = dict(then)
+        kind = settings.pop("kind", None)
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind of fault {kind!r}; known: {', '.join(sorted(KINDS))}")
+        usual = "after" if kind in _ALWAYS_AFTER | _USUALLY_AFTER else "before"
+        when = settings.pop("when", usual)
+        if when not in ("before", "after"):
+            raise ValueError(f"when is before or after, not {when!r}")
+        if when != usual and kind in _ALWAYS_AFTER | _ALWAYS_BEFORE:
+            raise ValueError(f"{kind} always comes {usual} the request takes effect")
+        return cls(kind, when == "after", settings)
+
+
+@dataclass
+class Fault:
+    """A rule that meets some requests with trouble.
+
+    :param trouble: what happens.
+    :param method: HTTP method, None for any.
+    :param path: regular expression searched in the path, None for any.
+    :param generation: API generation, None for any.
+    :param nth: which of the matching requests it meets, counted from 1; None for all.
+    :param skip: how many matching requests pass first.
+    :param times: how often it strikes in all; None without end.
+    :param chance: 0 to 1, how likely it strikes.
+    :param seed: seed of that chance, so that a run can be repeated.
+    """
+
+    trouble: Trouble
+    method: str | None = None
+    path: str | None = None
+    generation: str | None = None
+    nth: tuple[int, ...] | None = None
+    skip: int = 0
+    times: int | None = None
+    chance: float = 1.0
+    seed: int = 0
+    number: int = 0
+    matched: int = 0
+    struck: int = 0
+
+    def __post_init__(self) -> None:
+        """Compile the path and seed the chance."""
+        self._pattern = re.compile(self.path) if self.path else None
+        self._random = random.Random(self.seed)
+
+    def strikes(self, method: str, path: str, generation: str | None) -> bool:
+        """Count the request if it matches, and say whether it is met."""
+        if self.method not in (None, method) or self.generation not in (None, generation):
+            return False
+        if self._pattern is not None and self._pattern.search(path) is None:
+            return False
+        self.matched += 1
+        if self.times is not None and self.struck >= self.times:
+            return False
+        if self.nth is not None and self.matched not in self.nth:
+            return False
+        if self.matched <= self.skip:
+            return False
+        return self.chance >= 1.0 or self._random.random() < self.chance
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it for the control API."""
+        return {
+            "number": self.number,
+            "method": self.method,
+            "path": self.path,
+            "generation": self.generation,
+            "kind": self.trouble.kind,
+            "matched": self.matched,
+            "struck": self.struck,
+        }
+
+    @classmethod
+    def of_json(cls, body: dict[str, Any]) -> Fault:
+        """Read the body of ``POST /_simulator/faults``."""
+        known = {"method", "path", "generation", "nth", "skip", "times", "chance", "seed", "then"}
+        if unknown := body.keys() - known:
+            raise ValueError(f"unknown field: {', '.join(sorted(unknown))}")
+        settings = {name: value for name, value in body.items() if name != "then"}
+        nth = settings.get("nth")
+        if nth is not None:
+            settings["nth"] = (nth,) if isinstance(nth, int) else tuple(nth)
+        if settings.get("method"):
+            settings["method"] = settings["method"].upper()
+        try:
+            return cls(trouble=Trouble.of_json(body.get("then") or {}), **settings)
+        except re.error as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
+
+
+@dataclass
+class FaultScript:
+    """The faults in force, in the order they were given."""
+
+    faults: list[Fault] = field(default_factory=list)
+    _given: int = 0
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        self._given += 1
+        fault.number = self._given
+        self.faults.append(fault)
+
+    def pick(self, method: str, path: str, generation: str | None) -> Trouble | None:
+        """Return what meets this request: every matching fault counts it, the first that strikes wins."""
+        if not self.faults:
+            return None
+        chosen: Fault | None = None
+        for fault in self.faults:
+            if fault.strikes(method, path, generation) and chosen is None:
+                chosen = fault
+        if chosen is None:
+            return None
+        chosen.struck += 1
+        return chosen.trouble
+
+    def clear(self) -> None:
+        """Lift all faults."""
+        self.faults.clear()

@@ -1,0 +1,175 @@
+"""The sources of the tenant."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sailpoint_provider.simulator.accounts import AccountSet, numbered_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sailpoint_provider.simulator.aggregations import Outcome, Run, RunMessage
+
+
+class SourceKind(StrEnum):
+    """Where a source's accounts come from."""
+
+    DELIMITED = "delimited"
+    """A CSV that is uploaded."""
+    DIRECT = "direct"
+    """A system a connector asks."""
+    CLUSTER = "cluster"
+    """A CSV that a virtual appliance reads by itself."""
+
+
+@dataclass(frozen=True)
+class NextRun:
+    """What the control API decided about a source's next run; None leaves the usual.
+
+    :param outcome: how it ends.
+    :param messages: messages at its end.
+    :param collect_seconds: time in STARTED at speed 1.
+    :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1.
+    :param fail_at: fraction of the processing at which an incomplete outcome comes.
+    :param accounts: accounts the connector or appliance finds, from this run on.
+    """
+
+    outcome: Outcome | None = None
+    messages: tuple[RunMessage, ...] = ()
+    collect_seconds: float | None = None
+    process_seconds: float | None = None
+    fail_at: float = 0.5
+    accounts: AccountSet | None = None
+
+
+@dataclass
+class Source:
+    """A source and the accounts it holds.
+
+    :param id: 32 hexadecimal characters.
+    :param name: display name, unique in the tenant.
+    :param kind: where its accounts come from.
+    :param header: account attributes, the columns of its file.
+    :param identity_attribute: the attribute that names an account.
+    :param delete_threshold: percentage of accounts whose loss makes ISC skip deletions; 0 for none.
+    :param number: the older numeric id.
+    :param held: the accounts held.
+    :param upstream: the accounts a connector or appliance finds.
+    :param collect_seconds: time in STARTED at speed 1, None for the usual.
+    :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1, None for the usual.
+    """
+
+    id: str
+    name: str
+    kind: SourceKind
+    header: tuple[str, ...]
+    identity_attribute: str
+    delete_threshold: int = 0
+    number: int = 0
+    held: AccountSet = field(default_factory=AccountSet)
+    upstream: AccountSet = field(default_factory=AccountSet)
+    collect_seconds: float | None = None
+    process_seconds: float | None = None
+    created: float = field(default_factory=time.time)
+    owner_id: str = field(default_factory=lambda: uuid4().hex)
+    cluster_id: str = field(default_factory=lambda: uuid4().hex)
+    schema_id: str = field(default_factory=lambda: uuid4().hex)
+    next_runs: deque[NextRun] = field(default_factory=deque)
+    runs: list[Run] = field(default_factory=list)
+    current: Run | None = None
+    is_starting: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a source that cannot be."""
+        if not self.header:
+            raise ValueError("header must name at least one column")
+        if self.identity_attribute not in self.header:
+            raise ValueError(f"identity attribute {self.identity_attribute!r} is not in the header")
+        if not 0 <= self.delete_threshold <= 100:
+            raise ValueError(f"delete_threshold must be 0 to 100, not {self.delete_threshold}")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its accounts come in a CSV."""
+        return self.kind is not SourceKind.DIRECT
+
+    def accounts(self, wanted: int | Sequence[Sequence[str]]) -> AccountSet:
+        """Build accounts for this source from rows, or that many numbered ones."""
+        rows = numbered_rows(self.header, wanted) if isinstance(wanted, int) else wanted
+        return AccountSet.of_rows(rows, self.header.index(self.identity_attribute))
+
+    def settle(self, steady: float) -> None:
+        """Carry the current run's changes into the accounts held once it is over."""
+        if self.current is None:
+            return
+        state = self.current.state(steady)
+        if state.outcome is not None:
+            self.current.changes.apply(self.held, state.processed, self.current.optimized)
+            self.current = None
+
+    def is_busy(self, steady: float) -> bool:
+        """Whether a start would be refused now; a run whose record was cleared stands in nobody's way."""
+        self.settle(steady)
+        return self.is_starting or (self.current is not None and not self.current.is_cleared)
+
+
+HR_ID = "2c918085000000000000000000000a01"
+CONTRACTORS_ID = "2c918085000000000000000000000a02"
+DIRECTORY_ID = "2c918085000000000000000000000a03"
+MAINFRAME_ID = "2c918085000000000000000000000a04"
+
+
+def default_sources() -> list[Source]:
+    """Build the sources every tenant starts with."""
+    hr = Source(
+        id=HR_ID,
+        name="HR Delimited File",
+        kind=SourceKind.DELIMITED,
+        header=(
+            "id",
+            "name",
+            "givenName",
+            "familyName",
+            "e-mail",
+            "department",
+            "manager",
+            "startDate",
+            "endDate",
+        ),
+        identity_attribute="id",
+        number=10001,
+    )
+    contractors = Source(
+        id=CONTRACTORS_ID,
+        name="Contractors Delimited File",
+        kind=SourceKind.DELIMITED,
+        header=("id", "name", "e-mail", "company", "endDate"),
+        identity_attribute="id",
+        delete_threshold=10,
+        number=10002,
+    )
+    directory = Source(
+        id=DIRECTORY_ID,
+        name="Directory",
+        kind=SourceKind.DIRECT,
+        header=("distinguishedName", "name", "mail", "memberOf"),
+        identity_attribute="distinguishedName",
+        number=10003,
+    )
+    mainframe = Source(
+        id=MAINFRAME_ID,
+        name="Mainframe via Virtual Appliance",
+        kind=SourceKind.CLUSTER,
+        header=("userId", "name", "groups"),
+        identity_attribute="userId",
+        number=10004,
+    )
+    directory.upstream = directory.accounts(250)
+    mainframe.upstream = mainframe.accounts(40)
+    return [hr, contractors, directory, mainframe]

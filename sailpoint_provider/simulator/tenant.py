@@ -1,0 +1,149 @@
+"""The tenant's state: everything the simulator knows, in memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sailpoint_provider.simulator.accounts import AccountSet, Changes, compare
+from sailpoint_provider.simulator.aggregations import (
+    BUSY_TEXT,
+    COLLECT_SECONDS,
+    Outcome,
+    Run,
+    RunMessage,
+    RunPlan,
+    usual_process_seconds,
+)
+from sailpoint_provider.simulator.clock import TenantClock
+from sailpoint_provider.simulator.faults import FaultScript
+from sailpoint_provider.simulator.journal import Journal
+from sailpoint_provider.simulator.oauth import (
+    DEFAULT_CLIENT_ID,
+    DEFAULT_CLIENT_SECRET,
+    ApiClient,
+    TokenDesk,
+)
+from sailpoint_provider.simulator.rate_limit import RateLimit
+from sailpoint_provider.simulator.shapes import Shapes
+from sailpoint_provider.simulator.sources import NextRun, Source, default_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sailpoint_provider.simulator.csv_files import ReceivedFile
+
+_FIRST_EVENT_ID = 1_000_001
+
+
+@dataclass
+class Tenant:
+    """All the state there is; used from the event loop's thread alone.
+
+    :param clock: its time and speed.
+    :param refuse_connections: closes the listening socket for so many seconds; set by the server.
+    """
+
+    clock: TenantClock = field(default_factory=TenantClock)
+    refuse_connections: Callable[[float], None] | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Begin as a fresh tenant."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Become a fresh tenant; the speed stays."""
+        self.clock.skew_seconds = 0.0
+        self.sources: dict[str, Source] = {source.id: source for source in default_sources()}
+        self.runs: dict[str, Run] = {}
+        self.tokens = TokenDesk()
+        self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
+        self.rate_limit = RateLimit()
+        self.shapes = Shapes()
+        self.faults = FaultScript()
+        self.journal = Journal()
+        self.retired: set[str] = set()
+        self.deprecated: set[str] = {"beta", "v2024"}
+        self._event_ids = itertools.count(_FIRST_EVENT_ID)
+
+    def add_source(self, source: Source) -> None:
+        """Create a source; its name and id must be new."""
+        if source.id in self.sources or any(known.name == source.name for known in self.sources.values()):
+            raise ValueError(f"a source with the name {source.name!r} or the id {source.id!r} exists")
+        self.sources[source.id] = source
+
+    def refuse_start(self, source: Source, optimized: bool, file: ReceivedFile | None) -> Run:
+        """Record a start refused because the source is busy."""
+        plan = RunPlan(
+            Outcome.ERROR, collect_seconds=0.0, fail_at=0.0, messages=(RunMessage("ERROR", BUSY_TEXT),)
+        )
+        run = self._run(source, Changes(AccountSet()), plan, optimized, file, refused=True)
+        if not self.shapes.busy_without_record:
+            self.runs[run.id] = run
+        source.runs.append(run)
+        return run
+
+    def start(
+        self, source: Source, uploaded: AccountSet | None, optimized: bool, file: ReceivedFile | None
+    ) -> Run:
+        """Start an aggregation on a source that is not busy.
+
+        :param uploaded: the accounts of the file; None asks the connector or appliance.
+        """
+        steady = self.clock.steady()
+        if source.current is not None:
+            source.current.finish(steady, Outcome.CANCELLED)
+            source.settle(steady)
+        wanted = source.next_runs.popleft() if source.next_runs else NextRun()
+        if wanted.accounts is not None:
+            source.upstream = wanted.accounts
+        found = source.upstream if uploaded is None else uploaded
+        changes = compare(source.held, found, source.delete_threshold)
+        plan = _plan(source, wanted, changes.work(optimized))
+        run = self._run(source, changes, plan, optimized, file)
+        self.runs[run.id] = run
+        source.runs.append(run)
+        source.current = run
+        return run
+
+    def _run(
+        self,
+        source: Source,
+        changes: Changes,
+        plan: RunPlan,
+        optimized: bool,
+        file: ReceivedFile | None,
+        refused: bool = False,
+    ) -> Run:
+        event_id = next(self._event_ids)
+        return Run(
+            id=uuid4().hex,
+            source_id=source.id,
+            source_name=source.name,
+            changes=changes,
+            plan=plan,
+            created=self.clock.now(),
+            started=self.clock.steady(),
+            speed=self.clock.speed,
+            event_id=event_id,
+            optimized=optimized,
+            refused=refused,
+            file=file,
+            number=event_id,
+        )
+
+
+def _plan(source: Source, wanted: NextRun, work: int) -> RunPlan:
+    collect = next(
+        (s for s in (wanted.collect_seconds, source.collect_seconds) if s is not None), COLLECT_SECONDS
+    )
+    process = next(
+        (s for s in (wanted.process_seconds, source.process_seconds) if s is not None),
+        usual_process_seconds(work),
+    )
+    plan = RunPlan(collect_seconds=collect, process_seconds=process, fail_at=wanted.fail_at)
+    return replace(plan, outcome=wanted.outcome or plan.outcome, messages=wanted.messages)

@@ -108,16 +108,15 @@ def _object_storage_path(location: CsvLocation, text: str) -> ObjectStoragePath:
     except Exception as error:
         raise InvalidInputError(
             f"The file {_without_secrets(text)} cannot be used: {type(error).__name__}. Is the provider "
-            "package of "
-            "its store installed?"
+            "package of its store installed?"
         ) from error
 
 
 def _not_empty(shown: str, size: int) -> int:
     if size == 0:
         raise InvalidInputError(
-            f"The file {shown} is empty. An empty file would remove every account of the source; nothing was "
-            "sent.",
+            f"The file {shown} is empty. An empty file would remove every account of the source; nothing "
+            "was sent.",
             final=False,
         )
     return size

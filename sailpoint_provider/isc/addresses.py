@@ -10,7 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from sailpoint_provider.isc.errors import InvalidInputError
 
 _TENANT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 # SailPoint's own domains: the UI lives at <tenant>.<domain>, the API at <tenant>.api.<domain>.
 _SAILPOINT_DOMAINS = (
     "identitynow.com",
@@ -76,6 +77,8 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
             f"for example {_EXAMPLE}. The API generation goes into extra as api_version."
         )
     address = _address(parts, "host")
+    if port is not None and not 0 <= port <= 65535:
+        raise InvalidInputError(f"The connection's port is {port}; leave it empty, or give one up to 65535.")
     if port and address.port not in (None, port):
         raise InvalidInputError(
             f"The connection's host has port {address.port}, its port field {port}: leave the field empty."
@@ -117,8 +120,8 @@ def proxy_address(url: str) -> str:
         good = False
     if not good:
         raise InvalidInputError(
-            "A proxy of the connection's extra is no http:// or https:// address (not shown: it may hold a "
-            "password)."
+            "A proxy of the connection's extra is no http:// or https:// address (not shown: it may hold "
+            "a password)."
         )
     return parts.geturl()
 
@@ -134,16 +137,16 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str, field: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidInputError(f"The connection's {field} is no address: {error}.") from None
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in url:
         raise InvalidInputError(
             f"The connection's {field} has credentials in it (not shown): "
             "the client id goes into login, the client secret into password."
         )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidInputError(f"The connection's {field} {url!r} is no address: {error}.") from None
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise InvalidInputError(
             f"The connection's {field} has a query or a fragment: leave out all from ? or #."
@@ -158,7 +161,7 @@ def _address(parts: SplitResult, field: str) -> Address:
             f"The connection's {field} begins with {parts.scheme}://; it must be https://."
         )
     is_ip6 = ":" in host
-    if not host or (not is_ip6 and not (host.isascii() and _HOST.fullmatch(host) and ".." not in host)):
+    if not host or (not is_ip6 and not (host.isascii() and _HOST.fullmatch(host))):
         raise InvalidInputError(
             f"The connection's {field} {parts.netloc!r} is no host name: letters, digits, dots and hyphens "
             "only."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,7 +57,7 @@ class Answer:
         """
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise ProtocolError(
                 f"HTTP {self.status} with {len(self.body)} bytes of {kind} that are no JSON: "
@@ -108,24 +109,24 @@ def retry_after(answer: Answer) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - _now_of_the_server(answer)).total_seconds())
+        moment = _http_date(value)
+        return None if moment is None else max(0.0, (moment - _now_of_the_server(answer)).total_seconds())
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _now_of_the_server(answer: Answer) -> datetime:
     """ISC's own clock where the answer tells it, so that a wrong clock here does not matter."""
+    return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
+
+
+def _http_date(value: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, ValueError):
-        return datetime.fromtimestamp(answer.received, tz=UTC)
+        moment = parsedate_to_datetime(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _kind(call: Call[Any], status: int) -> tuple[type[SailPointError], bool | None]:
@@ -178,7 +179,7 @@ _ADVICE = {
 def _document(answer: Answer) -> Mapping[str, Any]:
     try:
         document = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, Mapping) else {}
 

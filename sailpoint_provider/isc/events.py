@@ -80,7 +80,7 @@ def read_event(event: Any, aggregation_id: str | None = None) -> AggregationResu
         raise ProtocolError(
             f"The trigger's event lacks {', '.join(missing)}: the end of the aggregation is unknown."
         )
-    if result["state"] not in GOOD_STATES | BAD_STATES:
+    if not isinstance(result["state"], str) or result["state"] not in GOOD_STATES | BAD_STATES:
         raise ProtocolError(f"The trigger's event tells no end but state {result['state']!r}.")
     if aggregation_id is not None and result["aggregation_id"] != aggregation_id:
         raise ProtocolError(

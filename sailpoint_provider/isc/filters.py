@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.models import TaskStatus
 
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([(),])|([^\s(),"]+))')
+_MARKS = [(False, "("), (False, ")"), (False, ",")]
 _OPERATORS = {
     "id": ("eq", "in"),
     "sourceId": ("eq", "in"),
@@ -77,7 +78,7 @@ def _condition(text: str, words: list[tuple[bool, str]]) -> Condition:
     if operator == "isnull":
         return Condition(field, operator)
     if operator == "eq":
-        if not words:
+        if not words or words[0] in _MARKS:
             raise _wrong(text, f"{field} eq has no value")
         return Condition(field, operator, (words.pop(0)[1],))
     return Condition(field, operator, _values(text, field, words))
@@ -89,11 +90,11 @@ def _values(text: str, field: str, words: list[tuple[bool, str]]) -> tuple[str, 
         raise _wrong(text, f"{field} in needs values in parentheses")
     while words:
         quoted, word = words.pop(0)
-        if not quoted and word == ")":
+        if not quoted and word == ")" and values:
             return tuple(values)
         if quoted or word != ",":
             values.append(word)
-    raise _wrong(text, "a parenthesis is not closed")
+    raise _wrong(text, f"{field} in has no values, or a parenthesis is not closed")
 
 
 def _words(text: str) -> list[tuple[bool, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _BUSY = "currently running aggregation must complete before the next one can start"
 _DELETION_SKIPPED = "deletion was skipped"
 _SOURCE_SUFFIX = " [source]"
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -256,18 +258,13 @@ def read_sources(document: Any) -> list[Source]:
 
 def as_time(value: Any) -> datetime | None:
     """Return a time in UTC from ISO 8601 text or epoch milliseconds (both seen), None where it is neither."""
-    if isinstance(value, str):
-        if not value.strip().lstrip("-").isdigit():
-            try:
-                moment = datetime.fromisoformat(value.strip())
-            except ValueError:
-                return None
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return datetime.fromtimestamp(value / 1000, tz=UTC)
+        if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value.strip()):
+            moment = datetime.fromisoformat(value.strip())
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(float(value) / 1000, tz=UTC)
     except (OverflowError, OSError, ValueError):
         return None
 

@@ -101,13 +101,15 @@ class RequestBudget:
     def reserve(self, now: float) -> float:
         """Take one request out of the budget and return the seconds to wait before sending it."""
         with self._lock:
+            # After a pause the bucket holds one burst and no more, or all that waited would be sent at once.
+            opens = max(now, self._closed_until)
             if self._seen:
-                earned = max(0.0, now - self._seen) * self.rate
+                earned = max(0.0, opens - self._seen) * self.rate
                 self._available = min(self.burst, self._available + earned)
-            self._seen = max(now, self._seen)
+            self._seen = max(opens, self._seen)
             self._available -= 1.0
             own = -self._available / self.rate if self._available < 0 else 0.0
-            return max(own, self._closed_until - now, 0.0)
+            return max(opens + own - now, 0.0)
 
     def close_until(self, moment: float) -> None:
         """Let nobody send before that moment, because ISC asked for a pause."""

@@ -31,6 +31,7 @@ def find_source(generation: Generation, name: str) -> Steps[Source]:
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidInputError(f"source_name {name!r} is empty: give the name of a source as ISC shows it.")
+    name = name.strip()
     filters = f"name eq {quoted(name)}"
     try:
         found = yield from ask(sources(generation, filters=filters))
@@ -39,14 +40,13 @@ def find_source(generation: Generation, name: str) -> Steps[Source]:
             found = yield from ask(sources(generation, filters=filters, for_subadmin=True))
         except AccessDeniedError:
             raise refusal from None
-    hits = [one for one in found if one.name.casefold() == name.strip().casefold()]
+    hits = [one for one in found if one.name.casefold() == name.casefold()]
     if len(hits) == 1:
         return hits[0]
     if not hits:
         raise InvalidInputError(
             f"No source of the tenant is named {name!r}. Names are compared as a whole; a source that the "
-            "client "
-            "may not see counts as missing."
+            "client may not see counts as missing."
         )
     ids = ", ".join(hit.id for hit in hits)
     raise InvalidInputError(f"{len(hits)} sources are named {name!r} ({ids}): give source_id instead.")
@@ -71,8 +71,7 @@ def check_file_fits(found: Source, has_file: bool) -> None:
     if has_file and not found.is_delimited_file:
         raise InvalidInputError(
             f"Source {found.name!r} ({found.id}) is of type {found.type!r} and takes no file: ISC reads it "
-            "directly. "
-            "Leave out file."
+            "directly. Leave out file."
         )
     if not has_file and found.is_delimited_file and not found.has_cluster:
         raise InvalidInputError(
@@ -101,8 +100,7 @@ def start(
     if task.refused_as_busy:
         raise AggregationAlreadyRunningError(
             f"ISC refused to start the account aggregation of source {source_id}: another one is running, "
-            "and ISC "
-            "does not queue. Start again when that one has ended.",
+            "and ISC does not queue. Start again when that one has ended.",
             status=202,
         )
     if task.id is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sailpoint_provider.isc.errors import ProtocolError
 
+_TOKEN = re.compile(r"[!-~]+")
 _MARGIN_SECONDS = 60.0
 _MARGIN_SHARE = 0.2
 _LIFETIME_UNKNOWN = 300.0
@@ -45,8 +48,11 @@ def read_token(document: Any) -> Token:
     value = document.get("access_token") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(value, str) or not value.strip():
         raise ProtocolError("The token endpoint answered without an access_token.")
+    if not _TOKEN.fullmatch(value.strip()):
+        raise ProtocolError("The access_token that was answered has characters that no token may have.")
     try:
         lifetime = float(document.get("expires_in", _LIFETIME_UNKNOWN))
     except (TypeError, ValueError):
         lifetime = _LIFETIME_UNKNOWN
-    return Token(value.strip(), lifetime if lifetime > 0 else _LIFETIME_UNKNOWN)
+    usable = math.isfinite(lifetime) and lifetime > 0
+    return Token(value.strip(), lifetime if usable else _LIFETIME_UNKNOWN)

@@ -152,14 +152,14 @@ class Watch:
         self.retry_after = 0.0
         try:
             task = yield from self._task()
+            status = yield from self._status(task)
         except SailPointError as error:
             self._note_outage(error)
             return None
-        status, status_knows = yield from self._status()
         self._last_good_answer = self._last_look = self._clock()
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
-        self._check_known(task, status, status_knows)
+        self._check_known(task, status)
         self._check_completed(status)
         self._show(progress_of(status, task))
         return None
@@ -170,14 +170,14 @@ class Watch:
         except UnknownAggregationError:
             return None
 
-    def _status(self) -> Steps[tuple[AccountAggregationStatus | None, bool]]:
-        """Return the status endpoint's answer, and False where it says that it does not know the id."""
+    def _status(self, task: TaskStatus | None) -> Steps[AccountAggregationStatus | None]:
+        """Return the status endpoint's answer, None where it knows or says nothing."""
         if self._status_refused:
-            return None, False
+            return None
         try:
             status = yield from ask(self._ask_status)
         except UnknownAggregationError:
-            return None, False
+            return None
         except AccessDeniedError as error:
             self._status_refused = True
             self._log.warning(
@@ -185,19 +185,21 @@ class Watch:
                 "with the right scope; the end is told by the task status all the same. (%s)",
                 error,
             )
-            return None, False
+            return None
         except SailPointError as error:
+            if task is None:
+                raise
             # The task record alone decides, and it has just answered: no progress is no reason to fail.
             self._log.debug("No progress this time: %s", error)
-            return None, True
+            return None
         if status.status == "NOT_FOUND":
-            return None, False
+            return None
         if status.status not in KNOWN_STATUSES and status.status not in self._strange_statuses:
             self._strange_statuses.add(str(status.status))
             self._log.warning(
                 "ISC says status %r, which it does not document; the wait goes on.", status.status
             )
-        return status, True
+        return status
 
     def _note_outage(self, error: SailPointError) -> None:
         if error.final:
@@ -206,10 +208,8 @@ class Watch:
         if silent > self._patience.tolerate_outage:
             raise TenantUnavailableError(
                 f"No good answer about account aggregation {self.aggregation_id} for {silent:.0f} seconds, "
-                "longer "
-                f"than tolerate_outage ({self._patience.tolerate_outage:.0f} seconds). The last error was: "
-                f"{error} "
-                "The aggregation itself may go on in Identity Security Cloud.",
+                f"longer than tolerate_outage ({self._patience.tolerate_outage:.0f} seconds). The last "
+                f"error was: {error} The aggregation itself may go on in Identity Security Cloud.",
                 status=error.status,
                 detail_code=error.detail_code,
                 tracking_id=error.tracking_id,
@@ -222,10 +222,8 @@ class Watch:
             error,
         )
 
-    def _check_known(
-        self, task: TaskStatus | None, status: AccountAggregationStatus | None, status_knows: bool
-    ) -> None:
-        if task is not None or status is not None or status_knows:
+    def _check_known(self, task: TaskStatus | None, status: AccountAggregationStatus | None) -> None:
+        if task is not None or status is not None:
             self._unknown_since = None
             return
         if self._unknown_since is None:
@@ -233,8 +231,7 @@ class Watch:
         if self._clock() - self._unknown_since >= UNKNOWN_GRACE_SECONDS:
             raise UnknownAggregationError(
                 f"Identity Security Cloud does not know account aggregation {self.aggregation_id}: neither "
-                "the "
-                f"status endpoint nor the task status, for {UNKNOWN_GRACE_SECONDS:.0f} seconds. "
+                f"the status endpoint nor the task status, for {UNKNOWN_GRACE_SECONDS:.0f} seconds. "
                 "Is the id right, and of this tenant? Task records are kept for 90 days.",
                 status=404,
             )
@@ -248,10 +245,8 @@ class Watch:
         if self._clock() - self._no_result_since >= NO_RESULT_GRACE_SECONDS:
             raise ProtocolError(
                 f"Identity Security Cloud says that account aggregation {self.aggregation_id} is COMPLETED, "
-                "but "
-                f"gave no result for {NO_RESULT_GRACE_SECONDS:.0f} seconds (completionStatus is null), and "
-                "COMPLETED "
-                "can hide errors. Look at the source's aggregation activity in ISC."
+                f"but gave no result for {NO_RESULT_GRACE_SECONDS:.0f} seconds (completionStatus is null), "
+                "and COMPLETED can hide errors. Look at the source's aggregation activity in ISC."
             )
 
     def _show(self, progress: Progress) -> None:

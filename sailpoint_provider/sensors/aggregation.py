@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
-from sailpoint_provider.compat import TaskDeferralTimeout
+from sailpoint_provider.compat import TaskDeferralError, TaskDeferralTimeout
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import AggregationFailedError, AggregationTimeoutError, SailPointError
 from sailpoint_provider.isc.events import read_event
@@ -179,8 +179,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             raise self._as_it_should_end(carried.error) from carried.error.__cause__
         except SailPointError as error:
             raise self._as_it_should_end(error) from error.__cause__
-        except (AirflowSensorTimeout, TaskDeferralTimeout) as error:
+        except (AirflowSensorTimeout, AirflowSkipException, TaskDeferralTimeout) as error:
+            # The base class skips for one reason only, its timeout, and does not say of which aggregation.
             raise self._as_it_should_end(self._timed_out()) from error
+        except TaskDeferralError as error:
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
+            raise
 
     def _as_it_should_end(self, error: SailPointError) -> Exception:
         if self.never_fail or (

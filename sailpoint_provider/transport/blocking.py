@@ -162,9 +162,7 @@ class BlockingTransport:
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
-            body=response.content
-            if call.is_token_request
-            else scrubbed(response.content, self.tenant, token),
+            body=scrubbed(response.content, self.tenant, token),
             received=time.time(),
         )
 

@@ -189,7 +189,7 @@ class EventLoopTransport:
         return Answer(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
-            body=content if call.is_token_request else scrubbed(content, self.tenant, token),
+            body=scrubbed(content, self.tenant, token),
             received=time.time(),
         )
 

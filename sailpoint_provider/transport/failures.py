@@ -40,9 +40,8 @@ def unreachable(
         advice = "The connection broke or timed out."
     else:
         advice = (
-            "The connection broke or timed out after sending, so the aggregation may have been started all "
-            "the "
-            "same: look at the source's aggregation activity before starting again."
+            "The connection broke or timed out after sending, so the aggregation may have been started "
+            "all the same: look at the source's aggregation activity before starting again."
         )
     return TenantUnavailableError(
         f"Could not {call.purpose}: no answer from {host} ({what}). {advice}", sent=not never_sent

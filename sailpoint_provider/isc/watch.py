@@ -97,13 +97,18 @@ class Watch:
             or self._last_good_answer < self._last_look
         )
 
-    def wait(self, pace: Pace, jitter: Callable[[], float]) -> Steps[AggregationResult]:
+    def wait(
+        self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
+    ) -> Steps[AggregationResult]:
         """
         Look until the aggregation ended, well or badly.
 
+        :param first_pause: seconds to wait before the first look, where somebody has just looked.
         :raises AggregationTimeoutError: the deadline came first.
         :raises SailPointError: the wait cannot go on; see :meth:`look`.
         """
+        if first_pause:
+            yield Pause(first_pause)
         while True:
             result = yield from self.look()
             if result is not None:

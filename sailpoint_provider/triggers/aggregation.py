@@ -18,6 +18,14 @@ from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_SETTLE_SECONDS = 5.0
+"""
+How long a trigger waits before its first look.
+
+The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed the end
+of the process that deferred it, taking the late notice for a task that died: no event may come too soon.
+"""
+
 _LEAST_SECONDS = 30.0
 """A trigger that starts late, after a triggerer's restart, still looks once before it gives up."""
 
@@ -92,9 +100,9 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             )
             try:
                 async with asyncio.timeout(self._seconds_left()):
-                    return events.ended(
-                        await transport.run(watch.wait(Pace(self.poll_interval), random.random))
-                    )
+                    settled = min(_SETTLE_SECONDS, self.poll_interval)
+                    steps = watch.wait(Pace(self.poll_interval), random.random, first_pause=settled)
+                    return events.ended(await transport.run(steps))
             except TimeoutError:
                 raise watch.timed_out() from None
 

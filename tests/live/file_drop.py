@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DAG_ID = "example_sailpoint_file_drop"
 SOURCE_NAME = "HR Delimited File"
-POLL_INTERVAL = 2.0
+POLL_INTERVAL = 6.0
 RUN_SECONDS = 120.0
 NOT_BEGUN = frozenset({"waiting", "scheduled", "queued"})
 LAST_LINES = 20

@@ -70,8 +70,9 @@ def _local_stamp(path: str) -> FileStamp:
 
 
 def _stored_stamp(path: ObjectStoragePath, shown: str, name: str) -> FileStamp:
+    store = _store_of(path, shown)
     try:
-        found: Mapping[str, Any] = path.fs.info(path.path)
+        found: Mapping[str, Any] = store.info(path.path)
     except FileNotFoundError as error:
         raise _missing(shown, error) from None
     except Exception as error:
@@ -105,11 +106,22 @@ def _object_storage_path(location: CsvLocation, text: str) -> ObjectStoragePath:
         return location
     try:
         return ObjectStoragePath(text)
-    except Exception as error:
-        raise InvalidInputError(
-            f"The file {_without_secrets(text)} cannot be used: {type(error).__name__}. Is the provider "
-            "package of its store installed?"
-        ) from error
+    except ValueError as error:
+        raise _no_such_store(_without_secrets(text), error) from error
+
+
+def _store_of(path: ObjectStoragePath, shown: str) -> Any:
+    try:
+        return path.fs
+    except ValueError as error:  # where Airflow 3.0 and 3.1 notice that they know no such store
+        raise _no_such_store(shown, error) from error
+
+
+def _no_such_store(shown: str, error: Exception) -> InvalidInputError:
+    return InvalidInputError(
+        f"The file {shown} cannot be used ({type(error).__name__}). Is the provider package of its store "
+        "installed, or fsspec's package for it?"
+    )
 
 
 def _not_empty(shown: str, size: int) -> int:

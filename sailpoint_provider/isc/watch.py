@@ -158,6 +158,9 @@ class Watch:
         try:
             task = yield from self._task()
             status = yield from self._status(task)
+            if (task is None or task.completion_status is None) and decide(status, task) != "running":
+                # It ended between the two answers, and only the record tells counts and messages.
+                task = (yield from self._task()) or task
         except SailPointError as error:
             self._note_outage(error)
             return None

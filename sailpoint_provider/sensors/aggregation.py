@@ -58,7 +58,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     Waits until an account aggregation ended well, and returns its result.
 
     With ``soft_fail`` a bad end and a timeout skip the task; a refused credential, a missing scope or an
-    outage fails it. That is the same in every mode. ``never_fail`` skips on those too.
+    outage fails it. That is the same in every mode. ``never_fail`` skips on those too; ``silent_fail``
+    changes nothing, because ``tolerate_outage`` says what is sat out.
 
     :param aggregation_id: the id that a start answered, for example an operator's XCom ``aggregation_id``;
         32 hex characters. (templated)

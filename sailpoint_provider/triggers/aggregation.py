@@ -22,8 +22,8 @@ _SETTLE_SECONDS = 5.0
 """
 How long a trigger waits before its first look.
 
-The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed the end
-of the process that deferred it, taking the late notice for a task that died: no event may come too soon.
+The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed
+the end of the process that deferred it, as if it had died: no event may come too soon.
 """
 
 _LEAST_SECONDS = 30.0

@@ -10,6 +10,7 @@ from sailpoint_provider.isc.calls import account_aggregation_status, task_status
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
     AggregationTimeoutError,
+    ExecutionTimeoutError,
     ProtocolError,
     SailPointError,
     TenantUnavailableError,
@@ -43,10 +44,17 @@ class Patience:
 
     :param deadline: epoch seconds at which the wait is over; None for no end.
     :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no end.
     """
 
     deadline: float | None = None
     tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
+    execution_deadline: float | None = None
+
+    @property
+    def end(self) -> float | None:
+        """Epoch seconds of whichever comes first."""
+        return min((end for end in (self.deadline, self.execution_deadline) if end is not None), default=None)
 
 
 class Watch:
@@ -114,27 +122,32 @@ class Watch:
     def next_pause(self, pace: Pace, jitter: float) -> float:
         """Return the seconds until the next look, not beyond the deadline."""
         pause = max(pace.pause(self.looks, jitter), self.retry_after)
-        if self._patience.deadline is not None:
-            pause = min(pause, max(0.0, self._patience.deadline - self._clock()))
-        return pause
+        end = self._patience.end
+        return pause if end is None else min(pause, max(0.0, end - self._clock()))
 
     def check_deadline(self) -> None:
         """
         Make sure that there is time left.
 
         :raises AggregationTimeoutError: the deadline has passed.
+        :raises ExecutionTimeoutError: the task's ``execution_timeout`` has passed before that.
         """
-        deadline = self._patience.deadline
-        if deadline is not None and self._clock() >= deadline:
+        end = self._patience.end
+        if end is not None and self._clock() >= end:
             raise self.timed_out()
 
     def timed_out(self) -> AggregationTimeoutError:
-        """Return the error for a wait whose deadline has passed."""
-        deadline = self._patience.deadline
-        until = "" if deadline is None else f" (until {_moment(deadline)})"
+        """Return the error for a wait whose time is over."""
+        end = self._patience.end
+        until = "" if end is None else f" (until {_moment(end)})"
+        goes_on = "It goes on in Identity Security Cloud, which has no call to stop it."
+        if end is not None and end == self._patience.execution_deadline:
+            return ExecutionTimeoutError(
+                f"The task's execution_timeout is over{until}; account aggregation {self.aggregation_id} has not "
+                f"ended. {goes_on}"
+            )
         return AggregationTimeoutError(
-            f"Account aggregation {self.aggregation_id} did not end in time{until}. "
-            "It goes on in Identity Security Cloud, which has no call to stop it."
+            f"Account aggregation {self.aggregation_id} did not end in time{until}. {goes_on}"
         )
 
     def look(self) -> Steps[AggregationResult | None]:
@@ -153,6 +166,9 @@ class Watch:
         try:
             task = yield from self._task()
             status = yield from self._status(task)
+            if (task is None or task.completion_status is None) and decide(status, task) != "running":
+                # It ended between the two answers, and only the record tells counts and messages.
+                task = (yield from self._task()) or task
         except SailPointError as error:
             self._note_outage(error)
             return None

@@ -289,9 +289,9 @@ class SailPointHook(BaseHook):
         """
         Say at a kill that the aggregation goes on; clear ISC's record of it where that is wished.
 
-        ISC has no call that stops an aggregation. To clear its record (``PATCH`` of the task status) takes the
-        scope ``idn:task-management:write`` and a personal access token. One request is sent, with the token in
-        memory, and three seconds are waited for its answer; it never raises.
+        ISC has no call that stops an aggregation. To clear its record (``PATCH`` of the task status) takes
+        the scope ``idn:task-management:write`` and a personal access token. One request is sent, with the
+        token in memory, and three seconds are waited for its answer; it never raises.
 
         :param log: where it is said.
         :param aggregation_id: the aggregation.
@@ -320,7 +320,7 @@ class SailPointHook(BaseHook):
         call = calls.clear_task_record(self._tenant.generation, aggregation_id, now=now)
         answer = send_last_word(self._tenant, call, _LAST_WORD_SECONDS)
         if answer is None:
-            return "ISC's record of it is not cleared: there is no token in memory, and this is no time to get one."
+            return "ISC's record of it is not cleared: there is no token in memory."
         if answer.status < 300:
             return "ISC's record of it is now marked as ended with an error (on_kill_clear_task)."
         return (

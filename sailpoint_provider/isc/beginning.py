@@ -113,9 +113,7 @@ class Starter:
             self._log.warning("ISC does not know aggregation %s: starting anew.", claim.aggregation_id)
             return None
         if result is None:
-            self._log.info(
-                "Aggregation %s of an earlier try still runs: waiting for it.", claim.aggregation_id
-            )
+            self._log.info("Aggregation %s of an earlier try runs: waiting for it.", claim.aggregation_id)
         elif not was_cleared and is_good_end(result, fail_on_warning=self._order.fail_on_warning):
             self._log.info("Aggregation %s of an earlier try has ended meanwhile.", claim.aggregation_id)
         else:
@@ -166,9 +164,7 @@ class Starter:
                 if not traces.may_have_started(error):
                     self._memory.forget()
                     raise
-                self._log.warning(
-                    "No answer tells whether the aggregation was started: looking for it. (%s)", error
-                )
+                self._log.warning("No answer tells whether it was started: looking for it. (%s)", error)
                 found = yield from self._resolve(claim)
                 if found is None:
                     self._memory.forget()

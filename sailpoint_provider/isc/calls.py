@@ -169,7 +169,7 @@ def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus
 
 def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
     """
-    Mark the record of a task as ended with an error, now; that stops nothing (ISC OpenAPI, task-status PATCH).
+    Mark the record of a task as ended with an error, which stops nothing.
 
     :param now: the moment to put down as the end.
     """

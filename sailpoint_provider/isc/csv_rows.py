@@ -6,11 +6,11 @@ _QUOTE = b'"'
 
 
 class RowCounter:
-    """
+    r"""
     Counts the rows below the header of a CSV, as they are fed to it chunk by chunk.
 
-    Line ends within quotes do not count, nor do empty lines; ``\\n``, ``\\r\\n`` and a missing last line end are
-    all taken.
+    Line ends within quotes do not count, nor do empty lines; ``\n``, ``\r\n`` and a missing last line end
+    are all taken.
     """
 
     def __init__(self) -> None:

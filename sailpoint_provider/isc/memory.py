@@ -32,8 +32,8 @@ class Claim:
     """
     One start of a task, from the intent over the aggregation to the result.
 
-    :param state: ``submitting`` before ISC told an id, ``running`` after it, ``returned`` once the task has its
-        result.
+    :param state: ``submitting`` before ISC told an id, ``running`` after it, ``returned`` once the task has
+        its result.
     :param max_tries: the task instance's ``max_tries``, which Airflow raises on clear and not on retry.
     :param source_id: id of the source.
     :param source_name: name of the source.

@@ -46,8 +46,8 @@ class Order:
     :param begun: epoch seconds of the look before the start; waiting for a busy source counts.
     :param deadline: epoch seconds at which the wait is given up.
     :param tolerate_outage: seconds without a good answer that are sat out once a start may have happened.
-    :param adopt_running_since: on a later try without memory: the only aggregation of the source that runs and
-        began after this moment is taken for the one that an earlier try started.
+    :param adopt_running_since: on a later try without memory: the only aggregation of the source that runs
+        and began after this moment is taken for the one that an earlier try started.
     """
 
     source: Source

@@ -81,7 +81,8 @@ def find_trace(
 
     :param mark: the newest records before that start.
     :param tolerate_outage: seconds without a good answer after which the search is given up.
-    :returns: the only aggregation that came after the mark; None where there is none even 30 seconds later, or
+    :returns: the only aggregation that came after the mark; None where there is none even 30 seconds later,
+    or
         where there are several, of which none is taken.
     :raises SailPointError: ISC could not be asked.
     """

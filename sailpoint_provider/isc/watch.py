@@ -44,7 +44,8 @@ class Patience:
 
     :param deadline: epoch seconds at which the wait is over; None for no end.
     :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no end.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
+        end.
     """
 
     deadline: float | None = None
@@ -105,13 +106,18 @@ class Watch:
             or self._last_good_answer < self._last_look
         )
 
-    def wait(self, pace: Pace, jitter: Callable[[], float]) -> Steps[AggregationResult]:
+    def wait(
+        self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
+    ) -> Steps[AggregationResult]:
         """
         Look until the aggregation ended, well or badly.
 
+        :param first_pause: seconds to wait before the first look, where somebody has just looked.
         :raises AggregationTimeoutError: the deadline came first.
         :raises SailPointError: the wait cannot go on; see :meth:`look`.
         """
+        if first_pause:
+            yield Pause(first_pause)
         while True:
             result = yield from self.look()
             if result is not None:
@@ -143,7 +149,8 @@ class Watch:
         goes_on = "It goes on in Identity Security Cloud, which has no call to stop it."
         if end is not None and end == self._patience.execution_deadline:
             return ExecutionTimeoutError(
-                f"The task's execution_timeout is over{until}; account aggregation {self.aggregation_id} has not "
+                f"The task's execution_timeout is over{until}; account aggregation {self.aggregation_id} has "
+                "not "
                 f"ended. {goes_on}"
             )
         return AggregationTimeoutError(

@@ -43,10 +43,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
     """
     Loads the accounts of a source into Identity Security Cloud, and by default waits for the end.
 
-    The aggregation is started once: what is started is remembered before and after (Airflow 3.3 and later), so
-    that a retry after a crash takes it up instead of starting again. The aggregation id is pushed as XCom
-    ``aggregation_id`` as soon as it is known, so that a failed task has it too. What no retry can mend leaves as
-    an ``AirflowFailException``; bad ends, time-outs and outages can be retried.
+    The aggregation is started once: what is started is remembered before and after (Airflow 3.3 and later),
+    so that a retry after a crash takes it up instead of starting again. The aggregation id is pushed as XCom
+    ``aggregation_id`` as soon as it is known, so that a failed task has it too. What no retry can mend leaves
+    as an ``AirflowFailException``; bad ends, time-outs and outages can be retried.
 
     :param source_id: id of the source, 32 hex characters; or give ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it; it must be the only one of that name. (templated)
@@ -66,8 +66,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
     :param fail_on_warning: whether ``succeeded_with_warnings`` fails the task.
     :param tolerate_outage: seconds (or ``timedelta``) without a good answer that the wait sits out.
     :param durable: False to remember nothing over tries.
-    :param on_kill_clear_task: whether killing the task marks ISC's task record as ended with an error. That does
-        not stop the aggregation, for which ISC has no call; it only clears the record. Needs the scope
+    :param on_kill_clear_task: whether killing the task marks ISC's task record as ended with an error. That
+        does not stop the aggregation, for which ISC has no call; it only clears the record. Needs the scope
         ``idn:task-management:write`` and a personal access token.
     :raises InvalidInputError: a parameter cannot work.
     """

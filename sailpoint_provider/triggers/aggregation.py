@@ -23,8 +23,8 @@ _SETTLE_SECONDS = 5.0
 """
 How long a trigger waits before its first look.
 
-The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed the end
-of the process that deferred it, because it takes the late notice for a task that died: no event may come too soon.
+The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed
+the end of the process that deferred it, as if it had died: no event may come too soon.
 """
 
 _LEAST_SECONDS = 30.0
@@ -47,8 +47,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     :param deadline: epoch seconds at which the wait is given up; None for no end.
     :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
     :param begun: epoch seconds at which the wait began, for the elapsed time in the log; None for now.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no end.
-    :param source_id: id of the aggregated source, for what the log says at a kill; None where it is not known.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
+        end.
+    :param source_id: id of the aggregated source, for what the log says at a kill; None where it is not
+        known.
     :param is_ours: False where the wait is for somebody else's aggregation, which a kill does not concern.
     :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
     """

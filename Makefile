@@ -1,0 +1,69 @@
+# Everything sets itself up in .venv from constraints.txt; a machine needs only Python 3.11 or newer, and make.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --no-input
+INSTALLED := $(VENV)/.installed
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+# A PYTHONPATH of the caller would put other packages before the pinned ones.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup demo up test test-unit test-live test-matrix lint format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the built-in tenant, and compare the results
+	@$(RUN) -m tests.live.demo
+
+up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
+	@$(RUN) -m tests.live.up
+
+test: test-unit test-live ## Run every test that needs no second Airflow version
+
+test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and transport
+	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/transport \
+		--cov-report=term:skip-covered --cov-fail-under=95
+
+test-live: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
+	@$(RUN) -m pytest -q tests/live
+
+test-matrix: ## Run the unit tests and a deferrable dag.test on each supported Airflow
+	@$(call check_python)
+	@$(PYTHON) tests/matrix/run.py
+
+lint: $(INSTALLED) ## Check style, formatting and types
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+format: $(INSTALLED) ## Put the code into the project's format
+	@$(RUN) -m ruff check --fix-only --quiet .
+	@$(RUN) -m ruff format .
+
+setup: $(INSTALLED) ## Make .venv, or bring it up to date
+	@echo "$(VENV) is ready."
+
+clean: ## Remove everything that these commands made
+	@rm -rf $(VENV) .airflow .matrix .pytest_cache .mypy_cache .ruff_cache .coverage htmlcov build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp goes first and comes last, so an interrupted set-up is begun anew from an empty folder.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(call check_python)
+	@echo "Setting up $(VENV) from constraints.txt (a minute or two) ..."
+	@if [ -e $@ ]; then rm -f $@; else $(PYTHON) -m venv --clear $(VENV); fi
+	@$(PIP) install --quiet -c constraints.txt flit_core
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[simulator,test,lint]'
+	@touch $@
+
+define check_python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "This project needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)." >&2; \
+	echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	exit 1; }
+endef

@@ -1,0 +1,195 @@
+"""The part of Airflow's REST API that the demo and the live tests use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG, as Airflow tells it."""
+
+    dag_id: str
+    run_id: str
+    state: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over, well or not."""
+        return self.state in {"success", "failed"}
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    """One task of a run.
+
+    :param map_index: -1 for a task that is not mapped.
+    :param state: Airflow's state, or ``waiting`` while it has none.
+    :param start: when it started; sorts last while it has not.
+    """
+
+    task_id: str
+    map_index: int
+    state: str
+    try_number: int
+    start: str
+
+    @property
+    def label(self) -> str:
+        """The task's id, with the index of a mapped one."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a task's log.
+
+    :param error: the exceptions it tells, with their messages.
+    """
+
+    timestamp: str
+    level: str
+    logger: str
+    text: str
+    error: str
+
+
+class AirflowApi:
+    """Talks to one Airflow.
+
+    :param url: address of the api-server, without a path.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        # SQLite lets one writer in at a time, so on a busy machine a read may be told to come again.
+        again = Retry(5, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), allowed_methods={"GET"})
+        self._session.mount(f"{url}/api/v2/dags", HTTPAdapter(max_retries=again))
+
+    def health(self) -> dict[str, str]:
+        """Return each component's health; nothing while the api-server does not answer."""
+        try:
+            answer = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT)
+        except requests.RequestException:
+            return {}
+        if not answer.ok:
+            return {}
+        return {component: str(report.get("status")) for component, report in answer.json().items() if report}
+
+    def import_errors(self) -> list[str]:
+        """Return why DAG files could not be read."""
+        listed = self._get("/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in listed]
+
+    def dag_ids(self) -> set[str]:
+        """Return the ids of all DAGs that Airflow has read."""
+        return {dag["dag_id"] for dag in self._get("/dags")["dags"]}
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run a DAG."""
+        self._call("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict[str, object] | None = None) -> DagRun:
+        """Start a run of a DAG by hand."""
+        started = self._call(
+            "POST", f"/dags/{quote(dag_id)}/dagRuns", json={"logical_date": None, "conf": conf or {}}
+        )
+        return _dag_run(started)
+
+    def dag_runs(self, dag_id: str) -> list[DagRun]:
+        """Return the runs of a DAG, oldest first."""
+        listed = self._get(f"/dags/{quote(dag_id)}/dagRuns", order_by="id")["dag_runs"]
+        return [_dag_run(run) for run in listed]
+
+    def dag_run(self, dag_id: str, run_id: str) -> DagRun:
+        """Return one run as it stands now."""
+        return _dag_run(self._get(_run_path(dag_id, run_id)))
+
+    def task_instances(self, run: DagRun) -> list[TaskInstance]:
+        """Return the tasks of a run as they stand now."""
+        listed = self._get(f"{_run_path(run.dag_id, run.run_id)}/taskInstances")["task_instances"]
+        return [
+            TaskInstance(
+                task_id=task["task_id"],
+                map_index=task["map_index"],
+                state=task["state"] or "waiting",
+                try_number=task["try_number"],
+                start=task["start_date"] or "9",
+            )
+            for task in listed
+        ]
+
+    def xcom(self, run: DagRun, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        """Return what a task handed over under a key."""
+        path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
+        return self._get(path, map_index=map_index)["value"]
+
+    def xcom_entries(self, run: DagRun) -> list[tuple[str, str, Any]]:
+        """Return every (task id, key, value) that a run handed over."""
+        tasks = f"{_run_path(run.dag_id, run.run_id)}/taskInstances"
+        listed = self._get(f"{tasks}/~/xcomEntries")["xcom_entries"]
+        return [
+            (
+                entry["task_id"],
+                entry["key"],
+                self.xcom(run, entry["task_id"], entry["key"], entry["map_index"]),
+            )
+            for entry in listed
+        ]
+
+    def log(self, run: DagRun, task: TaskInstance) -> list[LogLine]:
+        """Return the log of a task's current try, also while it is deferred."""
+        path = (
+            f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task.task_id)}"
+            f"/logs/{max(task.try_number, 1)}"
+        )
+        content = self._get(path, map_index=task.map_index, full_content=True)["content"]
+        return [
+            LogLine(
+                timestamp=line.get("timestamp") or "",
+                level=line.get("level") or "",
+                logger=line.get("logger") or "",
+                text=line["event"],
+                error="; ".join(
+                    f"{error.get('exc_type')}: {error.get('exc_value')}"
+                    for error in line.get("error_detail") or []
+                ),
+            )
+            for line in content
+            if isinstance(line, dict) and isinstance(line.get("event"), str)
+        ]
+
+    def _get(self, path: str, **query: object) -> Any:
+        return self._call("GET", path, params={name: str(setting) for name, setting in query.items()})
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = self._session.request(
+            method,
+            f"{self.url}/api/v2{path}",
+            headers={"Accept": "application/json"},
+            timeout=TIMEOUT,
+            **arguments,
+        )
+        if not answer.ok:
+            raise RuntimeError(
+                f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}"
+            )
+        return answer.json()
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
+
+
+def _dag_run(answer: dict[str, Any]) -> DagRun:
+    return DagRun(dag_id=answer["dag_id"], run_id=answer["dag_run_id"], state=answer["state"])

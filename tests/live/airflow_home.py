@@ -1,0 +1,108 @@
+"""A throw-away Airflow home: its settings, its secrets of one run, and its SQLite file."""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.live.processes import clean_environment, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.live.processes import Processes
+
+
+@dataclass(frozen=True)
+class AirflowHome:
+    """Everything one Airflow of our own needs to know.
+
+    :param folder: becomes ``AIRFLOW_HOME``; what was in it is removed by :meth:`create`.
+    :param dags_folder: where the DAG files are.
+    :param connections: connections by id, handed over as environment variables, in Airflow's JSON form.
+    :param variables: further environment variables for the Airflow processes.
+    :param port: where the web page and the API listen, on the loopback address.
+    """
+
+    folder: Path
+    dags_folder: Path
+    connections: dict[str, dict[str, object]] = field(default_factory=dict, repr=False)
+    variables: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+
+    @property
+    def url(self) -> str:
+        """Address of the web page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def create(self, processes: Processes) -> None:
+        """Make the folder new, write the settings, and set up the database."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, mode=0o700)
+        settings = configparser.ConfigParser(interpolation=None)
+        # Airflow reads its settings with interpolation.
+        settings.read_dict(
+            {
+                section: {option: setting.replace("%", "%%") for option, setting in options.items()}
+                for section, options in self._settings().items()
+            }
+        )
+        descriptor = os.open(self.folder / "airflow.cfg", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as cfg:
+            settings.write(cfg)
+        processes.run("db-migrate", self.command("db", "migrate"), self.environment(), self.folder)
+        with closing(sqlite3.connect(self.folder / "airflow.db")) as database:
+            # Four processes share this file; with a write-ahead log readers do not wait for the writer.
+            database.execute("PRAGMA journal_mode=WAL")
+
+    def command(self, *words: str) -> list[str]:
+        """Return an ``airflow`` command line of this interpreter."""
+        return [sys.executable, "-m", "airflow", *words]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the Airflow processes, with nothing of the caller's Airflow in it."""
+        connections = {
+            f"AIRFLOW_CONN_{connection_id.upper()}": json.dumps(connection)
+            for connection_id, connection in self.connections.items()
+        }
+        return {
+            **clean_environment(),
+            "AIRFLOW_HOME": str(self.folder),
+            **connections,
+            **self.variables,
+        }
+
+    def _settings(self) -> dict[str, dict[str, str]]:
+        return {
+            "core": {
+                "dags_folder": str(self.dags_folder),
+                "load_examples": "False",
+                "executor": "LocalExecutor",
+                "parallelism": "4",
+                "simple_auth_manager_all_admins": "True",
+                "execution_api_server_url": f"{self.url}/execution/",
+                "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}"},
+            "api": {
+                "base_url": self.url,
+                "host": "127.0.0.1",
+                "port": str(self.port),
+                "workers": "1",
+                "secret_key": secrets.token_urlsafe(32),
+            },
+            "api_auth": {"jwt_secret": secrets.token_urlsafe(64)},
+            "scheduler": {"scheduler_idle_sleep_time": "0.5"},
+            "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10"},
+            "triggerer": {"job_heartbeat_sec": "2"},
+            "logging": {"colored_console_log": "False"},
+        }

@@ -1,0 +1,25 @@
+"""One Airflow and one tenant for all live tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.file_drop import FileDrop, start_file_drop
+from tests.live.processes import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("live")
+
+
+@pytest.fixture(scope="session")
+def file_drop(folder: Path) -> Iterator[FileDrop]:
+    with Processes(folder / "logs") as processes:
+        yield start_file_drop(processes, folder, lambda subject, what: print(f"{subject:<14} {what}"))

@@ -1,0 +1,212 @@
+"""Starts processes, notices when one dies early, and stops every one of them for sure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tests.live.stop_signals import StopSignals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+TAIL_LINES = 40
+POLITE_SECONDS = 8.0
+FINAL_SECONDS = 5.0
+# Nothing here talks to another machine, and a proxy would swallow calls to the loopback address.
+NOT_INHERITED = ("AIRFLOW", "SAILPOINT", "_AIRFLOW", "PYTHONPATH", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+class ProcessDiedError(RuntimeError):
+    """A process that should keep running ended; the message shows the end of its log."""
+
+
+class NotReadyError(RuntimeError):
+    """Something did not become ready in time."""
+
+
+@dataclass(frozen=True)
+class RunningProcess:
+    """One started process, the leader of its own session, and where its output goes."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log_path: Path
+    serves_others: bool
+
+    def tail(self) -> str:
+        """Return the end of the process's log, with the log's path above it."""
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        last = [f"    {line}" for line in lines[-TAIL_LINES:]] or ["    (nothing)"]
+        return "\n".join([f"{self.log_path} ends with:", *last])
+
+
+class Processes:
+    """The processes of one run: entered at the start, and on leaving all of them are stopped.
+
+    :param log_folder: where each process's output is written, as ``<name>.log``.
+    """
+
+    def __init__(self, log_folder: Path) -> None:
+        self.log_folder = log_folder
+        self._signals = StopSignals()
+        self._running: list[RunningProcess] = []
+
+    def __enter__(self) -> Self:
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        self._signals.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._signals.ignore()
+        try:
+            self._stop()
+        finally:
+            self._signals.__exit__(kind, error, trace)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        serves_others: bool = False,
+    ) -> None:
+        """Start a process that is to run until the end.
+
+        :param serves_others: stop it after those that do not, which may be in the middle of a call to it.
+        """
+        self._launch(name, command, environment, folder, serves_others=serves_others)
+
+    def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        """Run a process to its end, and raise with the end of its log when it fails."""
+        process = self._launch(name, command, environment, folder)
+        while process.popen.poll() is None:
+            time.sleep(0.05)
+        self._running.remove(process)
+        if process.popen.returncode:
+            raise ProcessDiedError(
+                f"'{name}' failed with exit status {process.popen.returncode}.\n{process.tail()}"
+            )
+
+    def check(self) -> None:
+        """Raise when a process that should be running has ended."""
+        for process in self._running:
+            status = process.popen.poll()
+            if status is not None:
+                raise ProcessDiedError(
+                    f"'{process.name}' ended early with exit status {status}.\n{process.tail()}"
+                )
+
+    def wait_until(self, ready: Callable[[], bool], what: str, *, timeout: float, pause: float = 0.3) -> None:
+        """Wait until ``ready()`` is true, watching that no process dies meanwhile.
+
+        :param what: what is being waited for, for the message when it does not come.
+        :param timeout: seconds until :class:`NotReadyError`.
+        """
+        deadline = time.monotonic() + timeout
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                tails = "\n".join(process.tail() for process in self._running)
+                raise NotReadyError(f"Waited {timeout:.0f} s for {what}, in vain.\n{tails}")
+            time.sleep(pause)
+
+    def _launch(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        serves_others: bool = False,
+    ) -> RunningProcess:
+        log_path = self.log_folder / f"{name}.log"
+        with self._signals.held(), log_path.open("ab") as log:
+            popen = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            process = RunningProcess(name, popen, log_path, serves_others)
+            self._running.append(process)
+        return process
+
+    def _stop(self) -> None:
+        for serving in (False, True):
+            stopping = [process for process in self._running if process.serves_others is serving]
+            for process in stopping:
+                if process.popen.poll() is None:
+                    process.popen.terminate()
+            # Airflow's own children change their process group but never their session, so the session finds
+            # them also after their parent is gone.
+            sessions = {process.popen.pid for process in stopping}
+            if not self._wait_for_end(sessions, POLITE_SECONDS):
+                for member in members_of_sessions(sessions):
+                    with suppress(ProcessLookupError):
+                        os.kill(member, signal.SIGKILL)
+                self._wait_for_end(sessions, FINAL_SECONDS)
+        self._running.clear()
+
+    def _wait_for_end(self, sessions: set[int], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for process in self._running:
+                process.popen.poll()
+            if not members_of_sessions(sessions):
+                return True
+            time.sleep(0.1)
+        return False
+
+
+def members_of_sessions(sessions: set[int]) -> list[int]:
+    """List the live processes that belong to one of these sessions."""
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process.pid)
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            continue
+    return members
+
+
+def clean_environment() -> dict[str, str]:
+    """Copy this process's environment without what could change an Airflow of our own."""
+    kept = {
+        name: setting for name, setting in os.environ.items() if not name.upper().startswith(NOT_INHERITED)
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1", "no_proxy": "*"}
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return a free port on the loopback address, the preferred one when it is free."""
+    for wanted in (preferred, 0):
+        if wanted is None:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise NotReadyError("This machine has no free port on 127.0.0.1.")

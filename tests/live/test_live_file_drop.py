@@ -1,0 +1,72 @@
+"""The file-drop example through a real scheduler and triggerer, deferred, against a simulated tenant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.account_files import AccountFile
+from tests.live.file_drop import DAG_ID, SOURCE_NAME, FileDrop, RunStory
+from tests.live.simulator_process import CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNTS = 200
+BEARER_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+")
+
+
+@pytest.fixture(scope="module")
+def story(file_drop: FileDrop) -> RunStory:
+    return file_drop.load(AccountFile.numbered(ACCOUNTS), "accounts.csv")
+
+
+def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder: Path) -> None:
+    (loaded,) = (folder / "drop" / "loaded").iterdir()
+    content = loaded.read_bytes()
+    assert story.aggregation["source_name"] == SOURCE_NAME
+    assert story.aggregation["state"] == "succeeded"
+    assert story.aggregation["completion_status"] == "SUCCESS"
+    assert story.aggregation["counts"] == {
+        "total": ACCOUNTS,
+        "created": ACCOUNTS,
+        "updated": 0,
+        "deleted": 0,
+        "unchanged": 0,
+        "ignored": 0,
+    }
+    assert story.aggregation["file"] == {
+        "name": loaded.name,
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert story.aggregation["aggregation_id"] == file_drop.api.xcom(story.run, "aggregate", "aggregation_id")
+
+
+def test_the_aggregation_waited_in_the_triggerer(story: RunStory) -> None:
+    states = story.states["aggregate"]
+    assert "deferred" in states
+    assert states[-1] == "success"
+
+
+def test_the_tenant_saw_exactly_one_aggregation(story: RunStory, file_drop: FileDrop) -> None:
+    (run,) = (run for run in file_drop.tenant.runs() if run["source_name"] == SOURCE_NAME)
+    assert run["id"] == story.aggregation["aggregation_id"]
+
+
+def test_no_secret_and_no_token_is_in_logs_or_xcoms(
+    story: RunStory, file_drop: FileDrop, folder: Path
+) -> None:
+    # The simulator itself tells its well-known secret to whoever starts it.
+    logs = [path for path in folder.rglob("*.log") if path.name != "simulator.log"]
+    assert any(DAG_ID in str(path) for path in logs), "the task logs were not found"
+    texts = {str(path): path.read_text(encoding="utf-8", errors="replace") for path in logs}
+    texts["XComs"] = json.dumps(file_drop.api.xcom_entries(story.run))
+    with_secret = [name for name, text in texts.items() if CLIENT_SECRET in text]
+    with_token = [name for name, text in texts.items() if BEARER_TOKEN.search(text)]
+    assert not with_secret
+    assert not with_token

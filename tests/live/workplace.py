@@ -1,0 +1,31 @@
+"""A folder of our own, new each time, for one command at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class WorkplaceTakenError(RuntimeError):
+    """Another command works in the folder."""
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """Empty a folder and keep it for this process until the end; what is in it then stays to be looked at."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w", encoding="utf-8") as lock:
+        try:
+            # The system lets go of it when this process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise WorkplaceTakenError(f"The same command already runs in {folder}.") from error
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        yield folder

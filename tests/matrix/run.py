@@ -1,0 +1,125 @@
+"""Runs the unit tests and a deferrable ``dag.test`` on each supported Airflow, one virtual environment each.
+
+Needs only the standard library, because it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = PROJECT / ".matrix"
+TESTS = ("tests/unit", "tests/matrix")
+NEWEST_PYTHON = {"3.0.6": (3, 12), "3.1.8": (3, 13), "3.2.2": (3, 14), "3.3.2": (3, 14)}
+"""The newest Python that each Airflow itself supports."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the tests went on one Airflow."""
+
+    version: str
+    text: str
+    seconds: float
+    failed: bool
+
+
+def main(versions: list[str]) -> int:
+    """Run the tests on the named versions, or on all, print a table, and return the exit status."""
+    unknown = [version for version in versions if version not in NEWEST_PYTHON]
+    if unknown:
+        print(
+            f"There are no pins for Airflow {', '.join(unknown)}; there are for {', '.join(NEWEST_PYTHON)}."
+        )
+        return 2
+    verdicts = [verdict_of(version) for version in versions or NEWEST_PYTHON]
+    print("\nAirflow   result")
+    for verdict in verdicts:
+        print(f"{verdict.version:<9} {verdict.text} ({verdict.seconds:.0f} s)")
+    return int(any(verdict.failed for verdict in verdicts))
+
+
+def verdict_of(version: str) -> Verdict:
+    """Set up one Airflow and run the tests on it."""
+    print(f"\n=== Airflow {version}", flush=True)
+    begin = time.monotonic()
+
+    def verdict(text: str, *, failed: bool = False) -> Verdict:
+        return Verdict(version, text, time.monotonic() - begin, failed)
+
+    base = suitable_python(NEWEST_PYTHON[version])
+    if base is None:
+        newest = ".".join(map(str, NEWEST_PYTHON[version]))
+        return verdict(f"not run: it needs a Python from 3.11 to {newest}, and none is on the PATH")
+    python = ENVIRONMENTS / version / "bin" / "python"
+    try:
+        set_up(version, base, python)
+    except subprocess.CalledProcessError as failure:
+        return verdict(f"failed: the set-up ended with {failure.returncode}", failed=True)
+    # No Airflow settings of the caller, and no database of theirs.
+    environment = {name: setting for name, setting in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment["AIRFLOW_HOME"] = str(ENVIRONMENTS / version / "airflow_home")
+    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    tests = [test for test in TESTS if (PROJECT / test).is_dir()]
+    status = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+    return verdict(f"failed: pytest ended with {status}", failed=True) if status else verdict("passed")
+
+
+def set_up(version: str, base: str, python: Path) -> None:
+    """Install the pinned packages, unless they are there already."""
+    folder = python.parents[1]
+    pins = PROJECT / "tests" / "matrix" / f"airflow-{version}.txt"
+    stamp = folder / ".installed"
+    wanted = hashlib.sha256(pins.read_bytes() + (PROJECT / "pyproject.toml").read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    print(f"Setting up {folder.relative_to(PROJECT)} from {pins.relative_to(PROJECT)} ...", flush=True)
+    subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "install",
+        "--quiet",
+        "-c",
+        pins,
+    ]
+    subprocess.run([*pip, "flit_core"], cwd=PROJECT, check=True)
+    project = ["--no-build-isolation", "--editable", ".[test]", f"apache-airflow=={version}"]
+    subprocess.run([*pip, *project], cwd=PROJECT, check=True)
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def suitable_python(newest: tuple[int, int]) -> str | None:
+    """Return this Python where the Airflow supports it, else another one from the PATH."""
+    if sys.version_info[:2] <= newest:
+        return sys.executable
+    for minor in range(newest[1], 10, -1):
+        candidate = shutil.which(f"python3.{minor}")
+        if (
+            candidate
+            and not subprocess.run(
+                [candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False
+            ).returncode
+        ):
+            return candidate
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""The example DAGs are read by Airflow without a database, and look as their words say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+from sailpoint_provider.simulator.sources import default_sources
+
+FOLDER = Path(__file__).parents[3] / "example_dags"
+
+
+@pytest.fixture(scope="module")
+def bag():
+    """Read the folder as a DAG processor does."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.models.dagbag import DagBag
+    return DagBag(str(FOLDER))
+
+
+def edges(dag):
+    return {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
+
+
+def test_every_file_is_read_without_an_error(bag):
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {
+        "example_sailpoint_direct_source",
+        "example_sailpoint_file_drop",
+        "example_sailpoint_sources_in_order",
+        "example_sailpoint_sources_in_pool",
+    }
+    assert {Path(dag.fileloc).name for dag in bag.dags.values()} == {
+        file.name for file in FOLDER.glob("*.py")
+    }
+
+
+def test_every_dag_explains_itself_and_catches_nothing_up(bag):
+    for dag in bag.dags.values():
+        assert dag.doc_md
+        assert "sailpoint" in dag.tags
+        assert not dag.catchup
+
+
+def test_no_worker_waits_in_any_of_them(bag):
+    ours = (SailPointAccountAggregationOperator, SailPointAccountAggregationSensor)
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks if isinstance(task, ours)]
+    assert tasks
+    assert all(task.deferrable or not task.wait_for_completion for task in tasks)
+
+
+def test_the_file_drop_claims_a_file_loads_it_and_uses_the_result(bag):
+    dag = bag.dags["example_sailpoint_file_drop"]
+    assert edges(dag) == {
+        ("wait_for_file", "claim_file"),
+        ("claim_file", "aggregate"),
+        ("claim_file", "use_result"),
+        ("aggregate", "use_result"),
+    }
+    assert dag.max_active_runs == 1
+
+
+def test_the_direct_source_is_started_worked_beside_and_waited_for(bag):
+    dag = bag.dags["example_sailpoint_direct_source"]
+    assert edges(dag) == {("start", "other_work"), ("start", "wait"), ("wait", "use_result")}
+    assert dag.get_task("start").wait_for_completion is False
+
+
+def test_the_sources_run_one_after_the_other(bag):
+    assert edges(bag.dags["example_sailpoint_sources_in_order"]) >= {("aggregate_1", "aggregate_2")}
+
+
+def test_the_sources_of_the_pool_are_mapped(bag):
+    mapped = bag.dags["example_sailpoint_sources_in_pool"].get_task("aggregate")
+    assert mapped.is_mapped
+    assert mapped.operator_class is SailPointAccountAggregationOperator
+
+
+def test_their_sources_are_in_the_simulated_tenant(bag):
+    names = {source.name for source in default_sources()}
+    wanted = {dag.params["source_name"] for dag in bag.dags.values() if "source_name" in dag.params} | {
+        task.source_name
+        for task in bag.dags["example_sailpoint_sources_in_order"].tasks
+        if isinstance(task, SailPointAccountAggregationOperator)
+    }
+    assert wanted <= names

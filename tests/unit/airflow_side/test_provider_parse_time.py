@@ -1,0 +1,94 @@
+"""What a DAG file pays for: no client library at import, no file, connection or socket in a constructor."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[3]
+HEAVY = {"requests", "aiohttp", "requests_toolbelt", "tenacity", "fsspec"}
+PROGRAM = """
+import json, os, sys
+import airflow.sdk, airflow.triggers.base
+import airflow.providers.common.compat.sdk as sdk
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException, AirflowNotFoundException, AirflowSensorTimeout, AirflowSkipException, BaseHook,
+    BaseOperator, BaseSensorOperator, PokeReturnValue, conf,
+)
+before = set(sys.modules)
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+loaded = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+# A first operator fills Airflow's own caches.
+BaseOperator(task_id="warm_up")
+BaseSensorOperator(task_id="warm_up_too")
+warm = set(sys.modules)
+looked_up = []
+BaseHook.get_connection = classmethod(lambda cls, conn_id: looked_up.append(conn_id))
+missing = os.path.join(os.getcwd(), "no", "such", "accounts.csv")
+touched = []
+watching = True
+def watch(event, arguments):
+    if watching and event.partition(".")[0] in ("open", "socket", "subprocess", "os"):
+        touched.append(f"{event} {arguments}")
+sys.addaudithook(watch)
+def stat(path, *arguments, true=os.stat, **keywords):
+    if path == missing:
+        touched.append(f"stat {path}")
+    return true(path, *arguments, **keywords)
+os.stat = stat
+SailPointAccountAggregationOperator(
+    task_id="aggregate", source_name="S", file=missing, sailpoint_conn_id="none", deferrable=True
+)
+SailPointAccountAggregationSensor(task_id="wait", aggregation_id="0" * 32, sailpoint_conn_id="none")
+SailPointAccountAggregationTrigger("0" * 32, "none")
+SailPointHook("none")
+watching = False
+print(json.dumps({
+    "loaded": loaded,
+    "stdlib": [name for name in loaded if name in sys.stdlib_module_names],
+    "later": sorted({name.partition(".")[0] for name in set(sys.modules) - warm}),
+    "touched": touched,
+    "looked_up": looked_up,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parse_time(tmp_path_factory):
+    """Import and construct in a fresh interpreter, and return what that took."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(PROJECT)!r})\n{PROGRAM}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path_factory.mktemp("parse"),
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_the_classes_load_no_client_library(parse_time):
+    assert not HEAVY & set(parse_time["loaded"])
+
+
+def test_the_classes_load_nothing_but_airflow_and_the_standard_library(parse_time):
+    assert set(parse_time["loaded"]) - set(parse_time["stdlib"]) <= {"airflow", "sailpoint_provider"}
+
+
+def test_constructors_load_no_client_library(parse_time):
+    assert not HEAVY & set(parse_time["later"])
+
+
+def test_constructors_touch_no_file_and_no_socket(parse_time):
+    assert parse_time["touched"] == []
+
+
+def test_constructors_look_up_no_connection(parse_time):
+    assert parse_time["looked_up"] == []

@@ -1,0 +1,92 @@
+"""What several tests of the pure part share: ids, a clock, answers, and a driver of procedures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from sailpoint_provider.isc.answers import Answer
+from sailpoint_provider.isc.steps import Pause
+from sailpoint_provider.isc.tenant import Tenant
+
+SOURCE = "2c918085000000000000000000000a03"
+RUN = "af1b82086c194f89acce82e156ff6e61"
+SECRET = "s3cret-of-the-client"
+NOON = 1_700_000_000.0
+
+
+def tenant(**changes):
+    fields = {"host": "acme", "login": "client", "password": SECRET}
+    return Tenant.from_connection_fields(**(fields | changes))
+
+
+def answer(document=None, status=200, *, body=None, received=NOON, **headers):
+    content = json.dumps(document).encode() if body is None else body
+    return Answer(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, content, received
+    )
+
+
+def task_document(completion_status=None, **changes):
+    """Return a task record as the OpenAPI documents show it."""
+    return {
+        "id": RUN,
+        "type": "QUARTZ",
+        "uniqueName": "Cloud Account Aggregation",
+        "description": "Aggregates accounts",
+        "launcher": "System",
+        "created": "2024-05-01T12:00:00.000Z",
+        "launched": "2024-05-01T12:00:01.000Z",
+        "completed": None if completion_status is None else "2024-05-01T12:01:01.500Z",
+        "completionStatus": completion_status,
+        "messages": [],
+        "returns": [{"name": "TASK_OUT_ACCOUNT_CORRELATION_TOTAL", "attributeName": "total"}],
+        "attributes": {"eventId": 4311625, "appId": SOURCE, "total": 9},
+        "progress": None,
+        "percentComplete": 100 if completion_status else 40,
+        "target": {"id": SOURCE, "type": "SOURCE", "name": "Directory [source]"},
+    } | changes
+
+
+@dataclass
+class Clock:
+    """A clock that goes on only when told to."""
+
+    now: float = NOON
+
+    def __call__(self):
+        return self.now
+
+
+@dataclass
+class Driver:
+    """
+    Carries a procedure out: a function answers its calls, its pauses move the clock.
+
+    An answer that is an exception is thrown into the procedure.
+    """
+
+    respond: object
+    clock: Clock = field(default_factory=Clock)
+    calls: list = field(default_factory=list)
+    pauses: list = field(default_factory=list)
+    paused: float = 0.0
+
+    def run(self, steps):
+        try:
+            wish = next(steps)
+            while True:
+                value = self._fulfil(wish)
+                wish = steps.throw(value) if isinstance(value, Exception) else steps.send(value)
+        except StopIteration as end:
+            return end.value
+
+    def _fulfil(self, wish):
+        if isinstance(wish, Pause):
+            self.pauses.append(wish.seconds)
+            self.clock.now += wish.seconds
+            self.paused += wish.seconds
+            assert self.paused < 50_000, "the procedure goes on for ever"
+            return None
+        self.calls.append(wish)
+        return self.respond(wish)

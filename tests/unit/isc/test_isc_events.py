@@ -1,0 +1,130 @@
+import json
+
+import pytest
+from isc_cases import RUN, task_document
+
+from sailpoint_provider.isc import errors
+from sailpoint_provider.isc.events import broken, ended, read_event
+from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
+from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.isc.result import AggregationResult
+
+
+def result(completion_status="SUCCESS"):
+    return make_result(
+        RUN, AccountAggregationStatus("COMPLETED"), read_task_status(task_document(completion_status))
+    )
+
+
+def event(**changes):
+    return ended({**result(), **changes})
+
+
+def over_the_wire(document):
+    return json.loads(json.dumps(document))
+
+
+@pytest.mark.parametrize("completion_status", ["SUCCESS", "WARNING", "ERROR", "TERMINATED", "TEMPERROR"])
+def test_an_end_comes_back_whole(completion_status):
+    sent = result(completion_status)
+    assert read_event(over_the_wire(ended(sent)), RUN) == sent
+    assert read_event(over_the_wire(ended(sent))) == sent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.InvalidInputError("words", status=400, detail_code="400.1", tracking_id="t"),
+        errors.AuthenticationError("words", status=401, final=True),
+        errors.AuthenticationError("words", status=401),
+        errors.AccessDeniedError("words", status=403),
+        errors.RateLimitError("words", status=429),
+        errors.TenantUnavailableError("words", sent=False),
+        errors.AggregationTimeoutError("words"),
+        errors.UnknownAggregationError("words", status=404),
+        errors.ProtocolError("words"),
+        errors.SailPointError("words"),
+    ],
+)
+def test_an_error_comes_back_as_its_own_kind(error):
+    with pytest.raises(type(error), match="words") as failure:
+        read_event(over_the_wire(broken(RUN, error)), RUN)
+    back = failure.value
+    assert type(back) is type(error)
+    assert (back.status, back.detail_code, back.tracking_id) == (
+        error.status,
+        error.detail_code,
+        error.tracking_id,
+    )
+    assert back.final == error.final
+
+
+def test_of_a_foreign_error_only_the_kind_is_told():
+    with pytest.raises(errors.SailPointError, match="broke off with KeyError") as failure:
+        read_event(over_the_wire(broken(RUN, KeyError("s3cret"))), RUN)
+    assert "s3cret" not in str(failure.value)
+    assert not failure.value.final
+
+
+def test_an_error_that_cannot_travel_is_told_by_its_kind():
+    error = errors.AggregationFailedError(result("ERROR"))
+    with pytest.raises(errors.SailPointError, match="AggregationFailedError"):
+        read_event(broken(RUN, error), RUN)
+
+
+@pytest.mark.parametrize("junk", [None, "ended", 7, [], [{"event": "ended"}], True])
+def test_what_is_no_event_is_refused(junk):
+    with pytest.raises(errors.ProtocolError, match="no event"):
+        read_event(junk, RUN)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {},
+        {"event": "timeout"},
+        {"event": None, "result": {}},
+        {"event": ["ended"], "result": {}},
+        {"event": "ended"},
+        {"event": "ended", "result": None},
+        {"event": "ended", "result": "succeeded"},
+        {"status": "success", "result": {"state": "succeeded"}},
+    ],
+)
+def test_an_event_of_unknown_kind_is_refused(junk):
+    with pytest.raises(errors.ProtocolError, match="unknown kind"):
+        read_event(junk, RUN)
+
+
+@pytest.mark.parametrize("key", AggregationResult.__annotations__)
+def test_an_end_that_lacks_anything_is_refused(key):
+    whole = ended(result())
+    del whole["result"][key]
+    with pytest.raises(errors.ProtocolError, match=f"lacks {key}"):
+        read_event(whole, RUN)
+
+
+@pytest.mark.parametrize(
+    "state", ["running", "SUCCEEDED", "", None, True, 7, ["succeeded"], {"succeeded": 1}]
+)
+def test_an_event_that_tells_no_end_is_refused(state):
+    with pytest.raises(errors.ProtocolError, match="tells no end"):
+        read_event(event(state=state), RUN)
+
+
+@pytest.mark.parametrize("other", ["b" * 32, None, 7, RUN.upper()])
+def test_the_end_of_another_aggregation_is_refused(other):
+    with pytest.raises(errors.ProtocolError, match="not of"):
+        read_event(event(aggregation_id=other), RUN)
+
+
+@pytest.mark.parametrize("kind", [None, "KeyError", "SystemExit", "AggregationFailedError", 7, ["x"]])
+def test_an_error_of_unknown_kind_is_still_an_error(kind):
+    with pytest.raises(errors.SailPointError, match="words") as failure:
+        read_event({"event": "error", "kind": kind, "message": "words"}, RUN)
+    assert type(failure.value) is errors.SailPointError
+
+
+def test_an_error_without_words_is_still_an_error():
+    with pytest.raises(errors.SailPointError, match="without a word"):
+        read_event({"event": "error"}, RUN)

@@ -127,7 +127,7 @@ class Starter:
         return Follow(claim)
 
     def _state_of(self, claim: Claim) -> Steps[AggregationResult | None]:
-        """Return how an aggregation ended, None while it runs; silence is sat out, and never means unknown."""
+        """Return how an aggregation ended, None while it runs; silence is sat out and never means unknown."""
         watch = Watch(
             str(claim.aggregation_id),
             self._generation,
@@ -200,7 +200,7 @@ class Starter:
         return claim, upload
 
     def _resolve(self, claim: Claim) -> Steps[Claim | None]:
-        """Return the claim on the aggregation that an unanswered start left, None where none is surely ours."""
+        """Return the claim on what an unanswered start left, None where nothing is surely ours."""
         trace = yield from traces.find_trace(
             self._generation,
             self._source_id,

@@ -151,13 +151,20 @@ class SailPointAccountAggregationOperator(BaseOperator):
         event: Any = None,
         claim: dict[str, Any] | None = None,
         times: dict[str, Any] | None = None,
+        aggregation_id: str | None = None,
+        **_: Any,
     ) -> AggregationResult:
-        """Turn the trigger's event into the result, or into the error that it tells."""
+        """
+        Turn the trigger's event into the result, or into the error that it tells.
+
+        A deferral of an older version of this package brings no claim; its result is returned as it is.
+        """
         with airflow_errors():
             self._claim = read_claim(claim)
-            result = read_event(event, self._claim.aggregation_id if self._claim is not None else None)
             if self._claim is None:
+                result = read_event(event, aggregation_id)
                 return check_end(result, fail_on_warning=self.fail_on_warning)
+            result = read_event(event, self._claim.aggregation_id)
             ended = self._end(context, self._claim, result)
             if ended is not None:
                 return ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
@@ -17,10 +18,16 @@ from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps
 from sailpoint_provider.transport.failures import unreachable
 from sailpoint_provider.transport.multipart import MultipartBody
-from sailpoint_provider.transport.network import ca_path, proxy_for
+from sailpoint_provider.transport.network import checked_ca_path, proxy_for
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
-from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, token_in_memory
+from sailpoint_provider.transport.shared import (
+    is_refused_token,
+    scrubbed,
+    share_of,
+    strike_out,
+    token_in_memory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,10 +114,12 @@ class BlockingTransport:
         answer = self._exchange(call, token)
         if token is not None and is_refused_token(answer, token):
             self._share.drop(token)
-            answer = self._exchange(call, self._token())
+            token = self._token()
+            answer = self._exchange(call, token)
         try:
             return read_answer(call, answer)
         except SailPointError as error:
+            strike_out(error, self.tenant, token)
             self._share.heed(error)
             raise
 
@@ -187,7 +196,8 @@ class BlockingTransport:
         # What the environment says is read in network.py; requests itself would also take a password from
         # .netrc and send that instead of the token.
         session.trust_env = False
-        session.verify = ca_path(self.tenant)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.verify = checked_ca_path(self.tenant)
         return session
 
 
@@ -208,7 +218,7 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
     proxy = proxy_for(tenant, url)
     with requests.Session() as session:
         session.trust_env = False
-        session.verify = ca_path(tenant)
+        session.verify = checked_ca_path(tenant)
         response = session.request(
             call.method,
             url,

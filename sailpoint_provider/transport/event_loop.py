@@ -22,7 +22,7 @@ from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import proxy_for, tls_context
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
-from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of
+from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, strike_out
 
 if TYPE_CHECKING:
     import ssl
@@ -122,10 +122,12 @@ class EventLoopTransport:
         answer = await self._exchange(call, token)
         if token is not None and is_refused_token(answer, token):
             self._share.drop(token)
-            answer = await self._exchange(call, await self._token())
+            token = await self._token()
+            answer = await self._exchange(call, token)
         try:
             return read_answer(call, answer)
         except SailPointError as error:
+            strike_out(error, self.tenant, token)
             self._share.heed(error)
             raise
 
@@ -153,7 +155,7 @@ class EventLoopTransport:
         if not call.multipart:
             form = aiohttp.FormData(list(call.form)) if call.form else None
             return await self._request(call, token, form, headers_of(token))
-        body = await asyncio.to_thread(MultipartBody, call)
+        body = await _opened(call)
         try:
             headers = headers_of(token, body.encoder.content_type)
             headers["Content-Length"] = str(body.encoder.len)
@@ -214,6 +216,21 @@ class EventLoopTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+
+
+async def _opened(call: Call[Any]) -> MultipartBody:
+    """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
+    opening = asyncio.ensure_future(asyncio.to_thread(MultipartBody, call))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unused)
+        raise
+
+
+def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().__exit__(None, None, None)
 
 
 async def _chunks(body: MultipartBody) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 from sailpoint_provider.isc.errors import RateLimitError, SailPointError
 from sailpoint_provider.isc.policy import RequestBudget
@@ -51,12 +52,13 @@ class TenantShare:
         """
         Take one request out of the budget and return the seconds to wait before sending it.
 
-        :raises RateLimitError: ISC asked for a longer pause than the policy waits on the spot.
+        :raises RateLimitError: the turn comes later than the policy waits on the spot.
         """
         seconds = self.budget.reserve(time.monotonic())
         if seconds > policy.longest_wish:
             raise RateLimitError(
-                f"ISC asked for a pause that lasts {seconds:.0f} more seconds; nothing was sent.",
+                f"The next request has to wait {seconds:.0f} s, for the request budget or because ISC "
+                "asked for a pause; nothing was sent.",
                 retry_after=seconds,
             )
         return seconds
@@ -89,6 +91,20 @@ def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
     for secret in secrets:
         body = body.replace(secret.encode(), b"***")
     return body
+
+
+def strike_out(error: SailPointError, tenant: Tenant, token: Token | None) -> None:
+    """Take secret and token out of an error, however the answer had spelled them."""
+    secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
+    spellings = [one for secret in secrets for one in (secret, quote_plus(secret), quote(secret, safe=""))]
+
+    def clean(text: Any) -> Any:
+        for one in spellings:
+            text = text.replace(one, "***") if isinstance(text, str) else text
+        return text
+
+    error.args = tuple(clean(part) for part in error.args)
+    error.detail_code, error.tracking_id = clean(error.detail_code), clean(error.tracking_id)
 
 
 def is_refused_token(answer: Answer, token: Token | None) -> bool:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import gc
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from certificates import make_certificates
+from transport_cases import Blocking, EventLoop, tenant_at
+
+from sailpoint_provider.simulator.server import SimulatorServer
+from sailpoint_provider.transport import retrying
+
+OURS = ("socket", "transport", "client session", "connector", ".csv")
+
+
+@pytest.fixture(params=[Blocking, EventLoop], ids=lambda world: world.name)
+def world(request):
+    """Carry calls out blocking, and on an event loop."""
+    return request.param
+
+
+@pytest.fixture
+def control(sailpoint_simulator):
+    return sailpoint_simulator.control
+
+
+@pytest.fixture
+def tenant(sailpoint_simulator):
+    return tenant_at(sailpoint_simulator.url)
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch):
+    """Take chance out of pauses."""
+    monkeypatch.setattr(retrying, "random", SimpleNamespace(random=lambda: 0.0))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def tls_server(certificates):
+    """Serve a tenant over TLS, with a certificate that nobody knows."""
+    with SimulatorServer(speed=20.0, tls=(str(certificates.chain), str(certificates.key))) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_simulator(tls_server):
+    tls_server.control.reset()
+    return tls_server
+
+
+@pytest.fixture
+def no_leaks():
+    """Fail where a socket, a session or a file was left to the garbage collector."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        gc.collect()
+    told = [str(one.message) for one in caught if issubclass(one.category, ResourceWarning)]
+    assert [text for text in told if any(word in text for word in OURS)] == []

@@ -1,0 +1,131 @@
+"""Answers that are not ISC's: pages of proxies, redirects, cut and strange bodies."""
+
+import gzip
+
+import pytest
+from recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
+from transport_cases import DIRECTORY, HR, ONCE, asked, tenant_at
+
+from sailpoint_provider.isc import calls
+from sailpoint_provider.isc.errors import ProtocolError, SailPointError, TenantUnavailableError
+from sailpoint_provider.isc.generations import GENERATIONS
+
+V1 = GENERATIONS["v1"]
+RUN = "af1b82086c194f89acce82e156ff6e61"
+CALLS = {
+    "source": calls.source(V1, HR),
+    "sources": calls.sources(V1),
+    "start": calls.load_accounts(V1, DIRECTORY),
+    "status": calls.account_aggregation_status(V1, RUN),
+    "task": calls.task_status(V1, RUN),
+    "tasks": calls.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0),
+}
+
+
+@pytest.fixture(params=CALLS)
+def call(request):
+    return CALLS[request.param]
+
+
+@pytest.mark.parametrize("kind", ["html", "not_json"])
+def test_a_good_status_without_json_is_told_as_such(world, tenant, control, call, kind):
+    control.fault(kind, path="v1", status=202 if call.method == "POST" else 200)
+    with pytest.raises(ProtocolError, match="a proxy or a login page may have answered"):
+        world.send(tenant, call)
+
+
+@pytest.mark.parametrize("body", ["text", 7, None, True])
+def test_json_of_another_shape_is_told_as_such(world, tenant, control, call, body):
+    control.fault(
+        "answer", path="v1", body='"text"' if body == "text" else {7: "7", None: "null"}.get(body, "true")
+    )
+    with pytest.raises(ProtocolError, match="was expected"):
+        world.send(tenant, call)
+
+
+@pytest.mark.parametrize("kind", ["html", "not_json", "other_shape"])
+def test_a_token_endpoint_that_answers_otherwise_is_told(world, tenant, control, kind):
+    control.fault(kind, path="oauth")
+    with pytest.raises(ProtocolError, match="Could not get a token"):
+        world.send(tenant, CALLS["source"])
+    assert len(control.requests()) == 1
+
+
+def test_a_body_that_is_always_cut_short_is_an_outage(world, tenant, control):
+    control.fault("cut_body", path="sources")
+    with pytest.raises(TenantUnavailableError, match="no answer from"):
+        world.send(tenant, CALLS["source"])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("name", ["source", "start"])
+def test_a_redirect_to_another_host_is_not_followed(world, tenant, control, status, name):
+    with RecordingServer() as elsewhere:
+        control.fault("redirect", path="v1", status=status, location=f"{elsewhere.url}/x?y=z")
+        with pytest.raises(ProtocolError, match=f"redirects to '127.0.0.1:{elsewhere.port}'"):
+            world.send(tenant, CALLS[name])
+    assert elsewhere.received == []
+    assert len(asked(control, "load_accounts") + asked(control, "get_source")) == 1
+
+
+def test_credentials_are_not_taken_to_where_the_token_endpoint_redirects(world, tenant, control):
+    with RecordingServer(lambda request: TOKEN_ANSWER) as elsewhere:
+        control.fault("redirect", path="oauth", status=307, location=f"{elsewhere.url}/oauth/token")
+        with pytest.raises(ProtocolError, match="credentials are sent to the connection's host only"):
+            world.send(tenant, CALLS["source"])
+    assert elsewhere.received == []
+
+
+def test_a_redirect_on_the_same_host_is_not_followed_either(world, tenant, control):
+    control.fault("redirect", path=f"{HR}$", times=1, location="/sources/v1")
+    with pytest.raises(ProtocolError, match="redirects to 'the same host'"):
+        world.send(tenant, CALLS["source"])
+    assert asked(control, "list_sources") == []
+
+
+def ask_server(world, answer):
+    def respond(request):
+        return TOKEN_ANSWER if "oauth" in request.target else answer
+
+    with RecordingServer(respond) as server:
+        return world.send(tenant_at(server.url, extra={"timeout": 2}), CALLS["source"], ONCE)
+
+
+def test_a_compressed_answer_is_unpacked(world):
+    status, headers, body = json_answer({"id": HR, "name": "ünï"})
+    packed = (status, headers | {"Content-Encoding": "gzip"}, gzip.compress(body))
+    assert ask_server(world, packed).name == "ünï"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {"Content-Encoding": "gzip"}, b"no gzip at all"),
+        (200, {"Content-Length": "1000"}, b"{}"),
+        (200, {"Content-Length": "many"}, b"{}"),
+        (204, {}, b""),
+        (200, {}, b""),
+        (200, {"Content-Type": "application/json; charset=utf-16"}, b'{"id": '),
+    ],
+)
+def test_a_strange_answer_is_an_error_of_ours(world, answer):
+    with pytest.raises(SailPointError, match="Could not read source"):
+        ask_server(world, answer)
+
+
+def test_deeply_nested_json_is_a_broken_protocol(world):
+    with pytest.raises(ProtocolError):
+        ask_server(world, (200, {}, b"[" * 200_000))
+
+
+def test_cookies_are_not_kept(world):
+    seen = []
+
+    def respond(request):
+        seen.append(request.headers.get("cookie"))
+        status, headers, body = TOKEN_ANSWER if "oauth" in request.target else json_answer({"id": HR})
+        return status, headers | {"Set-Cookie": "session=1; Path=/"}, body
+
+    with RecordingServer(respond) as server:
+        world.send_all(tenant_at(server.url), [CALLS["source"]] * 2)
+    assert seen == [None] * 3

@@ -53,9 +53,15 @@ def csv_order(location: CsvLocation) -> CsvOrder:
     """
     Describe a file that is looked for only when it is its turn.
 
-    :raises InvalidInputError: the location can never work: no text, or a store that cannot be used.
+    :raises InvalidInputError: the location can never work: no text, a folder, or a store that cannot be used.
     """
-    _, shown, _ = _ways(location)
+    find_stamp, shown, _ = _ways(location)
+    try:
+        find_stamp()
+    except InvalidInputError as error:
+        # What is missing or empty now may be there when it is our turn; a folder stays a folder.
+        if error.final:
+            raise
     return CsvOrder(shown, partial(find_csv, location), examine_csv)
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.upload import Upload
 
 STARTS_PER_TRY = 3
-"""How often one try of a task sends a start, where each was refused or left no trace."""
+"""How often one try of a task sends a start, where each left no trace; refused ones do not count."""
+
+_LONGEST_PAUSE = 60.0
 
 
 class Starter:
@@ -142,7 +144,7 @@ class Starter:
             yield Pause(max(traces.RESOLVE_PAUSE, watch.retry_after))
 
     def _start_anew(self) -> Steps[Beginning]:
-        starts_left = STARTS_PER_TRY
+        starts_left, pause = STARTS_PER_TRY, traces.RESOLVE_PAUSE / 2
         while True:
             records = yield from traces.newest_records(self._generation, self._source_id)
             if running := traces.running_of(records):
@@ -153,12 +155,15 @@ class Starter:
             starts_left -= 1
             try:
                 started = yield from self._post(claim, upload)
-            except AggregationAlreadyRunningError:
+            except AggregationAlreadyRunningError as refusal:
                 # Somebody else started between the look and the POST: nothing of ours began.
                 self._memory.forget()
-                if not starts_left:
+                if self._order.if_running == "fail":
                     raise
-                yield Pause(traces.RESOLVE_PAUSE)
+                if self._order.if_running == "skip":
+                    return Skip(f"{refusal} Skipped, because if_running is 'skip'.")
+                starts_left += 1
+                yield Pause(pause := min(_LONGEST_PAUSE, 2.0 * pause))
                 continue
             except SailPointError as error:
                 if not traces.may_have_started(error):

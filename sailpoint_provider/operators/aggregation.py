@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +30,7 @@ from sailpoint_provider.task_memory import began_before, max_tries_of, memory_of
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -139,10 +140,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
     def execute_turn(self, context: Context, times: dict[str, Any], event: Any = None) -> AggregationResult:
         """Go on after the wait for another aggregation of the source, however that one ended."""
         with airflow_errors():
-            try:
+            with self._turn():
                 read_event(event)
-            except UnknownAggregationError as error:
-                self.log.info("The other aggregation is gone: %s", error)
             return self._go_on(context, Times(**times))
 
     def execute_complete(
@@ -256,20 +255,29 @@ class SailPointAccountAggregationOperator(BaseOperator):
         """Wait until another aggregation of the source has ended, however it does."""
         patience = times.patience(self.tolerate_outage)
         watch = self.hook.watch(other, patience, begun=times.begun, log=self.log)
-        try:
-            if self.deferrable:
-                ended = self.hook.run(watch.look()) is not None
-            else:
-                ended = self.hook.run(watch.wait(Pace(self.poll_interval), random.random)) is not None
-        except UnknownAggregationError:
-            return
-        if not ended:
+        with self._turn():
+            if not self.deferrable:
+                self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
+                return
+            if self.hook.run(watch.look()) is not None:
+                return
             self.defer(
                 trigger=self._trigger(other, patience.deadline, times),
                 method_name="execute_turn",
                 kwargs={"times": times.to_json()},
                 timeout=times.backstop(),
             )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for our turn in this block; what ISC no longer knows has ended too."""
+        try:
+            yield
+        except UnknownAggregationError as error:
+            self.log.info("The other aggregation is gone: %s", error)
+        except AggregationTimeoutError as error:
+            error.args = (f"Nothing was started, because it was never our turn. {error}",)
+            raise
 
     def _follow(self, context: Context, follow: Follow, times: Times) -> AggregationResult | None:
         """Wait for the end of our aggregation; None where it turns out not to be ours."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from sailpoint_provider.isc.errors import InvalidInputError
-from sailpoint_provider.isc.models import as_bool
+from sailpoint_provider.isc.lenient import as_bool
 
 
 def seconds(value: Any, name: str) -> float:

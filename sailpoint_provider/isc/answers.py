@@ -20,7 +20,7 @@ from sailpoint_provider.isc.errors import (
     SailPointError,
     TenantUnavailableError,
 )
-from sailpoint_provider.isc.models import as_text
+from sailpoint_provider.isc.lenient import as_text
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.calls import Call

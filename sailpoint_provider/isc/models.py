@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.isc.errors import ProtocolError
 from sailpoint_provider.isc.identifiers import answered_id
+from sailpoint_provider.isc.lenient import as_bool, as_int, as_text, as_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sailpoint_provider.isc.upload import SentFile
 
 _BUSY = "currently running aggregation must complete before the next one can start"
 _DELETION_SKIPPED = "deletion was skipped"
 _SOURCE_SUFFIX = " [source]"
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -254,51 +254,6 @@ def read_sources(document: Any) -> list[Source]:
     :raises ProtocolError: it is no JSON array, or one of its sources cannot be read.
     """
     return [read_source(entry) for entry in _array(document, "the list of sources")]
-
-
-def as_time(value: Any) -> datetime | None:
-    """Return a time in UTC from ISO 8601 text or epoch milliseconds (both seen), None where it is neither."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value.strip()):
-            moment = datetime.fromisoformat(value.strip())
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return datetime.fromtimestamp(float(value) / 1000, tz=UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-
-
-def as_int(value: Any) -> int | None:
-    """Return a whole number from a number or its text, None where it is neither."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str):
-        try:
-            return int(value.strip().replace(",", ""))
-        except ValueError:
-            return None
-    return None
-
-
-def as_bool(value: Any) -> bool | None:
-    """Return a truth value from JSON's own or the text ``true`` or ``false``, None where it is neither."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return None
-
-
-def as_text(value: Any) -> str | None:
-    """Return a text that is not empty, None otherwise."""
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    return None
 
 
 def _messages(value: Any) -> tuple[TaskMessage, ...]:

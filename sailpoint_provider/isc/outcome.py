@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
+_ENDS_BY_STATUS: dict[str, State] = {"CANCELLED": "cancelled", "TERMINATED": "terminated"}
 KNOWN_STATUSES = frozenset(
     {"STARTED", "ACCOUNTS_COLLECTED", "COMPLETED", "CANCELLED", "RETRIED", "TERMINATED", "NOT_FOUND"}
 )
@@ -34,7 +35,7 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | None) -> 
     """
     said = status.status if status is not None else None
     if task is None or task.completion_status is None:
-        return {"CANCELLED": "cancelled", "TERMINATED": "terminated"}.get(said or "", "running")  # type: ignore[return-value]
+        return _ENDS_BY_STATUS.get(said or "", "running")
     completion = spelled_plainly(task.completion_status)
     if completion == "SUCCESS":
         return "succeeded"

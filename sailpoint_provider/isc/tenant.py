@@ -11,7 +11,7 @@ from typing import Any
 from sailpoint_provider.isc.addresses import base_address, proxy_address, token_address
 from sailpoint_provider.isc.errors import InvalidInputError
 from sailpoint_provider.isc.generations import DEFAULT_GENERATION, Generation, generation
-from sailpoint_provider.isc.models import as_bool
+from sailpoint_provider.isc.lenient import as_bool
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_UPLOAD_TIMEOUT = 300.0

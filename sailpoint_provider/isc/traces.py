@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sailpoint_provider.isc.calls import ACCOUNT_AGGREGATION, quoted
 from sailpoint_provider.isc.errors import ProtocolError, SailPointError, TenantUnavailableError
+from sailpoint_provider.isc.lenient import as_time
 from sailpoint_provider.isc.memory import Mark
-from sailpoint_provider.isc.models import as_time
 from sailpoint_provider.isc.steps import Pause, Steps
 from sailpoint_provider.isc.task_pages import task_records
 

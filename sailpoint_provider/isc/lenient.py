@@ -1,0 +1,54 @@
+"""Values of answers and settings, read leniently: what is documented and what is seen become the same."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+
+
+def as_time(value: Any) -> datetime | None:
+    """Return a time in UTC from ISO 8601 text or epoch milliseconds (both seen), None where it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value.strip()):
+            moment = datetime.fromisoformat(value.strip())
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(float(value) / 1000, tz=UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def as_int(value: Any) -> int | None:
+    """Return a whole number from a number or its text, None where it is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        try:
+            return int(value.strip().replace(",", ""))
+        except ValueError:
+            return None
+    return None
+
+
+def as_bool(value: Any) -> bool | None:
+    """Return a truth value from JSON's own or the text ``true`` or ``false``, None where it is neither."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return None
+
+
+def as_text(value: Any) -> str | None:
+    """Return a text that is not empty, None otherwise."""
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    return None

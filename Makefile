@@ -12,7 +12,7 @@ SHELL := /bin/sh
 # A PYTHONPATH of the caller would put other packages before the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo up test test-unit test-live test-matrix lint format clean
+.PHONY: help setup demo up test test-unit test-live chaos test-matrix lint format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,11 @@ test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and tran
 	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/transport \
 		--cov-report=term:skip-covered --cov-fail-under=95
 
-test-live: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
+test-live: $(INSTALLED) ## Run the tests with real processes, crashes among them (root gets a missing PostgreSQL from apt)
 	@$(RUN) -m pytest -q tests/live
+
+chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks at every step, then compare with the truth (CHAOS_SEED, CHAOS_TASKS)
+	@$(RUN) -m tests.live.chaos
 
 test-matrix: ## Run the unit tests and a deferrable dag.test on each supported Airflow
 	@$(call check_python)

@@ -46,7 +46,10 @@ class TaskMemory:
 
     def forget(self) -> None:
         """Keep no claim."""
-        self._store.delete(KEY)
+        try:
+            self._store.delete(KEY)
+        except Exception:
+            self._log.warning("What an earlier try has started could not be forgotten.", exc_info=True)
 
 
 def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:

@@ -133,7 +133,7 @@ class Starter:
         watch = Watch(
             str(claim.aggregation_id),
             self._generation,
-            patience=Patience(None, self._order.tolerate_outage),
+            patience=Patience(self._order.deadline, self._order.tolerate_outage),
             clock=self._clock,
             log=self._log,
         )
@@ -141,6 +141,7 @@ class Starter:
             result = yield from watch.look()
             if result is not None or not watch.is_troubled:
                 return result
+            watch.check_deadline()
             yield Pause(max(traces.RESOLVE_PAUSE, watch.retry_after))
 
     def _start_anew(self) -> Steps[Beginning]:
@@ -210,6 +211,7 @@ class Starter:
             self._generation,
             self._source_id,
             claim.mark,
+            deadline=self._order.deadline,
             tolerate_outage=self._order.tolerate_outage,
             clock=self._clock,
             log=self._log,
@@ -220,12 +222,9 @@ class Starter:
         if csv is None:
             self._log.info("Aggregation %s came after our start: taking it for ours.", trace.id)
             return claim.running(trace.id, None)
-        try:
-            upload = csv.find()
-            sent, rows = csv.examine(upload)
-        except InvalidInputError as error:
-            self._log.warning("Aggregation %s cannot be compared with the file: %s", trace.id, error)
-            return None
+        # A file that is gone for now ends this try, and what is remembered stays for the next one.
+        upload = csv.find()
+        sent, rows = csv.examine(upload)
         if upload.stamp != claim.file:
             self._log.warning("Aggregation %s may be of an older state of %s.", trace.id, csv.location)
             return None

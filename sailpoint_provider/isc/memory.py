@@ -77,7 +77,10 @@ class Claim:
 
     def to_json(self) -> Json:
         """Return the claim as JSON."""
-        return asdict(self)
+        claim = asdict(self)
+        # Airflow's task state store takes lists and refuses tuples.
+        claim["mark"]["ids"] = list(self.mark.ids)
+        return claim
 
 
 def read_claim(document: Any) -> Claim | None:

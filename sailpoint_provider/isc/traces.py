@@ -72,6 +72,7 @@ def find_trace(
     source_id: str,
     mark: Mark,
     *,
+    deadline: float,
     tolerate_outage: float,
     clock: Callable[[], float],
     log: logging.Logger,
@@ -80,6 +81,7 @@ def find_trace(
     Find the aggregation of a start that nobody answered.
 
     :param mark: the newest records before that start.
+    :param deadline: epoch seconds at which an outage ends the search.
     :param tolerate_outage: seconds without a good answer after which the search is given up.
     :returns: the only aggregation that came after the mark; None where there is none even 30 seconds later,
     or
@@ -91,7 +93,7 @@ def find_trace(
         try:
             records = yield from newest_records(generation, source_id)
         except SailPointError as error:
-            if error.final or clock() - last_answer > tolerate_outage:
+            if error.final or clock() - last_answer > tolerate_outage or clock() >= deadline:
                 raise
             log.warning("ISC cannot be asked for the aggregation yet: %s", error)
             yield Pause(max(RESOLVE_PAUSE, error.retry_after or 0.0))

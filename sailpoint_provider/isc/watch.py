@@ -90,7 +90,7 @@ class Watch:
         self._last_good_answer = clock()
         self._unknown_since: float | None = None
         self._no_result_since: float | None = None
-        self._last_look = self._last_good_answer
+        self._is_silent = False
         self._status_refused = False
         self._strange_statuses: set[str] = set()
         self._shown: Progress | None = None
@@ -100,11 +100,7 @@ class Watch:
     @property
     def is_troubled(self) -> bool:
         """Whether the last look left something open that only further looks can settle."""
-        return (
-            self._unknown_since is not None
-            or self._no_result_since is not None
-            or self._last_good_answer < self._last_look
-        )
+        return self._unknown_since is not None or self._no_result_since is not None or self._is_silent
 
     def wait(
         self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
@@ -168,7 +164,6 @@ class Watch:
         :raises SailPointError: no good answer for longer than ``tolerate_outage``.
         """
         self.looks += 1
-        self._last_look = self._clock()
         self.retry_after = 0.0
         try:
             task = yield from self._task()
@@ -179,7 +174,8 @@ class Watch:
         except SailPointError as error:
             self._note_outage(error)
             return None
-        self._last_good_answer = self._last_look = self._clock()
+        self._last_good_answer = self._clock()
+        self._is_silent = False
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
         self._check_known(task, status)
@@ -237,6 +233,7 @@ class Watch:
                 detail_code=error.detail_code,
                 tracking_id=error.tracking_id,
             ) from error
+        self._is_silent = True
         self.retry_after = error.retry_after or 0.0
         self._log.warning(
             "No good answer for %.0f seconds, up to %.0f are tolerated: %s",

@@ -16,9 +16,11 @@ from sailpoint_provider.compat import TaskDeferralTimeout
 from sailpoint_provider.deferral import Times
 from sailpoint_provider.hooks.csv_file import CsvLocation, csv_order
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc import traces
 from sailpoint_provider.isc.beginning import Starter
 from sailpoint_provider.isc.errors import AggregationTimeoutError, InvalidInputError, UnknownAggregationError
 from sailpoint_provider.isc.events import read_event
+from sailpoint_provider.isc.lenient import as_bool
 from sailpoint_provider.isc.memory import Claim, read_claim
 from sailpoint_provider.isc.orders import Busy, Follow, IfRunning, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
@@ -151,7 +153,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         claim: dict[str, Any] | None = None,
         times: dict[str, Any] | None = None,
         aggregation_id: str | None = None,
-        **_: Any,
+        **known: Any,
     ) -> AggregationResult:
         """
         Turn the trigger's event into the result, or into the error that it tells.
@@ -162,6 +164,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
             self._claim = read_claim(claim)
             if self._claim is None:
                 result = read_event(event, aggregation_id)
+                for name in ("source_id", "source_name", "file"):
+                    result[name] = known.get(name) or result[name]
                 return check_end(result, fail_on_warning=self.fail_on_warning)
             result = read_event(event, self._claim.aggregation_id)
             ended = self._end(context, self._claim, result)
@@ -178,10 +182,13 @@ class SailPointAccountAggregationOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout as error:
             aggregation_id = context["ti"].xcom_pull(task_ids=self.task_id, key="aggregation_id")
+            if aggregation_id is None:
+                raise AggregationTimeoutError(
+                    "Airflow ended the wait for a busy source; nothing was started."
+                ) from error
             raise AggregationTimeoutError(
                 f"Airflow ended the wait for account aggregation {aggregation_id}. It goes on in Identity "
-                "Security "
-                "Cloud; a retry takes it up."
+                "Security Cloud; a retry takes it up."
             ) from error
 
     def on_kill(self) -> None:
@@ -204,6 +211,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 raise AirflowSkipException(beginning.reason)
             if isinstance(beginning, Busy):
                 self._wait_turn(beginning.aggregation_id, times)
+                # It has ended, but ISC's list may show it as running for a while yet.
+                time.sleep(traces.RESOLVE_PAUSE)
                 continue
             ended = self._follow(context, beginning, times)
             if ended is not None:
@@ -245,7 +254,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
         return self.hook.find_source(self.source_name or "")
 
     def _check_adoptable(self) -> None:
-        if self.file is not None or self.disable_optimization not in (False, "false", "False"):
+        text = str(self.disable_optimization)
+        is_template = "{{" in text or "{%" in text
+        if self.file is not None or (not is_template and as_bool(self.disable_optimization) is not False):
             raise InvalidInputError(
                 "if_running='adopt' cannot go with file or disable_optimization: an adopted aggregation has "
                 "neither loaded that file nor processed every account."
@@ -262,7 +273,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             if self.hook.run(watch.look()) is not None:
                 return
             self.defer(
-                trigger=self._trigger(other, patience.deadline, times),
+                trigger=self._trigger(other, patience.deadline, times, is_ours=False),
                 method_name="execute_turn",
                 kwargs={"times": times.to_json()},
                 timeout=times.backstop(),
@@ -300,7 +311,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
             result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
         if result is None:
             self.defer(
-                trigger=self._trigger(aggregation_id, claim.deadline, times),
+                trigger=self._trigger(
+                    aggregation_id, claim.deadline, replace(times, begun=claim.begun), is_ours=True
+                ),
                 method_name="execute_complete",
                 kwargs={"claim": claim.to_json(), "times": times.to_json()},
                 timeout=times.backstop(claim.deadline),
@@ -318,6 +331,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 result["counts"]["total"],
                 claim.rows,
             )
+            self._claim = None
             memory_of(context, self.log, durable=self.durable).forget()
             return None
         self.log.info("%s", end_line(self._known(claim, result)))
@@ -337,7 +351,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         return result
 
     def _trigger(
-        self, aggregation_id: str, deadline: float | None, times: Times
+        self, aggregation_id: str, deadline: float | None, times: Times, *, is_ours: bool
     ) -> SailPointAccountAggregationTrigger:
         return SailPointAccountAggregationTrigger(
             aggregation_id=aggregation_id,
@@ -347,5 +361,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             execution_deadline=times.execution_deadline,
             tolerate_outage=self.tolerate_outage,
             begun=times.begun,
-            clear_task_on_kill=self.on_kill_clear_task and self._claim is not None,
+            source_id=self._source.id,
+            is_ours=is_ours,
+            clear_task_on_kill=self.on_kill_clear_task and is_ours,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from sailpoint_provider.isc.policy import Pace
 from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = 10.0
 """
 How long a trigger waits before its first look.
 
@@ -32,6 +33,12 @@ _LEAST_SECONDS = 30.0
 
 _STATE_SECONDS = 3.0
 """How long Airflow may take to say in which state the task is."""
+
+
+_asked_early = threading.Lock()
+
+_STATES_SET_BY_A_USER = ("failed", "success", None)
+"""Where a cancellation may have any reason: the states of a task that was marked, or cleared (None)."""
 
 
 class SailPointAccountAggregationTrigger(BaseTrigger):
@@ -100,12 +107,15 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
+        early_question = asyncio.create_task(self._ask_early())
         try:
             event = await self._event()
         except asyncio.CancelledError:
             if not TRIGGERS_ARE_TOLD_OF_KILLS:
-                await self.on_kill()
+                await self._speak_if(lambda state: state in _STATES_SET_BY_A_USER)
             raise
+        finally:
+            early_question.cancel()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -116,6 +126,21 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         lives (apache/airflow#73454); 3.0 to 3.2 only cancel, for every reason. So the task is asked for its
         state first: one that is still deferred was not killed, nor is one that cannot be asked for.
         """
+        await self._speak_if(lambda state: state != "deferred")
+
+    async def _ask_early(self) -> None:
+        """
+        Ask for the task's state once in a process, before a kill does.
+
+        The first such question makes a triggerer load its API, for longer than a kill waits for the answer.
+        """
+        if self.task_instance is not None and _asked_early.acquire(blocking=False):
+            try:
+                await asyncio.to_thread(state_of_task, self.task_instance)
+            except Exception as error:
+                self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
+
+    async def _speak_if(self, is_kill: Callable[[str | None], bool]) -> None:
         if not self.is_ours:
             return
         try:
@@ -124,7 +149,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         except Exception as error:
             self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
             return
-        if state == "deferred":
+        if not is_kill(state):
             return
         hook = SailPointHook(self.sailpoint_conn_id)
         try:

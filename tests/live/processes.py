@@ -63,7 +63,6 @@ class Processes:
         self.log_folder = log_folder
         self._signals = StopSignals()
         self._running: list[RunningProcess] = []
-        self._leaving: list[RunningProcess] = []
 
     def __enter__(self) -> Self:
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -100,13 +99,11 @@ class Processes:
         """Return the process id of one that was started."""
         return self._named(name).popen.pid
 
-    def ask_to_stop(self, name: str) -> subprocess.Popen[bytes]:
-        """Ask one process to stop, and wait for its end no more than anybody wants; return it."""
+    def stop(self, name: str) -> None:
+        """Stop one process with all its children, politely at first."""
         process = self._named(name)
+        self._end([process])
         self._running.remove(process)
-        self._leaving.append(process)
-        process.popen.send_signal(process.stop_signal)
-        return process.popen
 
     def kill(self, name: str) -> None:
         """Kill one process with all its children, without a warning."""
@@ -180,22 +177,22 @@ class Processes:
         return next(process for process in self._running if process.name == name)
 
     def _stop(self) -> None:
-        self._running += self._leaving
-        self._leaving.clear()
         for serving in (False, True):
-            stopping = [process for process in self._running if process.serves_others is serving]
-            for process in stopping:
-                if process.popen.poll() is None:
-                    process.popen.send_signal(process.stop_signal)
-            # Airflow's own children change their process group but never their session, so the session finds
-            # them also after their parent is gone.
-            sessions = {process.popen.pid for process in stopping}
-            if not self._wait_for_end(sessions, POLITE_SECONDS):
-                for member in members_of_sessions(sessions):
-                    with suppress(ProcessLookupError):
-                        os.kill(member, signal.SIGKILL)
-                self._wait_for_end(sessions, FINAL_SECONDS)
+            self._end([process for process in self._running if process.serves_others is serving])
         self._running.clear()
+
+    def _end(self, stopping: Sequence[RunningProcess]) -> None:
+        for process in stopping:
+            if process.popen.poll() is None:
+                process.popen.send_signal(process.stop_signal)
+        # Airflow's own children change their process group but never their session, so the session finds
+        # them also after their parent is gone.
+        sessions = {process.popen.pid for process in stopping}
+        if not self._wait_for_end(sessions, POLITE_SECONDS):
+            for member in members_of_sessions(sessions):
+                with suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
+            self._wait_for_end(sessions, FINAL_SECONDS)
 
     def _wait_for_end(self, sessions: set[int], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

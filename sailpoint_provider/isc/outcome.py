@@ -46,6 +46,11 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | None) -> 
     return "failed"
 
 
+def is_terminated(task: TaskStatus) -> bool:
+    """Tell whether the record says TERMINATED, which it says of cancelled aggregations too."""
+    return task.completion_status is not None and spelled_plainly(task.completion_status) == "TERMINATED"
+
+
 def spelled_plainly(completion_status: str) -> str:
     """Return a completion status in one spelling: ``TEMP_ERROR``, ``TEMPERROR``, ``Success`` are all seen."""
     return completion_status.upper().replace("_", "").replace(" ", "")

@@ -16,7 +16,14 @@ from sailpoint_provider.isc.errors import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
-from sailpoint_provider.isc.outcome import KNOWN_STATUSES, Progress, decide, make_result, progress_of
+from sailpoint_provider.isc.outcome import (
+    KNOWN_STATUSES,
+    Progress,
+    decide,
+    is_terminated,
+    make_result,
+    progress_of,
+)
 from sailpoint_provider.isc.steps import Pause, Steps, ask
 
 if TYPE_CHECKING:
@@ -206,7 +213,7 @@ class Watch:
             )
             return None
         except SailPointError as error:
-            if task is None:
+            if task is None or (is_terminated(task) and not error.final):
                 raise
             # The task record alone decides, and it has just answered: no progress is no reason to fail.
             self._log.debug("No progress this time: %s", error)

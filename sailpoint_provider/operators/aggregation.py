@@ -206,6 +206,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
         while True:
             beginning = self._begin(context, times)
             if isinstance(beginning, Returned):
+                # Airflow wipes XComs before every retry.
+                context["ti"].xcom_push(key="aggregation_id", value=beginning.result["aggregation_id"])
                 return beginning.result
             if isinstance(beginning, Skip):
                 raise AirflowSkipException(beginning.reason)

@@ -50,6 +50,7 @@ def listed(generation, **wishes):
 
 @pytest.mark.usefixtures("shapes")
 def test_a_start_can_be_followed_to_its_end(world, tenant, control, generation):
+    control.next_run(DIRECTORY, collect_seconds=1e9)
     run_id = started(world, tenant, generation)
     status, record = world.send_all(
         tenant, [calls.account_aggregation_status(generation, run_id), calls.task_status(generation, run_id)]

@@ -12,7 +12,7 @@ SHELL := /bin/sh
 # A PYTHONPATH of the caller would put other packages before the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo up test test-unit test-live test-matrix lint format clean
+.PHONY: help setup demo up test test-unit test-scheduler test-live chaos test-matrix lint format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +23,20 @@ demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the bui
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
 	@$(RUN) -m tests.live.up
 
-test: test-unit test-live ## Run every test that needs no second Airflow version
+test: test-unit test-scheduler ## Run every test that needs no second Airflow version
 
 test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and transport
 	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/transport \
 		--cov-report=term:skip-covered --cov-fail-under=95
 
-test-live: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
-	@$(RUN) -m pytest -q tests/live
+test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
+	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
+
+test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
+	@$(RUN) -m pytest -q tests/live/test_live_crashes.py
+
+chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks at every step, then compare with the truth (CHAOS_SEED, CHAOS_TASKS)
+	@$(RUN) -m tests.live.chaos
 
 test-matrix: ## Run the unit tests and a deferrable dag.test on each supported Airflow
 	@$(call check_python)

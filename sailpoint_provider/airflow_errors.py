@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
     AuthenticationError,
+    ExecutionTimeoutError,
     InvalidInputError,
     SailPointError,
     TenantUnavailableError,
@@ -63,6 +64,8 @@ def airflow_errors() -> Iterator[None]:
     """Let errors leave the block as Airflow should see them."""
     try:
         yield
+    except ExecutionTimeoutError as error:
+        raise AirflowTaskTimeout(str(error)) from error
     except SailPointError as error:
         seen = as_airflow_sees_it(error)
         if seen is error:

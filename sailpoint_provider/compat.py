@@ -1,10 +1,41 @@
-"""The few names that Airflow keeps in different places between 3.0 and 3.3."""
+"""The few things that differ between Airflow 3.0 and 3.3, found by looking for them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger
 
 try:
     from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 except ImportError:  # Airflow 3.0 and 3.1
     from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef]
 
-__all__ = ["TaskDeferralError", "TaskDeferralTimeout"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRIGGERS_ARE_TOLD_OF_KILLS = hasattr(BaseTrigger, "on_kill")
+"""From Airflow 3.3 on a trigger's ``on_kill`` is called; before, it is only cancelled."""
+
+
+def state_of_task(task_instance: Any) -> str | None:
+    """
+    Return the state of a trigger's task instance, None for one that was cleared.
+
+    This asks Airflow and waits for its answer, so it belongs in a thread.
+
+    :raises Exception: nobody answers; the kind depends on the version.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states: Mapping[str, Mapping[str, Any]] = RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id,
+        map_index=task_instance.map_index,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+    )
+    (state,) = states[task_instance.run_id].values()
+    return None if state is None else str(state)
+
+
+__all__ = ["TRIGGERS_ARE_TOLD_OF_KILLS", "TaskDeferralError", "TaskDeferralTimeout", "state_of_task"]

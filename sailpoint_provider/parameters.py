@@ -46,6 +46,17 @@ def truth(value: Any, name: str) -> bool:
     return known
 
 
+def one_of(value: Any, name: str, *choices: str) -> str:
+    """
+    Return a word that is one of these.
+
+    :raises InvalidInputError: it is none of them.
+    """
+    if value not in choices:
+        raise InvalidInputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+    return str(value)
+
+
 def plain_path(file: Any) -> Any:
     """
     Return a ``pathlib`` path as text and anything else as it is.

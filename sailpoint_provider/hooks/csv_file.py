@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
+from sailpoint_provider.isc.csv_rows import RowCounter
 from sailpoint_provider.isc.errors import InvalidInputError
-from sailpoint_provider.isc.upload import FileStamp, Upload
+from sailpoint_provider.isc.orders import CsvOrder
+from sailpoint_provider.isc.upload import FileStamp, SentFile, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 CsvLocation: TypeAlias = "str | os.PathLike[str] | ObjectStoragePath"
 
+_CHUNK = 1024 * 1024
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # What stores call the state of a file: S3, GCS, Azure, HTTP, local and in-memory file systems.
 _CHANGE_MARKERS = (
@@ -41,18 +45,60 @@ def find_csv(location: CsvLocation) -> Upload:
     :raises InvalidInputError: there is no such file, it is a folder, or it is empty. Missing, empty and
         unreadable files are not final, because they can be there at the next try.
     """
+    find_stamp, shown, open_file = _ways(location)
+    return Upload(shown, find_stamp(), open_file, find_stamp)
+
+
+def csv_order(location: CsvLocation) -> CsvOrder:
+    """
+    Describe a file that is looked for only when it is its turn.
+
+    :raises InvalidInputError: the location can never work: no text, a folder, or a store that cannot be used.
+    """
+    find_stamp, shown, _ = _ways(location)
+    try:
+        find_stamp()
+    except InvalidInputError as error:
+        # What is missing or empty now may be there when it is our turn; a folder stays a folder.
+        if error.final:
+            raise
+    return CsvOrder(shown, partial(find_csv, location), examine_csv)
+
+
+def examine_csv(upload: Upload) -> tuple[SentFile, int]:
+    """
+    Read a file to its end and tell what would be sent of it, and how many rows it has below its header.
+
+    :raises InvalidInputError: it cannot be read, or changed meanwhile.
+    """
+    digest, rows = hashlib.sha256(), RowCounter()
+    try:
+        with upload.open() as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+                rows.feed(chunk)
+    except OSError as error:
+        raise InvalidInputError(
+            f"The file {upload.location} could not be read: {error}.", final=False
+        ) from error
+    upload.check_unchanged()
+    return SentFile(upload.stamp.name, upload.stamp.size_bytes, digest.hexdigest()), rows.rows
+
+
+def _ways(location: CsvLocation) -> tuple[Callable[[], FileStamp], str, Callable[[], BinaryIO]]:
+    """Return how to tell the state of a file, how to name it, and how to open it."""
     text = str(location).strip()
     if not text:
         raise InvalidInputError("file is empty text: give the path or URL of the CSV, or leave it out.")
-    if _URL.match(text):
-        path = _object_storage_path(location, text)
-        name = path.name.partition("?")[0]
-        find_stamp = partial(_stored_stamp, path, _without_secrets(text), name)
-        open_file = partial(_open_stored, path)
-    else:
-        find_stamp = partial(_local_stamp, text)
-        open_file = partial(_open_local, text)
-    return Upload(_without_secrets(text), find_stamp(), open_file, find_stamp)
+    if not _URL.match(text):
+        return partial(_local_stamp, text), text, partial(_open_local, text)
+    path = _object_storage_path(location, text)
+    shown = _without_secrets(text)
+    return (
+        partial(_stored_stamp, path, shown, path.name.partition("?")[0]),
+        shown,
+        partial(_open_stored, path),
+    )
 
 
 def _local_stamp(path: str) -> FileStamp:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.transport.event_loop import EventLoopTransport
 
 T = TypeVar("T")
+
+_LAST_WORD_SECONDS = 3.0
 
 
 class SailPointHook(BaseHook):
@@ -280,6 +283,48 @@ class SailPointHook(BaseHook):
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
             begun=begun,
+        )
+
+    def say_last_word(self, log: Any, aggregation_id: str, *, source: str, clear_task: bool) -> None:
+        """
+        Say at a kill that the aggregation goes on; clear ISC's record of it where that is wished.
+
+        ISC has no call that stops an aggregation. To clear its record (``PATCH`` of the task status) takes
+        the scope ``idn:task-management:write`` and a personal access token. One request is sent, with the
+        token in memory, and three seconds are waited for its answer; it never raises.
+
+        :param log: where it is said.
+        :param aggregation_id: the aggregation.
+        :param source: its source, as a person reads it.
+        :param clear_task: whether to mark the record as ended with an error.
+        """
+        log.warning(
+            "The task was killed. Account aggregation %s of source %s goes on in Identity Security Cloud, "
+            "which has "
+            "no call to stop it.",
+            aggregation_id,
+            source,
+        )
+        if clear_task:
+            try:
+                log.warning("%s", self._clear_record(aggregation_id))
+            except Exception as error:
+                log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
+
+    def _clear_record(self, aggregation_id: str) -> str:
+        from sailpoint_provider.transport.blocking import send_last_word
+
+        if self._tenant is None:
+            return "ISC's record of it is not cleared: the connection was never read."
+        now = datetime.now(tz=UTC)
+        call = calls.clear_task_record(self._tenant.generation, aggregation_id, now=now)
+        answer = send_last_word(self._tenant, call, _LAST_WORD_SECONDS)
+        if answer is None:
+            return "ISC's record of it is not cleared: there is no token in memory."
+        if answer.status < 300:
+            return "ISC's record of it is now marked as ended with an error (on_kill_clear_task)."
+        return (
+            f"ISC's record of it could not be cleared: HTTP {answer.status}. The client needs {call.scope}."
         )
 
     def run(self, steps: Steps[T]) -> T:

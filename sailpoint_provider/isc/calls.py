@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -23,6 +24,7 @@ from sailpoint_provider.isc.tokens import Token, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sailpoint_provider.isc.answers import Answer
     from sailpoint_provider.isc.errors import SailPointError
@@ -49,6 +51,7 @@ class Call(Generic[T]):
     :param query: query parameters, in order.
     :param form: text fields of the body: multipart where ``multipart`` says so, else URL-encoded.
     :param multipart: whether the body is ``multipart/form-data``.
+    :param json_patch: a JSON Patch as the body, None for none.
     :param upload: the file of the body, None for none.
     :param safe_to_repeat: whether a repeat changes nothing, so that any transient failure may be retried.
     :param is_token_request: whether it asks for a token, and so goes without one.
@@ -64,6 +67,7 @@ class Call(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     multipart: bool = False
+    json_patch: str | None = None
     upload: Upload | None = None
     safe_to_repeat: bool = True
     is_token_request: bool = False
@@ -161,6 +165,29 @@ def task_statuses(
 def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus]]:
     """Read one page of running tasks, in the generations whose list holds ended ones only."""
     return _task_page(path, limit, offset)
+
+
+def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
+    """
+    Mark the record of a task as ended with an error, which stops nothing.
+
+    :param now: the moment to put down as the end.
+    """
+    task_id = path_id(task_id, "task_id")
+    patch = [
+        {"op": "replace", "path": "/completionStatus", "value": "Error"},
+        {"op": "replace", "path": "/completed", "value": now.isoformat(timespec="milliseconds")},
+    ]
+    return Call(
+        purpose=f"clear the task record {task_id}",
+        method="PATCH",
+        path=f"{generation.task_status}/{task_id}",
+        read=lambda _: None,
+        scope="idn:task-management:write (with a personal access token)",
+        json_patch=json.dumps(patch),
+        safe_to_repeat=False,
+        not_found=UnknownAggregationError,
+    )
 
 
 def source(generation: Generation, source_id: str) -> Call[Source]:

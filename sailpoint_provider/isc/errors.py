@@ -101,6 +101,10 @@ class AggregationTimeoutError(SailPointError):
     """The aggregation did not end in time. It goes on in ISC, which has no call to stop it."""
 
 
+class ExecutionTimeoutError(AggregationTimeoutError):
+    """The task's ``execution_timeout`` was over first; leaves an operator as ``AirflowTaskTimeout``."""
+
+
 class UnknownAggregationError(SailPointError):
     """ISC does not know the aggregation: it never was, or its record is gone."""
 

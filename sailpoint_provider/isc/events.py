@@ -21,6 +21,7 @@ _KINDS: dict[str, type[SailPointError]] = {
         errors.RateLimitError,
         errors.TenantUnavailableError,
         errors.AggregationTimeoutError,
+        errors.ExecutionTimeoutError,
         errors.UnknownAggregationError,
         errors.ProtocolError,
         errors.SailPointError,

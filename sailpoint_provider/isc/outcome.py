@@ -46,6 +46,11 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | None) -> 
     return "failed"
 
 
+def is_terminated(task: TaskStatus) -> bool:
+    """Tell whether the record says TERMINATED, which it says of cancelled aggregations too."""
+    return task.completion_status is not None and spelled_plainly(task.completion_status) == "TERMINATED"
+
+
 def spelled_plainly(completion_status: str) -> str:
     """Return a completion status in one spelling: ``TEMP_ERROR``, ``TEMPERROR``, ``Success`` are all seen."""
     return completion_status.upper().replace("_", "").replace(" ", "")
@@ -101,10 +106,15 @@ def check_end(result: AggregationResult, *, fail_on_warning: bool = False) -> Ag
     :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
     :raises AggregationFailedError: the aggregation ended badly.
     """
-    state = result["state"]
-    if state in BAD_STATES or (fail_on_warning and state == "succeeded_with_warnings"):
+    if not is_good_end(result, fail_on_warning=fail_on_warning):
         raise AggregationFailedError(result)
     return result
+
+
+def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> bool:
+    """Tell whether an aggregation ended well; ``fail_on_warning`` makes warnings a bad end."""
+    state = result["state"]
+    return state not in BAD_STATES and not (fail_on_warning and state == "succeeded_with_warnings")
 
 
 def end_line(result: AggregationResult) -> str:

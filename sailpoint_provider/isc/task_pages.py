@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.isc.calls import PAGE_SIZE, Call, pending_tasks, task_statuses
 from sailpoint_provider.isc.errors import InvalidInputError
 from sailpoint_provider.isc.filters import parse_task_filters
+from sailpoint_provider.isc.steps import Steps, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +128,16 @@ class TaskPages:
 
     def _wants_only_running(self) -> bool:
         return any(one.operator == "isnull" for one in self._conditions)
+
+
+def task_records(generation: Generation, *, filters: str, limit: int) -> Steps[list[TaskStatus]]:
+    """Read the newest task records, running ones included, as a procedure."""
+    pages = TaskPages(generation, filters=filters, limit=limit)
+    records: list[TaskStatus] = []
+    while (call := pages.next_call()) is not None:
+        page = yield from ask(call)
+        records.extend(pages.take(page))
+    return records
 
 
 def _created(task: TaskStatus) -> Any:

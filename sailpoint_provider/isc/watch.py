@@ -10,12 +10,20 @@ from sailpoint_provider.isc.calls import account_aggregation_status, task_status
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
     AggregationTimeoutError,
+    ExecutionTimeoutError,
     ProtocolError,
     SailPointError,
     TenantUnavailableError,
     UnknownAggregationError,
 )
-from sailpoint_provider.isc.outcome import KNOWN_STATUSES, Progress, decide, make_result, progress_of
+from sailpoint_provider.isc.outcome import (
+    KNOWN_STATUSES,
+    Progress,
+    decide,
+    is_terminated,
+    make_result,
+    progress_of,
+)
 from sailpoint_provider.isc.steps import Pause, Steps, ask
 
 if TYPE_CHECKING:
@@ -43,10 +51,18 @@ class Patience:
 
     :param deadline: epoch seconds at which the wait is over; None for no end.
     :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
+        end.
     """
 
     deadline: float | None = None
     tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
+    execution_deadline: float | None = None
+
+    @property
+    def end(self) -> float | None:
+        """Epoch seconds of whichever comes first."""
+        return min((end for end in (self.deadline, self.execution_deadline) if end is not None), default=None)
 
 
 class Watch:
@@ -81,7 +97,7 @@ class Watch:
         self._last_good_answer = clock()
         self._unknown_since: float | None = None
         self._no_result_since: float | None = None
-        self._last_look = self._last_good_answer
+        self._is_silent = False
         self._status_refused = False
         self._strange_statuses: set[str] = set()
         self._shown: Progress | None = None
@@ -91,11 +107,7 @@ class Watch:
     @property
     def is_troubled(self) -> bool:
         """Whether the last look left something open that only further looks can settle."""
-        return (
-            self._unknown_since is not None
-            or self._no_result_since is not None
-            or self._last_good_answer < self._last_look
-        )
+        return self._unknown_since is not None or self._no_result_since is not None or self._is_silent
 
     def wait(
         self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
@@ -119,27 +131,33 @@ class Watch:
     def next_pause(self, pace: Pace, jitter: float) -> float:
         """Return the seconds until the next look, not beyond the deadline."""
         pause = max(pace.pause(self.looks, jitter), self.retry_after)
-        if self._patience.deadline is not None:
-            pause = min(pause, max(0.0, self._patience.deadline - self._clock()))
-        return pause
+        end = self._patience.end
+        return pause if end is None else min(pause, max(0.0, end - self._clock()))
 
     def check_deadline(self) -> None:
         """
         Make sure that there is time left.
 
         :raises AggregationTimeoutError: the deadline has passed.
+        :raises ExecutionTimeoutError: the task's ``execution_timeout`` has passed before that.
         """
-        deadline = self._patience.deadline
-        if deadline is not None and self._clock() >= deadline:
+        end = self._patience.end
+        if end is not None and self._clock() >= end:
             raise self.timed_out()
 
     def timed_out(self) -> AggregationTimeoutError:
-        """Return the error for a wait whose deadline has passed."""
-        deadline = self._patience.deadline
-        until = "" if deadline is None else f" (until {_moment(deadline)})"
+        """Return the error for a wait whose time is over."""
+        end = self._patience.end
+        until = "" if end is None else f" (until {_moment(end)})"
+        goes_on = "It goes on in Identity Security Cloud, which has no call to stop it."
+        if end is not None and end == self._patience.execution_deadline:
+            return ExecutionTimeoutError(
+                f"The task's execution_timeout is over{until}; account aggregation {self.aggregation_id} has "
+                "not "
+                f"ended. {goes_on}"
+            )
         return AggregationTimeoutError(
-            f"Account aggregation {self.aggregation_id} did not end in time{until}. "
-            "It goes on in Identity Security Cloud, which has no call to stop it."
+            f"Account aggregation {self.aggregation_id} did not end in time{until}. {goes_on}"
         )
 
     def look(self) -> Steps[AggregationResult | None]:
@@ -153,7 +171,6 @@ class Watch:
         :raises SailPointError: no good answer for longer than ``tolerate_outage``.
         """
         self.looks += 1
-        self._last_look = self._clock()
         self.retry_after = 0.0
         try:
             task = yield from self._task()
@@ -164,7 +181,8 @@ class Watch:
         except SailPointError as error:
             self._note_outage(error)
             return None
-        self._last_good_answer = self._last_look = self._clock()
+        self._last_good_answer = self._clock()
+        self._is_silent = False
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
         self._check_known(task, status)
@@ -195,7 +213,7 @@ class Watch:
             )
             return None
         except SailPointError as error:
-            if task is None:
+            if task is None or (is_terminated(task) and not error.final):
                 raise
             # The task record alone decides, and it has just answered: no progress is no reason to fail.
             self._log.debug("No progress this time: %s", error)
@@ -222,6 +240,7 @@ class Watch:
                 detail_code=error.detail_code,
                 tracking_id=error.tracking_id,
             ) from error
+        self._is_silent = True
         self.retry_after = error.retry_after or 0.0
         self._log.warning(
             "No good answer for %.0f seconds, up to %.0f are tolerated: %s",

@@ -1,46 +1,55 @@
-"""Starts an account aggregation and waits for its end."""
+"""Starts an account aggregation, once, and waits for its end."""
 
 from __future__ import annotations
 
 import random
 import time
-from datetime import timedelta
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
 
 from sailpoint_provider.airflow_errors import airflow_errors
-from sailpoint_provider.hooks.csv_file import CsvLocation, find_csv
+from sailpoint_provider.compat import TaskDeferralTimeout
+from sailpoint_provider.deferral import Times
+from sailpoint_provider.hooks.csv_file import CsvLocation, csv_order
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.errors import InvalidInputError
+from sailpoint_provider.isc import traces
+from sailpoint_provider.isc.beginning import Starter
+from sailpoint_provider.isc.errors import AggregationTimeoutError, InvalidInputError, UnknownAggregationError
 from sailpoint_provider.isc.events import read_event
+from sailpoint_provider.isc.lenient import as_bool
+from sailpoint_provider.isc.memory import Claim, read_claim
+from sailpoint_provider.isc.orders import Busy, Follow, IfRunning, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
 from sailpoint_provider.isc.policy import Pace
 from sailpoint_provider.isc.starts import check_file_fits
-from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
-from sailpoint_provider.parameters import plain_path, seconds, truth
+from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE
+from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
+from sailpoint_provider.task_memory import began_before, max_tries_of, memory_of
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.models import LoadAccountsTask, Source
-    from sailpoint_provider.isc.result import AggregationResult, ResultFile
-
-BACKSTOP_SECONDS = 300.0
-"""What Airflow's own timeout of a deferral leaves beyond our deadline, so that ours comes first."""
+    from sailpoint_provider.isc.models import Source
+    from sailpoint_provider.isc.orders import Beginning
+    from sailpoint_provider.isc.result import AggregationResult
 
 
 class SailPointAccountAggregationOperator(BaseOperator):
     """
     Loads the accounts of a source into Identity Security Cloud, and by default waits for the end.
 
-    The aggregation id is pushed as XCom ``aggregation_id`` as soon as it is known, so that a failed task has
-    it too. What no retry can mend leaves as an ``AirflowFailException``; bad ends, time-outs and outages can
-    be retried.
+    The aggregation is started once: what is started is remembered before and after (Airflow 3.3 and later),
+    so that a retry after a crash takes it up instead of starting again. The aggregation id is pushed as XCom
+    ``aggregation_id`` as soon as it is known, so that a failed task has it too. What no retry can mend leaves
+    as an ``AirflowFailException``; bad ends, time-outs and outages can be retried.
 
     :param source_id: id of the source, 32 hex characters; or give ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it; it must be the only one of that name. (templated)
@@ -48,13 +57,21 @@ class SailPointAccountAggregationOperator(BaseOperator):
         direct source, or where a virtual appliance reads the file. (templated)
     :param disable_optimization: whether accounts that did not change are processed too. (templated)
     :param sailpoint_conn_id: id of the Airflow connection. (templated)
+    :param if_running: what to do while another aggregation of the source runs, since ISC does not queue:
+        ``wait`` for its end and then start, ``adopt`` it as ours (not with ``file`` or
+        ``disable_optimization``), ``fail`` or ``skip``.
     :param wait_for_completion: False to return as soon as ISC has started, with state ``running``.
-    :param deferrable: whether the wait is handed to the triggerer; by default what ``[operators]
+    :param deferrable: whether waits are handed to the triggerer; by default what ``[operators]
         default_deferrable`` says.
     :param poll_interval: seconds (or ``timedelta``) between two looks at the most; the first come sooner.
     :param timeout: seconds (or ``timedelta``) from the look before the start to the end; a day by default.
+        Waiting for a busy source counts. A retry that takes the aggregation up keeps its deadline.
     :param fail_on_warning: whether ``succeeded_with_warnings`` fails the task.
     :param tolerate_outage: seconds (or ``timedelta``) without a good answer that the wait sits out.
+    :param durable: False to remember nothing over tries.
+    :param on_kill_clear_task: whether killing the task marks ISC's task record as ended with an error. That
+        does not stop the aggregation, for which ISC has no call; it only clears the record. Needs the scope
+        ``idn:task-management:write`` and a personal access token.
     :raises InvalidInputError: a parameter cannot work.
     """
 
@@ -75,12 +92,15 @@ class SailPointAccountAggregationOperator(BaseOperator):
         file: CsvLocation | None = None,
         disable_optimization: bool | str = False,
         sailpoint_conn_id: str = SailPointHook.default_conn_name,
+        if_running: IfRunning = "wait",
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta = 30.0,
         timeout: float | timedelta = 86400.0,
         fail_on_warning: bool = False,
         tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
+        durable: bool = True,
+        on_kill_clear_task: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -92,11 +112,19 @@ class SailPointAccountAggregationOperator(BaseOperator):
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
+        self.durable = durable
+        self.on_kill_clear_task = on_kill_clear_task
+        self._claim: Claim | None = None
         with airflow_errors():
             if (source_id is None) == (source_name is None):
                 raise InvalidInputError(
                     f"Give either source_id or source_name, not {'neither' if source_id is None else 'both'}."
                 )
+            self.if_running = cast(
+                "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
+            )
+            if if_running == "adopt":
+                self._check_adoptable()
             self.poll_interval = seconds(poll_interval, "poll_interval")
             self.timeout = seconds(timeout, "timeout")
             self.tolerate_outage = seconds(tolerate_outage, "tolerate_outage")
@@ -107,93 +135,235 @@ class SailPointAccountAggregationOperator(BaseOperator):
         return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> AggregationResult:
-        """Start the aggregation, and wait for its end unless told otherwise."""
-        begun = time.time()
+        """Start the aggregation, or take up the one of an earlier try, and wait for its end."""
         with airflow_errors():
-            source, task = self._start()
-            aggregation_id = str(task.id)
-            context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
-            self.log.info(
-                "Account aggregation %s of source %r (%s) has begun.", task.id, source.name, source.id
-            )
-            if not self.wait_for_completion:
-                return make_result(
-                    aggregation_id, source_id=source.id, source_name=source.name, file=task.file
-                )
-            patience = Patience(begun + self.timeout, self.tolerate_outage)
-            watch = self.hook.watch(aggregation_id, patience, begun=begun, log=self.log)
-            steps = watch.look() if self.deferrable else watch.wait(Pace(self.poll_interval), random.random)
-            result = self.hook.run(steps)
-            if result is None:
-                self._defer(aggregation_id, source, task, patience, begun)
-                raise AssertionError("defer() does not return")
-            return self._finish(result, source.id, source.name, result_file(task.file))
+            return self._go_on(context, Times.from_now(self.timeout, self))
+
+    def execute_turn(self, context: Context, times: dict[str, Any], event: Any = None) -> AggregationResult:
+        """Go on after the wait for another aggregation of the source, however that one ended."""
+        with airflow_errors():
+            with self._turn():
+                read_event(event)
+            return self._go_on(context, Times(**times))
 
     def execute_complete(
         self,
         context: Context,
-        event: dict[str, Any] | None = None,
+        event: Any = None,
+        claim: dict[str, Any] | None = None,
+        times: dict[str, Any] | None = None,
         aggregation_id: str | None = None,
-        source_id: str | None = None,
-        source_name: str | None = None,
-        file: ResultFile | None = None,
+        **known: Any,
     ) -> AggregationResult:
-        """Turn the trigger's event into the result, or into the error that it tells."""
+        """
+        Turn the trigger's event into the result, or into the error that it tells.
+
+        A deferral of an older version of this package brings no claim; its result is returned as it is.
+        """
         with airflow_errors():
-            return self._finish(read_event(event, aggregation_id), source_id, source_name, file)
-
-    def _start(self) -> tuple[Source, LoadAccountsTask]:
-        disable_optimization = truth(self.disable_optimization, "disable_optimization")
-        upload = find_csv(self.file) if self.file is not None else None
-        source = self._source()
-        check_file_fits(source, upload is not None)
-        if upload is not None:
-            self.log.info("Sending %s (%s bytes).", upload.location, f"{upload.stamp.size_bytes:,}")
-        task = self.hook.load_accounts(source.id, upload, disable_optimization=disable_optimization)
-        if task.file is not None:
-            self.log.info(
-                "Sent %s: %s bytes, SHA-256 %s.", task.file.name, task.file.size_bytes, task.file.sha256
+            self._claim = read_claim(claim)
+            if self._claim is None:
+                result = read_event(event, aggregation_id)
+                for name in ("source_id", "source_name", "file"):
+                    result[name] = known.get(name) or result[name]
+                return check_end(result, fail_on_warning=self.fail_on_warning)
+            result = read_event(event, self._claim.aggregation_id)
+            ended = self._end(context, self._claim, result)
+            if ended is not None:
+                return ended
+            now = Times.from_now(self.timeout, self)
+            return self._go_on(
+                context, replace(now, execution_deadline=(times or {}).get("execution_deadline"))
             )
-        return source, task
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; where Airflow's own timeout ended it, say what goes on in ISC."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout as error:
+            aggregation_id = context["ti"].xcom_pull(task_ids=self.task_id, key="aggregation_id")
+            if aggregation_id is None:
+                raise AggregationTimeoutError(
+                    "Airflow ended the wait for a busy source; nothing was started."
+                ) from error
+            raise AggregationTimeoutError(
+                f"Airflow ended the wait for account aggregation {aggregation_id}. It goes on in Identity "
+                "Security Cloud; a retry takes it up."
+            ) from error
+
+    def on_kill(self) -> None:
+        """Say that the aggregation goes on; with ``on_kill_clear_task`` clear ISC's record of it."""
+        if self._claim is not None:
+            self.hook.say_last_word(
+                self.log,
+                str(self._claim.aggregation_id),
+                source=f"{self._claim.source_name!r} ({self._claim.source_id})",
+                clear_task=self.on_kill_clear_task,
+            )
+
+    def _go_on(self, context: Context, times: Times) -> AggregationResult:
+        """Begin, waiting for our turn where others run, and follow what has begun."""
+        while True:
+            beginning = self._begin(context, times)
+            if isinstance(beginning, Returned):
+                # Airflow wipes XComs before every retry.
+                context["ti"].xcom_push(key="aggregation_id", value=beginning.result["aggregation_id"])
+                return beginning.result
+            if isinstance(beginning, Skip):
+                raise AirflowSkipException(beginning.reason)
+            if isinstance(beginning, Busy):
+                self._wait_turn(beginning.aggregation_id, times)
+                # It has ended, but ISC's list may show it as running for a while yet.
+                time.sleep(traces.RESOLVE_PAUSE)
+                continue
+            ended = self._follow(context, beginning, times)
+            if ended is not None:
+                return ended
+            times = replace(Times.from_now(self.timeout, self), execution_deadline=times.execution_deadline)
+
+    def _begin(self, context: Context, times: Times) -> Beginning:
+        order = self._order(context, times)
+        memory = memory_of(context, self.log, durable=self.durable)
+        starter = Starter(
+            order, self.hook.tenant.generation, memory, clock=time.time, log=cast("Any", self.log)
+        )
+        return self.hook.run(starter.begin())
+
+    def _order(self, context: Context, times: Times) -> Order:
+        disable_optimization = truth(self.disable_optimization, "disable_optimization")
+        if self.if_running == "adopt":
+            self._check_adoptable()
+        csv = csv_order(self.file) if self.file is not None else None
+        check_file_fits(self._source, csv is not None)
+        may_adopt = self.durable and csv is None and not disable_optimization
+        return Order(
+            source=self._source,
+            max_tries=max_tries_of(context),
+            begun=times.begun,
+            deadline=times.deadline,
+            tolerate_outage=self.tolerate_outage,
+            csv=csv,
+            disable_optimization=disable_optimization,
+            if_running=self.if_running,
+            fail_on_warning=self.fail_on_warning,
+            adopt_running_since=began_before(context, self.retries or 0) if may_adopt else None,
+        )
+
+    @cached_property
     def _source(self) -> Source:
         if self.source_id is not None:
             return self.hook.get_source(self.source_id)
         return self.hook.find_source(self.source_name or "")
 
-    def _defer(
-        self, aggregation_id: str, source: Source, task: LoadAccountsTask, patience: Patience, begun: float
-    ) -> None:
-        left = begun + self.timeout - time.time()
-        self.defer(
-            trigger=SailPointAccountAggregationTrigger(
-                aggregation_id=aggregation_id,
-                sailpoint_conn_id=self.sailpoint_conn_id,
-                poll_interval=self.poll_interval,
-                deadline=patience.deadline,
-                tolerate_outage=patience.tolerate_outage,
-                begun=begun,
-            ),
-            method_name="execute_complete",
-            kwargs={
-                "aggregation_id": aggregation_id,
-                "source_id": source.id,
-                "source_name": source.name,
-                "file": result_file(task.file),
-            },
-            timeout=timedelta(seconds=max(0.0, left) + BACKSTOP_SECONDS),
-        )
+    def _check_adoptable(self) -> None:
+        text = str(self.disable_optimization)
+        is_template = "{{" in text or "{%" in text
+        if self.file is not None or (not is_template and as_bool(self.disable_optimization) is not False):
+            raise InvalidInputError(
+                "if_running='adopt' cannot go with file or disable_optimization: an adopted aggregation has "
+                "neither loaded that file nor processed every account."
+            )
 
-    def _finish(
-        self,
-        result: AggregationResult,
-        source_id: str | None,
-        source_name: str | None,
-        file: ResultFile | None,
-    ) -> AggregationResult:
-        """Add what only the start knew, say how it ended, and raise where it ended badly."""
-        result["source_id"] = source_id or result["source_id"]
-        result["source_name"] = source_name or result["source_name"]
-        result["file"] = file
-        self.log.info("%s", end_line(result))
-        return check_end(result, fail_on_warning=self.fail_on_warning)
+    def _wait_turn(self, other: str, times: Times) -> None:
+        """Wait until another aggregation of the source has ended, however it does."""
+        patience = times.patience(self.tolerate_outage)
+        watch = self.hook.watch(other, patience, begun=times.begun, log=self.log)
+        with self._turn():
+            if not self.deferrable:
+                self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
+                return
+            if self.hook.run(watch.look()) is not None:
+                return
+            self.defer(
+                trigger=self._trigger(other, patience.deadline, times, is_ours=False),
+                method_name="execute_turn",
+                kwargs={"times": times.to_json()},
+                timeout=times.backstop(),
+            )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for our turn in this block; what ISC no longer knows has ended too."""
+        try:
+            yield
+        except UnknownAggregationError as error:
+            self.log.info("The other aggregation is gone: %s", error)
+        except AggregationTimeoutError as error:
+            error.args = (f"Nothing was started, because it was never our turn. {error}",)
+            raise
+
+    def _follow(self, context: Context, follow: Follow, times: Times) -> AggregationResult | None:
+        """Wait for the end of our aggregation; None where it turns out not to be ours."""
+        claim = self._claim = follow.claim
+        aggregation_id = str(claim.aggregation_id)
+        context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
+        self.log.info(
+            "Account aggregation %s of source %r (%s) runs.",
+            aggregation_id,
+            claim.source_name,
+            claim.source_id,
+        )
+        if not self.wait_for_completion:
+            return self._return(context, claim, make_result(aggregation_id))
+        patience = times.patience(self.tolerate_outage, claim.deadline)
+        watch = self.hook.watch(aggregation_id, patience, begun=claim.begun, log=self.log)
+        if self.deferrable:
+            result = self.hook.run(watch.look())
+        else:
+            result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
+        if result is None:
+            self.defer(
+                trigger=self._trigger(
+                    aggregation_id, claim.deadline, replace(times, begun=claim.begun), is_ours=True
+                ),
+                method_name="execute_complete",
+                kwargs={"claim": claim.to_json(), "times": times.to_json()},
+                timeout=times.backstop(claim.deadline),
+            )
+            raise AssertionError("defer() does not return")
+        return self._end(context, claim, result)
+
+    def _end(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult | None:
+        """Raise a bad end and return a good one; None where the aggregation turns out not to be ours."""
+        if claim.is_contradicted_by(result):
+            self.log.warning(
+                "Aggregation %s scanned %s accounts, our file has %s rows: it was somebody else's. Loading "
+                "ours.",
+                claim.aggregation_id,
+                result["counts"]["total"],
+                claim.rows,
+            )
+            self._claim = None
+            memory_of(context, self.log, durable=self.durable).forget()
+            return None
+        self.log.info("%s", end_line(self._known(claim, result)))
+        check_end(result, fail_on_warning=self.fail_on_warning)
+        return self._return(context, claim, result)
+
+    def _return(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult:
+        memory_of(context, self.log, durable=self.durable).save(claim.returned(self._known(claim, result)))
+        return result
+
+    @staticmethod
+    def _known(claim: Claim, result: AggregationResult) -> AggregationResult:
+        """Add to a result what only the start knew."""
+        result["source_id"] = claim.source_id
+        result["source_name"] = claim.source_name
+        result["file"] = result_file(claim.sent)
+        return result
+
+    def _trigger(
+        self, aggregation_id: str, deadline: float | None, times: Times, *, is_ours: bool
+    ) -> SailPointAccountAggregationTrigger:
+        return SailPointAccountAggregationTrigger(
+            aggregation_id=aggregation_id,
+            sailpoint_conn_id=self.sailpoint_conn_id,
+            poll_interval=self.poll_interval,
+            deadline=deadline,
+            execution_deadline=times.execution_deadline,
+            tolerate_outage=self.tolerate_outage,
+            begun=times.begun,
+            source_id=self._source.id,
+            is_ours=is_ours,
+            clear_task_on_kill=self.on_kill_clear_task and is_ours,
+        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseOperator,
     BaseSensorOperator,
     PokeReturnValue,
@@ -19,8 +19,14 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
 from sailpoint_provider.compat import TaskDeferralError, TaskDeferralTimeout
+from sailpoint_provider.deferral import Times
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.errors import AggregationFailedError, AggregationTimeoutError, SailPointError
+from sailpoint_provider.isc.errors import (
+    AggregationFailedError,
+    AggregationTimeoutError,
+    ExecutionTimeoutError,
+    SailPointError,
+)
 from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
@@ -31,13 +37,11 @@ from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.result import AggregationResult
-
-BACKSTOP_SECONDS = 300.0
-"""What Airflow's own timeout of a deferral leaves beyond our deadline, so that ours comes first."""
 
 
 class _CarriedError(AirflowSkipException):
@@ -108,17 +112,17 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         with self._ends_the_same_in_every_mode():
             if not self.deferrable:
                 return super().execute(context)
-            begun = time.time()
-            result = self._look(self._new_watch(begun + self.timeout))
+            times = Times.from_now(self.timeout, self)
+            result = self._look(self._new_watch(times.patience(self.tolerate_outage)))
             if result is None:
-                self._defer(begun)
+                self._defer(times)
             return result
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; in ``reschedule`` mode, look until trouble is settled."""
         try:
             if self._watch is None:
-                self._watch = self._new_watch(self._deadline(context))
+                self._watch = self._new_watch(Patience(self._deadline(context), self.tolerate_outage))
             result = self._look(self._watch)
             while result is None and self.reschedule and self._watch.is_troubled:
                 self._watch.check_deadline()
@@ -145,22 +149,23 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         self.log.info("%s", end_line(result))
         return check_end(result, fail_on_warning=self.fail_on_warning)
 
-    def _defer(self, begun: float) -> None:
+    def _defer(self, times: Times) -> None:
         self.defer(
             trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=self.aggregation_id,
                 sailpoint_conn_id=self.sailpoint_conn_id,
                 poll_interval=self.poke_interval,
-                deadline=begun + self.timeout,
+                deadline=times.deadline,
+                execution_deadline=times.execution_deadline,
                 tolerate_outage=self.tolerate_outage,
-                begun=begun,
+                begun=times.begun,
+                is_ours=False,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout + BACKSTOP_SECONDS),
+            timeout=times.backstop(),
         )
 
-    def _new_watch(self, deadline: float) -> Watch:
-        patience = Patience(deadline, self.tolerate_outage)
+    def _new_watch(self, patience: Patience) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
         return self._hook().watch(aggregation_id, patience, log=self.log)
 
@@ -188,11 +193,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
                 raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
             raise
 
-    def _as_it_should_end(self, error: SailPointError) -> Exception:
+    def _as_it_should_end(self, error: SailPointError) -> BaseException:
         if self.never_fail or (
             self.soft_fail and isinstance(error, AggregationFailedError | AggregationTimeoutError)
         ):
             return AirflowSkipException(f"Skipped instead of failed: {error}")
+        if isinstance(error, ExecutionTimeoutError):
+            return AirflowTaskTimeout(str(error))
         if isinstance(error, AggregationTimeoutError):
             return AirflowSensorTimeout(str(error))
         return as_airflow_sees_it(error)

@@ -21,7 +21,13 @@ from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import checked_ca_path, proxy_for
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
-from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, strike_out
+from sailpoint_provider.transport.shared import (
+    is_refused_token,
+    scrubbed,
+    share_of,
+    strike_out,
+    token_in_memory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,6 +199,37 @@ class BlockingTransport:
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.verify = checked_ca_path(self.tenant)
         return session
+
+
+def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | None:
+    """
+    Send one request, with the token that is in memory, and wait no longer than this.
+
+    It takes no lock and keeps to no budget, because it may run in a signal handler that interrupted whoever
+    holds them.
+
+    :returns: the answer, None where there was no token.
+    :raises requests.RequestException: nobody answered in time.
+    """
+    token = token_in_memory(tenant)
+    if token is None:
+        return None
+    url = address_of(tenant, call)
+    proxy = proxy_for(tenant, url)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = checked_ca_path(tenant)
+        response = session.request(
+            call.method,
+            url,
+            data=call.json_patch,
+            headers=headers_of(token, "application/json-patch+json"),
+            timeout=seconds,
+            allow_redirects=False,
+            stream=True,  # the status is all that matters, and a body may drip
+            proxies={"all": proxy} if proxy else None,
+        )
+        return Answer(response.status_code, {}, b"", time.time())
 
 
 def _never_sent(error: requests.RequestException) -> bool:

@@ -71,12 +71,18 @@ class TenantShare:
 
 def share_of(tenant: Tenant) -> TenantShare:
     """Return what this process shares for the tenant."""
-    key = (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
     with _lock:
-        share = _shares.get(key)
-        if share is None:
-            share = _shares[key] = TenantShare(tenant)
-        return share
+        return _shares.setdefault(_key(tenant), TenantShare(tenant))
+
+
+def token_in_memory(tenant: Tenant) -> Token | None:
+    """Return the tenant's token if this process has a usable one; takes no lock."""
+    share = _shares.get(_key(tenant))
+    return None if share is None else share.token()
+
+
+def _key(tenant: Tenant) -> tuple[Any, ...]:
+    return (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
 
 
 def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:

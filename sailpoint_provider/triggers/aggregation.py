@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from sailpoint_provider.compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc import events
 from sailpoint_provider.isc.errors import SailPointError
@@ -16,9 +18,9 @@ from sailpoint_provider.isc.policy import Pace
 from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = 10.0
 """
 How long a trigger waits before its first look.
 
@@ -28,6 +30,15 @@ the end of the process that deferred it, as if it had died: no event may come to
 
 _LEAST_SECONDS = 30.0
 """A trigger that starts late, after a triggerer's restart, still looks once before it gives up."""
+
+_STATE_SECONDS = 3.0
+"""How long Airflow may take to say in which state the task is."""
+
+
+_asked_early = threading.Lock()
+
+_STATES_SET_BY_A_USER = ("failed", "success", None)
+"""Where a cancellation may have any reason: the states of a task that was marked, or cleared (None)."""
 
 
 class SailPointAccountAggregationTrigger(BaseTrigger):
@@ -43,6 +54,12 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     :param deadline: epoch seconds at which the wait is given up; None for no end.
     :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
     :param begun: epoch seconds at which the wait began, for the elapsed time in the log; None for now.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
+        end.
+    :param source_id: id of the aggregated source, for what the log says at a kill; None where it is not
+        known.
+    :param is_ours: False where the wait is for somebody else's aggregation, which a kill does not concern.
+    :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
     """
 
     def __init__(
@@ -53,6 +70,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         deadline: float | None = None,
         tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE,
         begun: float | None = None,
+        execution_deadline: float | None = None,
+        source_id: str | None = None,
+        is_ours: bool = True,
+        clear_task_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.aggregation_id = aggregation_id
@@ -61,6 +82,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.deadline = deadline
         self.tolerate_outage = tolerate_outage
         self.begun = begun
+        self.execution_deadline = execution_deadline
+        self.source_id = source_id
+        self.is_ours = is_ours
+        self.clear_task_on_kill = clear_task_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments: ids, numbers and the connection id only."""
@@ -73,12 +98,72 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "tolerate_outage": self.tolerate_outage,
                 "begun": self.begun,
+                "execution_deadline": self.execution_deadline,
+                "source_id": self.source_id,
+                "is_ours": self.is_ours,
+                "clear_task_on_kill": self.clear_task_on_kill,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        yield TriggerEvent(await self._event())  # type: ignore[no-untyped-call]
+        early_question = asyncio.create_task(self._ask_early())
+        try:
+            event = await self._event()
+        except asyncio.CancelledError:
+            if not TRIGGERS_ARE_TOLD_OF_KILLS:
+                await self._speak_if(lambda state: state in _STATES_SET_BY_A_USER)
+            raise
+        finally:
+            early_question.cancel()
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """
+        Say that the aggregation goes on, and clear ISC's record of it where that is wished.
+
+        Airflow 3.3 calls this for a kill, but also where a trigger moves to another triggerer while this one
+        lives (apache/airflow#73454); 3.0 to 3.2 only cancel, for every reason. So the task is asked for its
+        state first: one that is still deferred was not killed, nor is one that cannot be asked for.
+        """
+        await self._speak_if(lambda state: state != "deferred")
+
+    async def _ask_early(self) -> None:
+        """
+        Ask for the task's state once in a process, before a kill does.
+
+        The first such question makes a triggerer load its API, for longer than a kill waits for the answer.
+        """
+        if self.task_instance is not None and _asked_early.acquire(blocking=False):
+            try:
+                await asyncio.to_thread(state_of_task, self.task_instance)
+            except Exception as error:
+                self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
+
+    async def _speak_if(self, is_kill: Callable[[str | None], bool]) -> None:
+        if not self.is_ours:
+            return
+        try:
+            async with asyncio.timeout(_STATE_SECONDS):
+                state = await asyncio.to_thread(state_of_task, self.task_instance)
+        except Exception as error:
+            self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
+            return
+        if not is_kill(state):
+            return
+        hook = SailPointHook(self.sailpoint_conn_id)
+        try:
+            if self.clear_task_on_kill:
+                await hook.atenant()
+        except Exception as error:
+            self.log.warning("The connection cannot be read (%s).", type(error).__name__)
+        await asyncio.to_thread(
+            hook.say_last_word,
+            self.log,
+            self.aggregation_id,
+            source=self.source_id or "unknown",
+            clear_task=self.clear_task_on_kill,
+        )
 
     async def _event(self) -> dict[str, Any]:
         try:
@@ -92,12 +177,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     async def _ended(self) -> dict[str, Any]:
         hook = SailPointHook(self.sailpoint_conn_id)
         async with hook.aconnected() as transport:
-            watch = hook.watch(
-                self.aggregation_id,
-                Patience(self.deadline, self.tolerate_outage),
-                begun=self.begun,
-                log=self.log,
-            )
+            patience = Patience(self.deadline, self.tolerate_outage, self.execution_deadline)
+            watch = hook.watch(self.aggregation_id, patience, begun=self.begun, log=self.log)
             try:
                 async with asyncio.timeout(self._seconds_left()):
                     settled = min(_SETTLE_SECONDS, self.poll_interval)
@@ -108,4 +189,5 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
     def _seconds_left(self) -> float | None:
         """Seconds until the deadline, so that a call that hangs does not carry the wait beyond it."""
-        return None if self.deadline is None else max(_LEAST_SECONDS, self.deadline - time.time())
+        ends = [end for end in (self.deadline, self.execution_deadline) if end is not None]
+        return max(_LEAST_SECONDS, min(ends) - time.time()) if ends else None

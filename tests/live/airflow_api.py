@@ -34,6 +34,8 @@ class TaskInstance:
     :param map_index: -1 for a task that is not mapped.
     :param state: Airflow's state, or ``waiting`` while it has none.
     :param start: when it started; sorts last while it has not.
+    :param id: Airflow's id of this try.
+    :param triggerer: id of the triggerer's job that holds its wait, None while none does.
     """
 
     task_id: str
@@ -41,6 +43,8 @@ class TaskInstance:
     state: str
     try_number: int
     start: str
+    id: str = ""
+    triggerer: int | None = None
 
     @property
     def label(self) -> str:
@@ -125,9 +129,30 @@ class AirflowApi:
                 state=task["state"] or "waiting",
                 try_number=task["try_number"],
                 start=task["start_date"] or "9",
+                id=task["id"],
+                triggerer=(task["triggerer_job"] or {}).get("id"),
             )
             for task in listed
         ]
+
+    def mark(self, run: DagRun, task_id: str, state: str) -> None:
+        """Set the state of a task, as a person does in the web page."""
+        path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task_id)}"
+        self._call("PATCH", path, json={"new_state": state})
+
+    def clear(self, run: DagRun, task_id: str) -> None:
+        """Clear a task, so that it runs again."""
+        chosen = {"dag_run_id": run.run_id, "task_ids": [task_id]}
+        self._call(
+            "POST",
+            f"/dags/{quote(run.dag_id)}/clearTaskInstances",
+            json={"dry_run": False, "only_failed": False, **chosen},
+        )
+
+    def live_triggerers(self) -> int:
+        """Return how many triggerers give signs of life."""
+        listed = self._get("/jobs", job_type="TriggererJob", is_alive=True)["jobs"]
+        return len(listed)
 
     def xcom(self, run: DagRun, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return what a task handed over under a key."""

@@ -1,4 +1,4 @@
-"""A throw-away Airflow home: its settings, its secrets of one run, and its SQLite file."""
+"""A throw-away Airflow home: its settings, its secrets of one run, and its database."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class AirflowHome:
     :param dags_folder: where the DAG files are.
     :param connections: connections by id, handed over as environment variables, in Airflow's JSON form.
     :param variables: further environment variables for the Airflow processes.
+    :param settings: further settings by section and option.
+    :param database_url: an empty database of somebody's own; empty for a SQLite file in the folder.
     :param port: where the web page and the API listen, on the loopback address.
     """
 
@@ -37,6 +39,8 @@ class AirflowHome:
     dags_folder: Path
     connections: dict[str, dict[str, object]] = field(default_factory=dict, repr=False)
     variables: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    database_url: str = ""
     port: int = field(default_factory=free_port)
 
     @property
@@ -60,6 +64,8 @@ class AirflowHome:
         with os.fdopen(descriptor, "w", encoding="utf-8") as cfg:
             settings.write(cfg)
         processes.run("db-migrate", self.command("db", "migrate"), self.environment(), self.folder)
+        if self.database_url:
+            return
         with closing(sqlite3.connect(self.folder / "airflow.db")) as database:
             # Four processes share this file; with a write-ahead log readers do not wait for the writer.
             database.execute("PRAGMA journal_mode=WAL")
@@ -82,6 +88,13 @@ class AirflowHome:
         }
 
     def _settings(self) -> dict[str, dict[str, str]]:
+        usual = self._usual_settings()
+        return {
+            section: usual.get(section, {}) | self.settings.get(section, {})
+            for section in usual | self.settings
+        }
+
+    def _usual_settings(self) -> dict[str, dict[str, str]]:
         return {
             "core": {
                 "dags_folder": str(self.dags_folder),
@@ -92,7 +105,7 @@ class AirflowHome:
                 "execution_api_server_url": f"{self.url}/execution/",
                 "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             },
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}"},
+            "database": {"sql_alchemy_conn": self.database_url or f"sqlite:///{self.folder / 'airflow.db'}"},
             "api": {
                 "base_url": self.url,
                 "host": "127.0.0.1",

@@ -24,14 +24,25 @@ MONITORED = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 def start_airflow(home: AirflowHome, processes: Processes) -> AirflowApi:
     """Make the home new, start the four processes, wait until all are healthy, and return a client."""
     home.create(processes)
-    environment = home.environment()
-    for name, words in COMPONENTS.items():
-        processes.start(
-            name, home.command(*words), environment, home.folder, serves_others=name == "api-server"
-        )
+    for component in COMPONENTS:
+        start_component(home, processes, component)
     api = AirflowApi(home.url)
     processes.wait_until(lambda: _is_healthy(api), "Airflow to become healthy", timeout=START_SECONDS)
     return api
+
+
+def start_component(home: AirflowHome, processes: Processes, component: str, name: str = "") -> None:
+    """Start one of Airflow's components, once more or another of its kind.
+
+    :param name: what to call it, by default as its kind.
+    """
+    processes.start(
+        name or component,
+        home.command(*COMPONENTS[component]),
+        home.environment(),
+        home.folder,
+        serves_others=component == "api-server",
+    )
 
 
 def _is_healthy(api: AirflowApi) -> bool:

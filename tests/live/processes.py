@@ -44,6 +44,7 @@ class RunningProcess:
     popen: subprocess.Popen[bytes]
     log_path: Path
     serves_others: bool
+    stop_signal: signal.Signals
 
     def tail(self) -> str:
         """Return the end of the process's log, with the log's path above it."""
@@ -85,12 +86,33 @@ class Processes:
         folder: Path,
         *,
         serves_others: bool = False,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         """Start a process that is to run until the end.
 
         :param serves_others: stop it after those that do not, which may be in the middle of a call to it.
+        :param stop_signal: what asks it to stop.
         """
-        self._launch(name, command, environment, folder, serves_others=serves_others)
+        self._launch(name, command, environment, folder, serves_others=serves_others, stop_signal=stop_signal)
+
+    def pid(self, name: str) -> int:
+        """Return the process id of one that was started."""
+        return self._named(name).popen.pid
+
+    def stop(self, name: str) -> None:
+        """Stop one process with all its children, politely at first."""
+        process = self._named(name)
+        self._end([process])
+        self._running.remove(process)
+
+    def kill(self, name: str) -> None:
+        """Kill one process with all its children, without a warning."""
+        process = self._named(name)
+        self._running.remove(process)
+        for member in members_of_sessions({process.popen.pid}):
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        process.popen.wait()
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         """Run a process to its end, and raise with the end of its log when it fails."""
@@ -134,6 +156,7 @@ class Processes:
         folder: Path,
         *,
         serves_others: bool = False,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> RunningProcess:
         log_path = self.log_folder / f"{name}.log"
         with self._signals.held(), log_path.open("ab") as log:
@@ -146,25 +169,30 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            process = RunningProcess(name, popen, log_path, serves_others)
+            process = RunningProcess(name, popen, log_path, serves_others, stop_signal)
             self._running.append(process)
         return process
 
+    def _named(self, name: str) -> RunningProcess:
+        return next(process for process in self._running if process.name == name)
+
     def _stop(self) -> None:
         for serving in (False, True):
-            stopping = [process for process in self._running if process.serves_others is serving]
-            for process in stopping:
-                if process.popen.poll() is None:
-                    process.popen.terminate()
-            # Airflow's own children change their process group but never their session, so the session finds
-            # them also after their parent is gone.
-            sessions = {process.popen.pid for process in stopping}
-            if not self._wait_for_end(sessions, POLITE_SECONDS):
-                for member in members_of_sessions(sessions):
-                    with suppress(ProcessLookupError):
-                        os.kill(member, signal.SIGKILL)
-                self._wait_for_end(sessions, FINAL_SECONDS)
+            self._end([process for process in self._running if process.serves_others is serving])
         self._running.clear()
+
+    def _end(self, stopping: Sequence[RunningProcess]) -> None:
+        for process in stopping:
+            if process.popen.poll() is None:
+                process.popen.send_signal(process.stop_signal)
+        # Airflow's own children change their process group but never their session, so the session finds
+        # them also after their parent is gone.
+        sessions = {process.popen.pid for process in stopping}
+        if not self._wait_for_end(sessions, POLITE_SECONDS):
+            for member in members_of_sessions(sessions):
+                with suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
+            self._wait_for_end(sessions, FINAL_SECONDS)
 
     def _wait_for_end(self, sessions: set[int], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -127,6 +129,11 @@ class FakeTaskInstance:
     deferrals: list[TaskDeferred] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     reschedules: int = 0
+    task_id: str = "task"
+    try_number: int = 1
+    max_tries: int = 0
+    store: Any = None
+    run_began: datetime | None = None
     on_push: Callable[[], None] | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -138,9 +145,52 @@ class FakeTaskInstance:
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.begun if self.reschedules else None
 
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        assert task_ids == self.task_id
+        return self.pushed.get(key)
+
     @property
     def context(self) -> Any:
-        return {"ti": self}
+        """Without a store this is the context of Airflow 3.0 to 3.2."""
+        known = {"ti": self, "dag_run": SimpleNamespace(start_date=self.run_began)}
+        return known if self.store is None else known | {"task_state_store": self.store}
+
+    def next_try(self) -> FakeTaskInstance:
+        """Return the task instance of a retry: XComs are gone, the store is not."""
+        return replace(self, pushed={}, deferrals=[], events=[], on_push=None, try_number=self.try_number + 1)
+
+    def cleared(self) -> FakeTaskInstance:
+        """Return the task instance after a clear, for which Airflow raises ``max_tries``."""
+        return replace(self.next_try(), max_tries=self.max_tries + self.try_number)
+
+
+@dataclass
+class FakeStore:
+    """A task state store that takes JSON only; ``before`` and ``after`` may break a write."""
+
+    kept: dict[str, str] = field(default_factory=dict)
+    states: list[str] = field(default_factory=list)
+    before: Callable[[str], None] | None = None
+    after: Callable[[str], None] | None = None
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else None
+
+    def set(self, key: str, value: Any) -> None:
+        if self.before is not None:
+            self.before(value["state"])
+        self.kept[key] = json.dumps(value)
+        self.states.append(value["state"])
+        if self.after is not None:
+            self.after(value["state"])
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+        self.states.append("forgotten")
+
+
+class Crash(BaseException):
+    """The end of a worker process: nothing catches it."""
 
 
 def carried_out(make: Callable[[], Any], ti: FakeTaskInstance | None = None) -> Any:
@@ -150,15 +200,20 @@ def carried_out(make: Callable[[], Any], ti: FakeTaskInstance | None = None) -> 
     What goes through the metadata database goes through JSON here.
     """
     ti = ti or FakeTaskInstance()
+    step = partial(_executed, make, ti)
     while True:
         try:
-            return json.loads(json.dumps(make().execute(ti.context)))
+            return json.loads(json.dumps(step()))
         except AirflowRescheduleException as again:
             ti.reschedules += 1
             time.sleep(max(0.0, (again.reschedule_date - datetime.now(UTC)).total_seconds()))
         except TaskDeferred as deferred:
             ti.deferrals.append(deferred)
-            return json.loads(json.dumps(resumed(make(), deferred, ti)))
+            step = partial(resumed, make(), deferred, ti)
+
+
+def _executed(make: Callable[[], Any], ti: FakeTaskInstance) -> Any:
+    return make().execute(ti.context)
 
 
 def resumed(task: Any, deferred: TaskDeferred, ti: FakeTaskInstance) -> Any:

@@ -23,6 +23,7 @@ from airflow_cases import SPEED, ConnectedTenant
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc import traces
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
@@ -65,6 +66,13 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = partial(RetryPolicy, attempts=2, first_pause=0.01)
     for transport in (blocking, event_loop):
         monkeypatch.setattr(transport, "RetryPolicy", quick)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look soon and not for long after a start that nobody answered."""
+    monkeypatch.setattr(traces, "RESOLVE_SECONDS", 0.1)
+    monkeypatch.setattr(traces, "RESOLVE_PAUSE", 0.02)
 
 
 @pytest.fixture

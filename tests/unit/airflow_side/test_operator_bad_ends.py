@@ -19,6 +19,7 @@ from sailpoint_provider.isc.errors import (
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+ONE_RECORD = "task-status/.*[0-9a-f]{32}$"
 
 
 def operator(**changed):
@@ -110,13 +111,14 @@ def test_a_deletion_that_isc_skipped_is_flagged(tenant, tmp_path, logged, deferr
 
 
 @MODES
-def test_a_busy_source_can_be_retried(tenant, deferrable):
+def test_a_busy_source_that_is_not_waited_for_can_be_retried(tenant, deferrable):
     tenant.started(DIRECTORY, seconds=NEVER)
     ti = FakeTaskInstance()
     with pytest.raises(AggregationAlreadyRunningError, match=DIRECTORY) as caught:
-        carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable), ti)
+        carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable, if_running="fail"), ti)
     assert_retriable(caught.value)
     assert ti.pushed == {}
+    assert tenant.starts() == []
 
 
 @MODES
@@ -133,7 +135,7 @@ def test_a_timeout_tells_the_id_and_that_the_aggregation_goes_on(tenant, deferra
 @MODES
 def test_an_outage_beyond_what_is_tolerated_can_be_retried(tenant, deferrable):
     tenant.plan(DIRECTORY, seconds=NEVER)
-    tenant.control.fault("answer", path="task-status", status=503)
+    tenant.control.fault("answer", path=ONE_RECORD, status=503)
     ti = FakeTaskInstance()
     with pytest.raises(TenantUnavailableError, match="tolerate_outage") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable, tolerate_outage=0.2), ti)
@@ -144,7 +146,7 @@ def test_an_outage_beyond_what_is_tolerated_can_be_retried(tenant, deferrable):
 @MODES
 def test_a_short_outage_is_sat_out(tenant, deferrable):
     tenant.plan(DIRECTORY)
-    tenant.control.fault("answer", path="task-status", status=502, skip=1, times=4)
+    tenant.control.fault("answer", path=ONE_RECORD, status=502, skip=1, times=4)
     assert carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable))["state"] == "succeeded"
 
 
@@ -160,7 +162,7 @@ def test_a_wrong_header_is_final_and_shows_what_isc_said(tenant, tmp_path):
 
 
 def test_a_missing_scope_is_final_and_named(tenant):
-    tenant.client(scopes=["idn:sources:read"])
+    tenant.client(scopes=["idn:sources:read", "idn:task-management:read"])
     with pytest.raises(AccessDeniedError, match="idn:sources:manage") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY))
     assert_final(caught.value)
@@ -189,20 +191,32 @@ def test_an_unreachable_host_can_be_retried(tenant):
     assert_retriable(caught.value)
 
 
-def test_a_start_whose_answer_is_lost_is_not_sent_again(tenant):
+@MODES
+def test_a_start_whose_answer_is_lost_is_found_and_not_sent_again(tenant, deferrable):
+    tenant.plan(DIRECTORY)
     tenant.control.fault("reset", path="load-accounts", when="after")
+    result = carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable))
+    (run,) = tenant.runs()
+    assert (result["aggregation_id"], result["state"]) == (run["id"], "succeeded")
+    assert len(tenant.starts()) == 1
+
+
+def test_starts_whose_answers_are_lost_and_that_left_no_trace_can_be_retried(tenant):
+    tenant.control.fault("reset", path="load-accounts", when="before")
     with pytest.raises(TenantUnavailableError, match="may have been started") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY))
     assert_retriable(caught.value)
     assert caught.value.sent
-    assert len(tenant.runs()) == 1
+    assert tenant.runs() == []
+    assert len(tenant.starts()) == 3
 
 
-def test_a_start_without_an_id_to_follow_can_be_retried(tenant):
+def test_starts_without_an_id_to_follow_that_left_no_trace_can_be_retried(tenant):
     tenant.control.fault("answer", path="load-accounts", status=202, body={"success": True, "task": {}})
     with pytest.raises(ProtocolError, match="no id to follow") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY))
     assert_retriable(caught.value)
+    assert tenant.runs() == []
 
 
 @pytest.mark.parametrize(
@@ -218,4 +232,11 @@ def test_a_start_without_an_id_to_follow_can_be_retried(tenant):
 )
 def test_an_event_that_tells_no_end_fails(event):
     with pytest.raises(ProtocolError):
-        operator(source_id=HR).execute_complete(FakeTaskInstance().context, event, NOBODY, HR, "HR", None)
+        operator(source_id=HR).execute_complete(
+            FakeTaskInstance().context,
+            event,
+            aggregation_id=NOBODY,
+            source_id=HR,
+            source_name="HR",
+            file=None,
+        )

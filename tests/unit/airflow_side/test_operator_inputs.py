@@ -71,7 +71,7 @@ def test_a_value_that_cannot_work_is_final_and_nothing_is_sent(tenant, wrong, de
 
 @MODES
 @pytest.mark.parametrize("kind", ["missing", "empty", "unreadable"])
-def test_a_file_that_is_not_there_yet_can_be_retried_and_nothing_is_sent(
+def test_a_file_that_is_not_there_yet_can_be_retried_and_nothing_is_started(
     tenant, tmp_path, monkeypatch, kind, deferrable
 ):
     file = tmp_path / "accounts.csv"
@@ -83,7 +83,7 @@ def test_a_file_that_is_not_there_yet_can_be_retried_and_nothing_is_sent(
     error = refusal(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
     assert not isinstance(error, AirflowFailException)
     assert str(file) in str(error)
-    assert tenant.control.requests() == []
+    assert tenant.starts() == tenant.runs() == []
 
 
 @pytest.mark.parametrize("form", [str, pytest.param(Path.as_uri, marks=OBJECT_STORAGE)], ids=["path", "URL"])

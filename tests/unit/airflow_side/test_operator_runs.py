@@ -45,12 +45,15 @@ def test_the_signature_is_the_published_one():
         "file": None,
         "disable_optimization": False,
         "sailpoint_conn_id": "sailpoint_default",
+        "if_running": "wait",
         "wait_for_completion": True,
         "deferrable": conf.getboolean("operators", "default_deferrable", fallback=False),
         "poll_interval": 30.0,
         "timeout": 86400.0,
         "fail_on_warning": False,
         "tolerate_outage": 1800.0,
+        "durable": True,
+        "on_kill_clear_task": False,
     }
 
 
@@ -255,7 +258,7 @@ def test_progress_and_end_are_logged_with_counts(tenant, tmp_path, logged, defer
     file = tenant.csv(tmp_path, rows=20)
     carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
     lines = [record.getMessage() for record in logged.records if record.name.startswith("tests.")]
-    assert any("has begun" in line and tenant.runs()[0]["id"] in line for line in lines)
+    assert f"Account aggregation {tenant.runs()[0]['id']} of source 'HR Delimited File' ({HR}) runs." in lines
     assert any(line.startswith("STARTED") for line in lines)
     assert any("/20 accounts" in line for line in lines)
     assert any("succeeded" in line and "20 created" in line for line in lines)

@@ -44,6 +44,10 @@ def test_the_arguments_are_ids_and_numbers_and_survive_the_database():
         "deadline",
         "tolerate_outage",
         "begun",
+        "execution_deadline",
+        "source_id",
+        "is_ours",
+        "clear_task_on_kill",
     }
     assert all(value is None or isinstance(value, str | float | int) for value in kwargs.values())
     assert set(kwargs) == set(inspect.signature(SailPointAccountAggregationTrigger).parameters)
@@ -63,6 +67,10 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
             "deadline": None,
             "tolerate_outage": 1800.0,
             "begun": None,
+            "execution_deadline": None,
+            "source_id": None,
+            "is_ours": True,
+            "clear_task_on_kill": False,
         },
     )
     (event,) = events_of(old)

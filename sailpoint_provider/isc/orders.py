@@ -1,0 +1,105 @@
+"""What a task wants to have started, and what can come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sailpoint_provider.isc.memory import Claim
+    from sailpoint_provider.isc.models import Source
+    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.upload import SentFile, Upload
+
+IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
+
+
+@dataclass(frozen=True)
+class CsvOrder:
+    """
+    The file of a start; nothing is opened before it is this task's turn.
+
+    :param location: the file as its user named it.
+    :param find: finds the file and tells its state.
+    :param examine: reads the file to its end and tells what would be sent, and how many rows it has.
+    """
+
+    location: str
+    find: Callable[[], Upload]
+    examine: Callable[[Upload], tuple[SentFile, int]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """
+    What a task wants to have started.
+
+    :param source: the source.
+    :param csv: the file, None for none.
+    :param disable_optimization: whether accounts that did not change are processed too.
+    :param if_running: what to do about another aggregation of the source.
+    :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
+    :param max_tries: the task instance's ``max_tries``.
+    :param begun: epoch seconds of the look before the start; waiting for a busy source counts.
+    :param deadline: epoch seconds at which the wait is given up.
+    :param tolerate_outage: seconds without a good answer that are sat out once a start may have happened.
+    :param adopt_running_since: on a later try without memory: the only aggregation of the source that runs
+        and began after this moment is taken for the one that an earlier try started.
+    """
+
+    source: Source
+    max_tries: int
+    begun: float
+    deadline: float
+    tolerate_outage: float
+    csv: CsvOrder | None = None
+    disable_optimization: bool = False
+    if_running: IfRunning = "wait"
+    fail_on_warning: bool = False
+    adopt_running_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Follow:
+    """An aggregation that is ours: wait for its end."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True)
+class Busy:
+    """
+    Another aggregation of the source runs: wait for its end, then begin again.
+
+    :param aggregation_id: the other one.
+    """
+
+    aggregation_id: str
+
+
+@dataclass(frozen=True)
+class Skip:
+    """
+    Another aggregation of the source runs, and the task is to be skipped for it.
+
+    :param reason: a sentence for a person.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Returned:
+    """
+    An earlier try had its result already and was cut off before Airflow knew.
+
+    :param result: that result.
+    """
+
+    result: AggregationResult
+
+
+Beginning: TypeAlias = Follow | Busy | Skip | Returned

@@ -1,0 +1,70 @@
+"""Time that passes quickly: what the package waits for is over a fortieth of it later."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider import deferral
+from sailpoint_provider.hooks import sailpoint
+from sailpoint_provider.operators import aggregation as operators
+from sailpoint_provider.transport import blocking, event_loop, shared
+from sailpoint_provider.triggers import aggregation as triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+FACTOR = 40.0
+"""So many seconds of the package and of the tenant's aggregations pass in a real one."""
+
+
+class QuickTime:
+    """Stands in for the module ``time``; its epoch runs ahead of the real one, like a clock that is wrong."""
+
+    def __init__(self) -> None:
+        self._epoch, self._begun = time.time(), time.monotonic()
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._begun) * FACTOR
+
+    def time(self) -> float:
+        return self._epoch + self.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / FACTOR)
+
+
+class QuickLoops:
+    """Stands in for the module ``asyncio``."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / FACTOR)
+
+    def timeout(self, seconds: float | None) -> asyncio.Timeout:
+        return asyncio.timeout(None if seconds is None else seconds / FACTOR)
+
+
+def make_time_pass_quickly() -> None:
+    """Give the package's modules a clock that runs ahead, for the rest of this process."""
+    clock, loops = QuickTime(), QuickLoops()
+    for module in (blocking, event_loop, shared, operators, triggers, sailpoint, deferral):
+        _replace(module, "time", clock)
+    for module in (event_loop, triggers):
+        _replace(module, "asyncio", loops)
+    for module, sleep in ((blocking, clock.sleep), (event_loop, loops.sleep)):
+        _replace(module, "retrying_options", _sleeping(module.retrying_options, sleep))
+
+
+def _sleeping(retrying_options: Callable[..., dict[str, Any]], sleep: Any) -> Callable[..., dict[str, Any]]:
+    return lambda *arguments: retrying_options(*arguments) | {"sleep": sleep}
+
+
+def _replace(module: ModuleType, name: str, stand_in: object) -> None:
+    if not hasattr(module, name):
+        raise AttributeError(f"{module.__name__} has no {name} any more: chaos would wait in real time")
+    setattr(module, name, stand_in)

@@ -1,0 +1,117 @@
+"""Which trouble meets which call: what the real thing, or a network before it, could do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from sailpoint_provider.isc.calls import Call
+
+Json = dict[str, Any]
+
+STATUS_CALLS = ("task_status", "aggregation_status")
+LIST_CALLS = ("list_tasks", "list_pending", "find_source")
+CHANCES = {"load_accounts": 0.4, "token": 0.08}
+USUAL_CHANCE = 0.1
+# Real seconds after which a client gives up; troubles that need it are kept rare.
+SILENCE_SECONDS = 1.0
+LATE_SECONDS = 0.25
+"""How much later a start can take effect than its gateway gave up: a good half of what is waited for."""
+
+
+def name_of(call: Call[Any]) -> str:
+    """Return what a call is called here."""
+    if call.is_token_request:
+        return "token"
+    path = call.path
+    if path.endswith("/load-accounts"):
+        return "load_accounts"
+    if path.endswith("/pending-tasks"):
+        return "list_pending"
+    if "/account-aggregations/" in path:
+        return "aggregation_status"
+    if "/task-status" in path:
+        return "list_tasks" if call.query else "task_status"
+    return "find_source" if call.query else "get_source"
+
+
+def draw_trouble(name: str, rng: Random, weather: float, secrets: list[str]) -> Json | None:
+    """
+    Decide whether a request is met with trouble, and with which.
+
+    :param name: the call, as :func:`name_of` says.
+    :param weather: factor on the usual chance.
+    :param secrets: what a careless server may send back.
+    :returns: a trouble as the simulator's control API writes it, some kinds of our own among them; None for
+        none.
+    """
+    if rng.random() >= min(0.8, CHANCES.get(name, USUAL_CHANCE) * weather):
+        return None
+    menu = _menu(name, rng, secrets)
+    return rng.choices([trouble for _, trouble in menu], [weight for weight, _ in menu])[0]
+
+
+def late_start(rng: Random) -> Json:
+    """Return the trouble of a start that takes effect only after its gateway has given up."""
+    return {"kind": "late", "delay_seconds": rng.uniform(0.0, LATE_SECONDS)}
+
+
+def _menu(name: str, rng: Random, secrets: list[str]) -> list[tuple[float, Json]]:
+    when = rng.choice(("before", "after"))
+    menu: list[tuple[float, Json]] = [
+        (2, {"kind": "refuse"}),
+        (3, {"kind": "reset", "when": "before"}),
+        (4, {"kind": "reset", "when": "after"}),
+        (2, {"kind": "disconnect", "when": when}),
+        (0.5, {"kind": "timeout", "when": "after"}),
+        (0.2, {"kind": "timeout", "when": "before"}),
+        (0.5, {"kind": "stall"}),
+        (2, {"kind": "cut_body"}),
+        (1, {"kind": "delay", "delay_seconds": rng.uniform(0.01, 0.2)}),
+        (2, {"kind": "rate_limit", "when": "before", "retry_after": rng.randint(1, 20)}),
+        (1, {"kind": "rate_limit", "when": "before", "retry_after": {"date": rng.randint(1, 20)}}),
+        (1, {"kind": "rate_limit", "when": "before", "retry_after": None}),
+        (0.1, {"kind": "rate_limit", "when": "before", "retry_after": 150}),
+        (6, {"kind": "answer", "when": when, "status": rng.choice((500, 502, 503, 504))}),
+        (1, {"kind": "answer", "when": when, "status": 503, "headers": {"Retry-After": "7"}}),
+        (1, {"kind": "not_json", "when": when}),
+        (1, {"kind": "html", "when": when}),
+        (1, {"kind": "redirect", "when": when}),
+        (2, {"kind": "clock_skew", "seconds": rng.choice((-600, 600))}),
+        (1, {"kind": "other_shape", "when": when, "body": _other_shape(name, rng)}),
+        (1, _careless(rng, secrets)),
+    ]
+    if name != "token":
+        menu += [(2, {"kind": "expired_token", "when": "before"}), (1, {"kind": "revoke"})]
+    if name == "load_accounts":
+        menu.append((4, late_start(rng)))
+    if name in STATUS_CALLS:
+        menu.append((2, {"kind": "answer", "when": "before", "status": 404}))
+    if name == "get_source":
+        menu.append((0.3, {"kind": "answer", "when": "before", "status": 404}))
+    return menu
+
+
+def _other_shape(name: str, rng: Random) -> Any:
+    if name == "load_accounts":
+        return rng.choice(([], {}, {"success": True}, {"success": True, "task": None}, {"task": {}}))
+    return {"unexpected": True} if name in LIST_CALLS else [{"unexpected": True}]
+
+
+def _careless(rng: Random, secrets: list[str]) -> Json:
+    said = f"cannot handle the request with {rng.choice(secrets)}" if secrets else "cannot handle the request"
+    body = {"detailCode": "500.0 Internal fault", "messages": [{"text": said}], "error": said}
+    return {"kind": "answer", "when": "before", "status": 500, "body": body}
+
+
+def title_of(trouble: Json) -> str:
+    """Return the name under which a trouble is counted."""
+    kind, status = trouble["kind"], trouble.get("status", "")
+    if kind == "rate_limit":
+        wish = trouble["retry_after"]
+        return f"429 with {'a date' if isinstance(wish, dict) else 'seconds' if wish else 'no wish'}"
+    if kind == "answer":
+        kind = f"answer {status}" + (" that tells secrets" if "body" in trouble else "")
+    return f"{kind}, {trouble['when']} it took effect" if "when" in trouble else str(kind)

@@ -1,0 +1,200 @@
+"""Puts mischief between the steps of the package: at each request, pause and read of a file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.errors import SailPointError
+from sailpoint_provider.isc.steps import Pause
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.transport import blocking, event_loop, multipart, shared
+from sailpoint_provider.transport.blocking import BlockingTransport
+from sailpoint_provider.transport.event_loop import EventLoopTransport
+from sailpoint_provider.transport.shared import TenantShare
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from tests.live.chaos_faults import name_of
+from tests.live.chaos_mischief import current
+from tests.live.chaos_tenant import HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.isc.tokens import Token
+    from tests.live.chaos_mischief import Mischief
+
+_NOBODY = "http://127.0.0.1:9"
+_refused: ContextVar[bool] = ContextVar("refused", default=False)
+
+
+class _Listener(logging.Handler):
+    """Keeps and checks every line that is logged for a task."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        mischief = current.get()
+        if mischief is not None:
+            text = self.format(record)
+            mischief.note(f"{record.levelname} {record.name.rpartition('.')[2]}: {text}")
+            mischief.check(text, f"the log of {record.name}")
+
+
+def listen_to_logs() -> None:
+    """Take in what the package and its libraries log, from DEBUG on."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Listener()]
+    root.setLevel(logging.DEBUG)
+    logging.disable(logging.NOTSET)
+    for kind in (SailPointHook, SailPointAccountAggregationOperator, SailPointAccountAggregationTrigger):
+        # Airflow's own loggers go past the standard library.
+        setattr(kind, "log", logging.getLogger(f"chaos.{kind.__name__}"))  # noqa: B010
+
+
+def tell_of(mischief: Mischief, error: BaseException) -> None:
+    """Take in an exception as Airflow would show it."""
+    text = "".join(traceback.format_exception(error))
+    mischief.note(text)
+    mischief.check(f"{text} {error!r}", f"the exception {type(error).__name__}")
+
+
+def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
+    """
+    Change the transports for the rest of this process.
+
+    :param revoke: makes the tokens of a client of the tenant with that URL invalid.
+    """
+
+    def prepared(
+        tenant: Tenant, call: Call[Any], token: Token | None, headers: dict[str, str]
+    ) -> dict[str, str]:
+        mischief, name = current.get(), name_of(call)
+        if mischief is None:
+            return headers
+        if name in ("list_pending", "list_tasks") and not (
+            name == "list_tasks" and tenant.generation.pending_tasks
+        ):
+            mischief.looked = time.time()
+        mischief.reach(f"before {name}")
+        trouble = mischief.trouble_for(name, token.value if token is not None else None)
+        mischief.note(f"{call.method} {call.path}")
+        if trouble is None:
+            return headers
+        if trouble["kind"] == "refuse":
+            _refused.set(True)
+        elif trouble["kind"] == "revoke":
+            revoke(tenant.base_url, tenant.client_id)
+        else:
+            return headers | {HEADER: json.dumps(trouble)}
+        return headers
+
+    def done(call: Call[Any], what: object) -> None:
+        _refused.set(False)
+        if (mischief := current.get()) is not None:
+            mischief.note(f"  {what}")
+            mischief.reach(f"after {name_of(call)}")
+
+    blocking_request, event_loop_request = BlockingTransport._request, EventLoopTransport._request
+
+    def request(self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str]) -> Any:
+        headers = prepared(self.tenant, call, token, headers)
+        try:
+            answer = blocking_request(self, call, token, body, headers)
+        except SailPointError as error:
+            done(call, error)
+            raise
+        done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
+        return answer
+
+    async def arequest(self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str]) -> Any:
+        headers = prepared(self.tenant, call, token, headers)
+        try:
+            answer = await event_loop_request(self, call, token, body, headers)
+        except SailPointError as error:
+            done(call, error)
+            raise
+        done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
+        return answer
+
+    _put(BlockingTransport, "_request", request)
+    _put(EventLoopTransport, "_request", arequest)
+    _put_points_at_pauses()
+    _put_points_into_uploads()
+    _put_nobody_behind_addresses()
+    _note_tokens()
+
+
+def forget_shares(client_id: str) -> None:
+    """Forget what the process of an earlier try knew of a client."""
+    with shared._lock:
+        for key in [key for key in shared._shares if key[2] == client_id]:
+            del shared._shares[key]
+
+
+def _put_points_at_pauses() -> None:
+    blocking_fulfil, event_loop_fulfil = BlockingTransport._fulfil, EventLoopTransport._fulfil
+
+    def fulfil(self: Any, wish: Any) -> Any:
+        _reach("before pause", isinstance(wish, Pause))
+        value = blocking_fulfil(self, wish)
+        _reach("after pause", isinstance(wish, Pause))
+        return value
+
+    async def afulfil(self: Any, wish: Any) -> Any:
+        _reach("before pause", isinstance(wish, Pause))
+        value = await event_loop_fulfil(self, wish)
+        _reach("after pause", isinstance(wish, Pause))
+        return value
+
+    _put(BlockingTransport, "_fulfil", fulfil)
+    _put(EventLoopTransport, "_fulfil", afulfil)
+
+
+def _put_points_into_uploads() -> None:
+    read_file = multipart._FileReader.read
+
+    def read(self: Any, size: int = -1) -> bytes:
+        _reach("during upload", self.len < self.upload.stamp.size_bytes)
+        return read_file(self, size)
+
+    _put(multipart._FileReader, "read", read)
+
+
+def _put_nobody_behind_addresses() -> None:
+    """Let a refused request knock at a port where nobody listens."""
+    for module in (blocking, event_loop):
+        right_address = module.address_of
+
+        def address_of(tenant: Tenant, call: Call[Any], right: Any = right_address) -> str:
+            address: str = right(tenant, call)
+            return address.replace(tenant.base_url, _NOBODY, 1) if _refused.get() else address
+
+        _put(module, "address_of", address_of)
+
+
+def _note_tokens() -> None:
+    keep_token = TenantShare.keep
+
+    def keep(self: TenantShare, token: Token, asked: float) -> None:
+        if (mischief := current.get()) is not None:
+            mischief.secrets.append(token.value)
+        keep_token(self, token, asked)
+
+    _put(TenantShare, "keep", keep)
+
+
+def _reach(point: str, comes: bool) -> None:
+    mischief = current.get()
+    if comes and mischief is not None:
+        mischief.reach(point)
+
+
+def _put(owner: object, name: str, stand_in: object) -> None:
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner!r} has no {name} any more: chaos could not get between its steps")
+    setattr(owner, name, stand_in)

@@ -1,0 +1,200 @@
+"""What befalls one task: where its process ends, which requests meet trouble, and what it let slip."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.live.chaos_faults import draw_trouble, late_start, title_of
+
+_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+")
+_TAIL = 16
+CRASH_CHANCE = 0.8
+CRASH_CHANCE_LATER = 0.4
+TRIGGERER_CRASH_CHANCE = 0.2
+AIRFLOW_TROUBLE_CHANCE = 0.02
+IN_FLIGHT_CHANCE = 0.4
+WORKER_POINTS = {
+    "before load_accounts": 4,
+    "after load_accounts": 6,
+    "during upload": 2,
+    "before set submitting": 2,
+    "after set submitting": 4,
+    "before set running": 4,
+    "after set running": 4,
+    "before set returned": 3,
+    "after set returned": 4,
+    "before delete": 2,
+    "after delete": 2,
+    "before get": 1,
+    "after get": 1,
+    "before xcom_push": 2,
+    "after xcom_push": 2,
+    "before success": 4,
+    "before deferral": 3,
+    "before resume": 3,
+    "before pause": 2,
+    "after pause": 2,
+    "before token": 1,
+    "after token": 1,
+    "before get_source": 1,
+    "after get_source": 1,
+    "before list_tasks": 2,
+    "after list_tasks": 2,
+    "before list_pending": 1,
+    "after list_pending": 1,
+    "before task_status": 2,
+    "after task_status": 2,
+    "before aggregation_status": 2,
+    "after aggregation_status": 2,
+}
+_TRIGGERER_POINTS = (
+    "before token",
+    "after token",
+    "before pause",
+    "after pause",
+    "before task_status",
+    "after task_status",
+    "before aggregation_status",
+    "after aggregation_status",
+)
+
+
+class Crash(BaseException):
+    """The process ends here; nothing more runs of it."""
+
+
+class AirflowTroubleError(Exception):
+    """Airflow's own API did not answer a task."""
+
+
+@dataclass
+class Mischief:
+    """
+    Everything random that befalls one task, drawn by what it concerns, so that a task can be replayed alone.
+
+    :param seed: seed of the whole run.
+    :param task: name of the task.
+    :param weather: factor on the chance of trouble; 0 for none at all.
+    :param secrets: what must not be seen anywhere: the client's secret, and its tokens as they come.
+    """
+
+    seed: str
+    task: str
+    weather: float
+    secrets: list[str]
+    crashes: Counter[str] = field(default_factory=Counter)
+    troubles: Counter[str] = field(default_factory=Counter)
+    leaks: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+    looked: float = 0.0
+    _place: str = ""
+    _crash_at: tuple[str, int] | None = None
+    _met: Counter[str] = field(default_factory=Counter)
+
+    def rng(self, *subject: object) -> Random:
+        """Return the random numbers that belong to a subject."""
+        return Random(":".join(map(str, (self.seed, self.task, *subject))))
+
+    def begin_try(self, number: int) -> None:
+        """Decide where the process of a try ends, if it does."""
+        rng = self._begin(f"try {number}")
+        chance = (CRASH_CHANCE if number <= 3 else CRASH_CHANCE_LATER) * min(1.0, self.weather)
+        if rng.random() < chance:
+            point = rng.choices(list(WORKER_POINTS), list(WORKER_POINTS.values()))[0]
+            self._crash_at = (point, rng.choice((1, 1, 1, 1, 1, 1, 2, 3)))
+
+    def begin_trigger(self, number: int, attempt: int) -> float | None:
+        """
+        Decide where the triggerer ends during a wait, if it does.
+
+        :param number: number of the try.
+        :param attempt: number of the wait within it.
+        :returns: real seconds after which it is stopped in order, None for never.
+        """
+        rng = self._begin(f"trigger {number}.{attempt}")
+        if rng.random() >= TRIGGERER_CRASH_CHANCE * min(1.0, self.weather):
+            return None
+        if rng.random() < 0.4:
+            return rng.uniform(0.0, 0.5)
+        self._crash_at = (rng.choice(_TRIGGERER_POINTS), rng.choice((1, 1, 2, 3)))
+        return None
+
+    def resume(self, number: int) -> None:
+        """Come back to a try after its wait, where only what is left of its crash can come."""
+        self._begin(f"try {number} resumed")
+        rng = self.rng(self._place, "crash")
+        if rng.random() < 0.3 * min(1.0, self.weather):
+            points = [point for point in WORKER_POINTS if "load" not in point]
+            self._crash_at = (rng.choice(points), 1)
+
+    def _begin(self, place: str) -> Random:
+        self._place, self._crash_at = place, None
+        self._met.clear()
+        self.note(f"--- {place}")
+        return self.rng(place)
+
+    def reach(self, point: str) -> None:
+        """Come to a point between two steps, where a crash may wait."""
+        self._met[point] += 1
+        if self._crash_at == (point, self._met[point]):
+            where = "triggerer, " if self._place.startswith("trigger") else ""
+            self.crashes[f"{where}{point}"] += 1
+            self.note(f"CRASH {point}")
+            raise Crash(point)
+
+    def trouble_for(self, name: str, token: str | None) -> dict[str, Any] | None:
+        """
+        Decide what meets the next request of that call.
+
+        :param token: the token that goes with it.
+        """
+        self._met[name] += 1
+        rng = self.rng(self._place, name, self._met[name])
+        if self._crash_at == (f"after {name}", self._met[name]) and rng.random() < IN_FLIGHT_CHANCE:
+            # The process is killed while its start is under way.
+            return self._counted(name, late_start(rng)) if name == "load_accounts" else None
+        known_to_tenant = self.secrets[:1] if token is None else [self.secrets[0], token]
+        trouble = draw_trouble(name, rng, self.weather, known_to_tenant)
+        return None if trouble is None else self._counted(name, trouble)
+
+    def _counted(self, name: str, trouble: dict[str, Any]) -> dict[str, Any]:
+        title = title_of(trouble)
+        self.troubles[title] += 1
+        self.note(f"{name} meets {title}")
+        return trouble
+
+    def ask_airflow(self, what: str) -> bool:
+        """
+        Come to a request to Airflow.
+
+        :returns: whether it fails after it took effect.
+        :raises AirflowTroubleError: it fails before.
+        """
+        self.reach(f"before {what}")
+        rng = self.rng(self._place, "airflow", what, self._met[f"before {what}"])
+        if rng.random() >= AIRFLOW_TROUBLE_CHANCE * self.weather:
+            return False
+        after = rng.random() < 0.5
+        self.troubles[f"Airflow's API fails, {'after' if after else 'before'} it took effect"] += 1
+        self.note(f"Airflow fails {'after' if after else 'before'} {what}")
+        if not after:
+            raise AirflowTroubleError(what)
+        return True
+
+    def note(self, line: str) -> None:
+        """Write into the trace of this task."""
+        self.trace.append(f"{time.time():.3f} {line}")
+
+    def check(self, text: str, where: str) -> None:
+        """Make sure that a text holds no secret and no token, not even the end of one."""
+        if _TOKEN.search(text) or any(secret[-_TAIL:] in text for secret in self.secrets):
+            self.leaks.append(f"a secret or token is in {where}: {text[:300]!r}")
+
+
+current: ContextVar[Mischief | None] = ContextVar("current", default=None)

@@ -1,0 +1,204 @@
+"""What a crash case is, how several run side by side, and what is found in the end."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from requests import RequestException
+
+from sailpoint_provider.simulator.control import ControlError
+from tests.live.processes import NotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from tests.live.crash_place import CrashPlace
+
+Story: TypeAlias = "Generator[None, None, None]"
+
+PAUSE = 0.5
+PATIENCE = 240.0
+LOG_WIDTH = 100
+LOST = frozenset({"failed", "upstream_failed", "removed"})
+MOST_ALIKE = 2
+LONGEST_LINE = 280
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_NUMBER = re.compile(r"\b[0-9a-f]{32}\b|\d+")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: what happens, and what must come of it.
+
+    :param title: what happens, for the table.
+    :param dag_ids: the DAGs that take part; the names of their sources begin with the first of them.
+    :param story: makes it happen; goes on at each turn that it gets, until it is over.
+    :param aggregations: how many the tenant must have started.
+    :param state: how the tasks must end.
+    :param says: regular expressions, for each a line of the tasks' logs.
+    :param never_says: regular expressions that no line may match.
+    :param before: brings the DAGs to where the story begins, where the story strikes everybody's Airflow.
+    """
+
+    title: str
+    dag_ids: tuple[str, ...]
+    story: Callable[[CrashPlace], Story]
+    aggregations: int
+    state: str
+    says: tuple[str, ...]
+    never_says: tuple[str, ...] = ()
+    before: Callable[[CrashPlace], Story] | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a case.
+
+    :param aggregations: how many the tenant started.
+    :param state: how the tasks stand.
+    :param log: every line that their logs say.
+    :param failure: why the story broke off, empty when it did not.
+    """
+
+    case: Case
+    aggregations: int
+    state: str
+    log: list[str]
+    failure: str
+
+    @property
+    def said(self) -> list[str]:
+        """The lines that the case is about, cut short; of many that differ in numbers only, the first."""
+        expressions = self.case.says + self.case.never_says
+        alike: dict[str, list[str]] = {}
+        for line in self.log:
+            if any(re.search(words, line) for words in expressions):
+                alike.setdefault(_NUMBER.sub("#", line), []).append(line)
+        told = []
+        for lines in alike.values():
+            shown = [_shortened(line) for line in lines]
+            told += shown if len(lines) <= MOST_ALIKE else [f"{shown[0]} (and {len(lines) - 1} more like it)"]
+        return told
+
+    @property
+    def faults(self) -> list[str]:
+        """What is not as it must be."""
+        found = [self.failure] if self.failure else []
+        if self.aggregations != self.case.aggregations:
+            found.append(f"{self.aggregations} aggregations instead of {self.case.aggregations}")
+        if self.state != self.case.state:
+            found.append(f"the tasks are {self.state} instead of {self.case.state}")
+        for words in self.case.says:
+            if not any(re.search(words, line) for line in self.log):
+                found.append(f"no line of the log says {words!r}")
+        for words in self.case.never_says:
+            found += [f"the log says {line!r}" for line in self.log if re.search(words, line)]
+        return found
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> Story:
+    """Wait for a condition, a look at each turn.
+
+    :param what: what is waited for, for the message when it does not come.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotReadyError(f"Waited {seconds:.0f} s for {what}, in vain.")
+        yield
+
+
+def until_state(place: CrashPlace, dag_id: str, state: str, *, tries: int = 1) -> Story:
+    """Wait until all tasks of a DAG are in a state, on this try or a later one."""
+
+    def arrived() -> bool:
+        tasks = place.tasks(dag_id)
+        if state != "failed" and any(task.state in LOST for task in tasks):
+            raise RuntimeError(f"{dag_id} is lost while it should become {state}.")
+        return bool(tasks) and all(task.state == state and task.try_number >= tries for task in tasks)
+
+    return until(arrived, f"{dag_id} to be {state}")
+
+
+def until_logged(place: CrashPlace, dag_id: str, words: str, seconds: float = 60.0) -> Story:
+    """Wait until a line of the tasks' logs matches a regular expression."""
+    return until(
+        lambda: any(re.search(words, line) for line in place.log_texts(dag_id)),
+        f"the log of {dag_id} to say {words!r}",
+        seconds,
+    )
+
+
+def find_out(place: CrashPlace, cases: Sequence[Case]) -> list[Finding]:
+    """Let every case happen and return what came of them.
+
+    Those that strike only their own tasks run side by side, the others one after the other.
+    """
+    failures = _side_by_side(place, {case.title: (case.before or case.story)(place) for case in cases})
+    for case in cases:
+        if case.before is not None and case.title not in failures:
+            failures |= _side_by_side(place, {case.title: case.story(place)})
+    return [_finding(place, case, failures.get(case.title, "")) for case in cases]
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """Return the findings for a person to read."""
+    heading = ("case", "aggregations", "task", "what the log told")
+    rows = [(finding.case.title, str(finding.aggregations), finding.state) for finding in findings]
+    widths = [max(len(cell) for cell in column) for column in zip(heading[:3], *rows, strict=True)]
+    text = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(heading, widths, strict=False)), heading[3]])
+    ]
+    text.append("  ".join("-" * width for width in [*widths, LOG_WIDTH]))
+    margin = " " * (sum(widths) + 2 * len(widths))
+    for finding, row in zip(findings, rows, strict=True):
+        lines = [
+            part for line in finding.said for part in textwrap.wrap(line, LOG_WIDTH, subsequent_indent="  ")
+        ]
+        first = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        text.append(f"{first}  {lines[0] if lines else '-'}")
+        text += [f"{margin}{line}" for line in lines[1:]]
+        text += [f"{margin}FAULT: {fault}" for fault in finding.faults]
+    return "\n".join(text)
+
+
+def _side_by_side(place: CrashPlace, stories: dict[str, Story]) -> dict[str, str]:
+    """Give each story its turn until all are over; return why some broke off."""
+    failures = {}
+    going = dict(stories)
+    while going:
+        for title, story in list(going.items()):
+            try:
+                next(story)
+            except StopIteration:
+                del going[title]
+            except (RuntimeError, ControlError, OSError, RequestException) as error:
+                del going[title]
+                failures[title] = f"{type(error).__name__}: {error}"
+        place.processes.check()
+        time.sleep(PAUSE)
+    return failures
+
+
+def _shortened(line: str) -> str:
+    text = _ID.sub(lambda found: f"{found.group()[:6]}…", line)
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} …"
+
+
+def _finding(place: CrashPlace, case: Case, failure: str) -> Finding:
+    begun = [dag_id for dag_id in case.dag_ids if dag_id in place.dag_runs]
+    states = Counter(task.state for dag_id in begun for task in place.tasks(dag_id))
+    return Finding(
+        case,
+        aggregations=sum(
+            len(place.aggregations(name)) for name in place.source_ids if name.startswith(case.dag_ids[0])
+        ),
+        state=", ".join(state if count == 1 else f"{count} x {state}" for state, count in states.items()),
+        log=[text for dag_id in begun for text in place.log_texts(dag_id)],
+        failure=failure,
+    )

@@ -1,0 +1,119 @@
+"""The cases that strike everybody's Airflow or tenant, so that each has it for itself."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.live.crash_case import Case, until, until_logged, until_state
+from tests.live.crash_stories import ENDED_WELL, WAS_KILLED, begin
+
+if TYPE_CHECKING:
+    from tests.live.airflow_api import TaskInstance
+    from tests.live.crash_case import Story
+    from tests.live.crash_place import CrashPlace
+
+REFUSE_SECONDS = 30.0
+WAITS = 50
+# Retries after kills take a minute anyway, and till then a small machine is left to the short cases.
+HEAD_START_SECONDS = 30.0
+NO_ANSWER = r"^No good answer for \d+ seconds, up to 1800 are tolerated"
+TRIGGERERS = ("triggerer", "second-triggerer")
+
+
+def before_tenant_cut_off(place: CrashPlace) -> Story:
+    """Bring the task to its wait."""
+    yield from begin(place, "tenant_cut_off")
+
+
+def tenant_cut_off(place: CrashPlace) -> Story:
+    """Cut the tenant off for a while, in the middle of all waits."""
+    dag_id = "tenant_cut_off"
+    place.control.fault("refuse", path="task-status", times=1, seconds=REFUSE_SECONDS)
+    yield from until(lambda: not place.tenant.is_up(), "the tenant to be cut off")
+    yield from until(place.tenant.is_up, "the tenant to be back")
+    yield from until_logged(place, dag_id, NO_ANSWER)
+    place.finish(dag_id)
+    yield from until_state(place, dag_id, "success")
+
+
+def before_scheduler_stopped(place: CrashPlace) -> Story:
+    """Bring the task to its wait."""
+    yield from begin(place, "scheduler_stopped")
+
+
+def scheduler_stopped(place: CrashPlace) -> Story:
+    """Stop the scheduler, let the aggregation end meanwhile, and start the scheduler again."""
+    dag_id = "scheduler_stopped"
+    # Airflow's local executor does not always end when it is asked to, so it may be killed in the end.
+    place.processes.stop("scheduler")
+    place.finish(dag_id)
+    yield from until_state(place, dag_id, "scheduled")
+    place.start_component("scheduler")
+    yield from until_state(place, dag_id, "success")
+
+
+def before_triggerer_killed(place: CrashPlace) -> Story:
+    """Bring all tasks to their waits on the first triggerer, and start the second one."""
+    begun = time.monotonic()
+    yield from until(lambda: time.monotonic() - begun > HEAD_START_SECONDS, "the head start of the others")
+    for number in range(WAITS):
+        place.create_source(f"many_waits_{number}")
+    place.trigger("many_waits")
+    yield from until(lambda: len(_waiting(place)) == WAITS, f"{WAITS} waits on one triggerer", 480.0)
+    place.start_component("triggerer", TRIGGERERS[1])
+
+
+def triggerer_killed(place: CrashPlace) -> Story:
+    """Kill the triggerer that has all the waits."""
+    yield from until(lambda: place.api.live_triggerers() == len(TRIGGERERS), "the second triggerer")
+    (first,) = {task.triggerer for task in _waiting(place)}
+    if len(_waiting(place)) != WAITS:
+        raise RuntimeError(f"The first triggerer has {len(_waiting(place))} of {WAITS} waits.")
+    place.processes.kill(TRIGGERERS[0])
+    yield from until(
+        lambda: len(moved := _waiting(place)) == WAITS and first not in {task.triggerer for task in moved},
+        "the waits to move to the second triggerer",
+    )
+    for number in range(WAITS):
+        place.finish(f"many_waits_{number}")
+    yield from until_state(place, "many_waits", "success")
+
+
+def _waiting(place: CrashPlace) -> list[TaskInstance]:
+    tasks = place.tasks("many_waits")
+    return [task for task in tasks if task.state == "deferred" and task.triggerer is not None]
+
+
+CASES = (
+    Case(
+        "the tenant is cut off for 30 s",
+        ("tenant_cut_off",),
+        tenant_cut_off,
+        aggregations=1,
+        state="success",
+        says=(NO_ANSWER, ENDED_WELL),
+        never_says=(WAS_KILLED,),
+        before=before_tenant_cut_off,
+    ),
+    Case(
+        "the scheduler is stopped and started",
+        ("scheduler_stopped",),
+        scheduler_stopped,
+        aggregations=1,
+        state="success",
+        says=(ENDED_WELL,),
+        never_says=(WAS_KILLED,),
+        before=before_scheduler_stopped,
+    ),
+    Case(
+        "SIGKILL of one of two triggerers, with 50 waits",
+        ("many_waits",),
+        triggerer_killed,
+        aggregations=WAITS,
+        state=f"{WAITS} x success",
+        says=(ENDED_WELL,),
+        never_says=(WAS_KILLED,),
+        before=before_triggerer_killed,
+    ),
+)

@@ -1,0 +1,303 @@
+"""The first try of a start: the order of what happens, and what each answer of ISC leads to."""
+
+import pytest
+from beginning_cases import (
+    DAY,
+    LOST,
+    SENT,
+    STAMP,
+    Beginning,
+    FakeFile,
+    an_id,
+    at,
+    busy_start,
+    good_start,
+    record,
+    refused,
+    unanswered,
+)
+from isc_cases import NOON
+
+from sailpoint_provider.isc import traces
+from sailpoint_provider.isc.errors import (
+    AccessDeniedError,
+    AggregationAlreadyRunningError,
+    AggregationTimeoutError,
+    AuthenticationError,
+    InvalidInputError,
+    ProtocolError,
+    RateLimitError,
+    TenantUnavailableError,
+)
+from sailpoint_provider.isc.models import LoadAccountsTask
+from sailpoint_provider.isc.orders import Busy, Follow, Skip
+
+FILES = pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
+STRANGE = LoadAccountsTask(None, True, None)
+AMBIGUOUS = [
+    LOST,
+    *(TenantUnavailableError(f"HTTP {status}", status=status) for status in (408, 500, 502, 503, 504)),
+    ProtocolError("not JSON"),
+    STRANGE,
+]
+CERTAIN = [
+    RateLimitError("slow down", status=429),
+    InvalidInputError("bad header", status=400),
+    AuthenticationError("who?", status=401),
+    AccessDeniedError("no scope", status=403),
+    InvalidInputError("no such source", status=404),
+    InvalidInputError("retired", status=410),
+    InvalidInputError("the file changed", final=False),
+    TenantUnavailableError("no connection", sent=False),
+]
+
+
+def words(error):
+    return str(error) or "no id"
+
+
+def beginning(has_file=False, **changed):
+    return Beginning(file=FakeFile() if has_file else None, **changed)
+
+
+@FILES
+def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id(has_file):
+    tenant = beginning(has_file)
+    begun = tenant.begin()
+    assert tenant.happened == ["look", "submitting", "start", "running"]
+    assert isinstance(begun, Follow)
+    assert begun.claim == tenant.remembered
+    assert (begun.claim.aggregation_id, begun.claim.rows) == (an_id(1), None)
+    assert (begun.claim.file, begun.claim.sent) == ((STAMP, SENT) if has_file else (None, None))
+    assert (begun.claim.begun, begun.claim.deadline) == (NOON, NOON + DAY)
+
+
+def test_the_intent_holds_the_newest_records_of_iscs_own_clock():
+    tenant = beginning(records=[record(1, "SUCCESS", -50), record(2, "ERROR", -9), record(3, "SUCCESS", -9)])
+    mark = tenant.begin().claim.mark
+    assert mark.created == at(-9).isoformat()
+    assert set(mark.ids) == {an_id(2), an_id(3)}
+
+
+def test_a_file_that_is_missing_when_its_turn_comes_starts_nothing_and_leaves_no_intent():
+    tenant = beginning()
+    tenant.file = FakeFile(stamp=None)
+    with pytest.raises(InvalidInputError):
+        tenant.begin()
+    assert tenant.happened == ["look"]
+
+
+@FILES
+@pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
+def test_an_unanswered_start_that_left_one_aggregation_is_taken_up_and_not_sent_again(reply, has_file):
+    tenant = beginning(has_file, records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
+    begun = tenant.begin()
+    assert begun.claim.aggregation_id == an_id(1) == tenant.remembered.aggregation_id
+    assert begun.claim.rows == (7 if has_file else None)
+    assert begun.claim.sent == (SENT if has_file else None)
+    assert tenant.happened == ["look", "submitting", "start", "look", "running"]
+
+
+@FILES
+@pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
+def test_an_unanswered_start_that_left_nothing_is_sent_again_after_half_a_minute(reply, has_file):
+    tenant = beginning(has_file, records=[record(5, "SUCCESS")], replies=[reply])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.starts == 2
+    assert traces.RESOLVE_SECONDS <= tenant.elapsed < traces.RESOLVE_SECONDS + 2 * traces.RESOLVE_PAUSE
+    last_intent = tenant.happened[::-1].index("submitting")
+    assert tenant.happened[::-1][:last_intent] == ["running", "start"]
+
+
+@FILES
+def test_an_aggregation_that_shows_only_later_is_still_found(has_file):
+    tenant = beginning(has_file, replies=[LOST])
+
+    def show(call, tenant):
+        if tenant.elapsed > 20 and not tenant.records:
+            tenant.records.append(record(1, seconds=0))
+
+    tenant.trouble = show
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.starts == 1
+
+
+def test_an_unanswered_start_that_left_only_refused_ones_left_nothing():
+    tenant = beginning(replies=[LOST], records=[refused(4, 1.0)])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.starts == 2
+
+
+def test_of_several_aggregations_after_an_unanswered_start_none_is_taken():
+    tenant = beginning(replies=[unanswered(7, 8, completion_status="SUCCESS")])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.starts == 2
+
+
+def test_of_several_aggregations_that_run_none_is_taken_and_one_is_waited_for():
+    tenant = beginning(replies=[unanswered(7, 8)])
+    assert isinstance(tenant.begin(), Busy)
+    assert (tenant.starts, tenant.remembered) == (1, None)
+
+
+def test_an_aggregation_of_the_same_moment_as_the_mark_is_told_from_it_by_its_id():
+    tenant = beginning(records=[record(5, "SUCCESS", 0)], replies=[unanswered(1)])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+
+
+@pytest.mark.parametrize("before", [[], [record(5, "SUCCESS", None)]], ids=["no records", "no times"])
+def test_without_a_time_to_compare_with_the_new_id_is_taken(before):
+    tenant = beginning(records=before, replies=[unanswered(1)])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+
+
+def test_a_record_without_a_time_is_not_taken_where_the_mark_has_one():
+    tenant = beginning(records=[record(5, "SUCCESS")], replies=[LOST])
+    tenant.records.append(record(6, "SUCCESS", None))
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.starts == 2
+
+
+def test_a_file_that_changed_since_an_unanswered_start_is_loaded_again():
+    tenant = beginning(True)
+
+    def change(tenant):
+        tenant.arrive(3, "SUCCESS")
+        tenant.file.stamp = FakeFile().stamp.__class__("accounts.csv", 121, "tuesday")
+        return LOST
+
+    tenant.replies = [change]
+    begun = tenant.begin()
+    assert begun.claim.aggregation_id == an_id(1)
+    assert begun.claim.file.change_marker == "tuesday"
+
+
+@FILES
+@pytest.mark.parametrize("error", CERTAIN, ids=words)
+def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_its_intent_forgotten(error, has_file):
+    tenant = beginning(has_file, replies=[error])
+    with pytest.raises(type(error)) as caught:
+        tenant.begin()
+    assert caught.value is error
+    assert tenant.happened == ["look", "submitting", "start", "forgotten"]
+
+
+@pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
+def test_one_try_sends_three_starts_at_the_most(reply):
+    tenant = beginning(replies=[reply] * 9)
+    with pytest.raises((TenantUnavailableError, ProtocolError)):
+        tenant.begin()
+    assert (tenant.starts, tenant.remembered) == (3, None)
+
+
+def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
+    tenant = beginning(replies=[LOST], order={"tolerate_outage": 60.0})
+    tenant.trouble = lambda call, tenant: LOST if tenant.starts and call.method == "GET" else None
+    with pytest.raises(TenantUnavailableError):
+        tenant.begin()
+    assert tenant.remembered.state == "submitting"
+    assert 60 < tenant.elapsed < 70
+
+
+def test_a_start_refused_inside_the_202_looks_again_and_waits():
+    tenant = beginning(replies=[busy_start])
+    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.happened == ["look", "submitting", "start", "forgotten", "look"]
+    tenant.end(9)
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+
+
+def refuse_always(tenant):
+    """Refuse a start, with a list that never shows who runs."""
+    reply = busy_start(tenant)
+    tenant.records.clear()
+    return reply
+
+
+def test_starts_that_are_refused_while_nobody_shows_as_running_go_on_ever_slower_until_the_deadline():
+    tenant = beginning(replies=[refuse_always] * 99, order={"deadline": NOON + 600})
+    with pytest.raises(AggregationTimeoutError):
+        tenant.begin()
+    assert tenant.remembered is None
+    assert tenant.driver.pauses == sorted(tenant.driver.pauses)
+    assert 3 < tenant.starts < 30
+
+
+def test_a_refused_start_is_an_error_or_a_skip_where_that_is_wished():
+    with pytest.raises(AggregationAlreadyRunningError):
+        beginning(replies=[refuse_always], order={"if_running": "fail"}).begin()
+    skipped = beginning(replies=[refuse_always], order={"if_running": "skip"})
+    assert isinstance(skipped.begin(), Skip)
+    assert (skipped.starts, skipped.remembered) == (1, None)
+
+
+def busy(**order):
+    return beginning(records=[record(9, None, -20), record(8, "SUCCESS")], order=order)
+
+
+def test_a_busy_source_is_waited_for_by_default():
+    tenant = busy()
+    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.happened == ["look"]
+
+
+def test_a_busy_source_is_adopted_where_that_is_wished():
+    tenant = busy(if_running="adopt")
+    begun = tenant.begin()
+    assert (begun.claim.aggregation_id, begun.claim.state) == (an_id(9), "running")
+    assert tenant.happened == ["look", "running"]
+
+
+def test_a_busy_source_is_an_error_or_a_skip_where_that_is_wished():
+    with pytest.raises(AggregationAlreadyRunningError, match=f"{an_id(9)}.*'Directory'.*Nothing was started"):
+        busy(if_running="fail").begin()
+    skip = busy(if_running="skip").begin()
+    assert isinstance(skip, Skip)
+    assert an_id(9) in skip.reason
+
+
+@pytest.mark.parametrize("if_running", ["wait", "adopt", "fail", "skip"])
+def test_a_free_source_is_started_whatever_is_wished_for_busy_ones(if_running):
+    assert beginning(order={"if_running": if_running}).begin().claim.aggregation_id == an_id(1)
+
+
+def test_time_that_is_over_while_the_source_is_busy_names_the_other_one():
+    tenant = busy(deadline=NOON)
+    with pytest.raises(AggregationTimeoutError, match=f"before it could be started: another.*{an_id(9)}"):
+        tenant.begin()
+
+
+def test_time_that_is_over_before_the_start_starts_nothing():
+    tenant = beginning(order={"deadline": NOON})
+    with pytest.raises(AggregationTimeoutError, match="nothing was started"):
+        tenant.begin()
+    assert tenant.starts == 0
+
+
+@pytest.mark.parametrize(
+    ("running", "adopted"),
+    [
+        ([record(9, None, -20)], 9),
+        ([record(9, None, -20), record(8, None, -500)], 9),
+        ([record(9, None, -20), record(8, None, -10)], None),
+        ([record(8, None, -500)], None),
+        ([record(8, None, None)], None),
+    ],
+    ids=["one", "one and an earlier one", "several", "an earlier one", "one without a time"],
+)
+def test_a_later_try_without_memory_adopts_the_only_one_that_began_since(running, adopted):
+    begun = beginning(records=running).begin(adopt_running_since=at(-100))
+    assert isinstance(begun, Follow if adopted else Busy)
+    if adopted:
+        assert begun.claim.aggregation_id == an_id(adopted)
+
+
+def test_a_later_try_without_memory_starts_where_none_runs():
+    tenant = beginning(records=[record(9, "SUCCESS", -20)])
+    assert tenant.begin(adopt_running_since=at(-100)).claim.aggregation_id == an_id(1)
+
+
+def test_a_good_start_is_followed_even_where_the_list_lags_behind():
+    tenant = beginning(replies=[lambda tenant: good_start(tenant, 2)])
+    assert tenant.begin().claim.aggregation_id == an_id(2)
+    assert tenant.elapsed < 1

@@ -124,7 +124,13 @@ def end_line(result: AggregationResult) -> str:
     words = [f"Account aggregation {result['aggregation_id']} of source {source!r}: {state}"]
     if result["duration_seconds"] is not None:
         words.append(f" after {result['duration_seconds']:.0f} s")
-    counts = [f"{value:,} {name}" for name, value in result["counts"].items() if isinstance(value, int)]
+    known = result["counts"]
+    # In this order also after a result has been through Airflow's database, which sorts keys.
+    counts = [
+        f"{known[name]:,} {name}"  # type: ignore[literal-required]
+        for name in ResultCounts.__annotations__
+        if isinstance(known.get(name), int)
+    ]
     if counts:
         words.append(f" ({', '.join(counts)})")
     if result["deletions_skipped"]:

@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger
 try:
     from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 except ImportError:  # Airflow 3.0 and 3.1
-    from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef]
+    from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef] # same names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

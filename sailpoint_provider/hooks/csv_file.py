@@ -142,6 +142,7 @@ def _open_local(path: str) -> BinaryIO:
 
 
 def _open_stored(path: ObjectStoragePath) -> BinaryIO:
+    # Airflow does not annotate open().
     return cast("BinaryIO", path.open("rb"))  # type: ignore[no-untyped-call]
 
 

@@ -126,6 +126,7 @@ def end_line(result: AggregationResult) -> str:
         words.append(f" after {result['duration_seconds']:.0f} s")
     known = result["counts"]
     # In this order also after a result has been through Airflow's database, which sorts keys.
+    # mypy cannot see that the names are those of the TypedDict.
     counts = [
         f"{known[name]:,} {name}"  # type: ignore[literal-required]
         for name in ResultCounts.__annotations__

@@ -75,6 +75,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         is_ours: bool = True,
         clear_task_on_kill: bool = False,
     ) -> None:
+        # Airflow does not annotate its trigger classes.
         super().__init__()  # type: ignore[no-untyped-call]
         self.aggregation_id = aggregation_id
         self.sailpoint_conn_id = sailpoint_conn_id

@@ -12,6 +12,11 @@ from sailpoint_provider.isc.watch import Patience
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
 
+    from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.isc.events import End
+    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.watch import Watch
+
 BACKSTOP_SECONDS = 300.0
 """What Airflow's own timeout of a deferral leaves beyond our deadlines, so that ours come first."""
 
@@ -61,3 +66,37 @@ class Times:
     def to_json(self) -> dict[str, Any]:
         """Return the times as JSON."""
         return asdict(self)
+
+
+def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationResult | None:
+    """Check once, with one request, whether there is anything to wait for; return the result of an end."""
+    return hook.run(watch.settled()) if hook.run(watch.glance()) else None
+
+
+def verified(
+    hook: SailPointHook,
+    end: End,
+    log: Any,
+    *,
+    tolerate_outage: float,
+    execution_deadline: float | None = None,
+) -> AggregationResult | None:
+    """
+    Ask ISC itself about an end that a trigger saw, and return the result; None where it runs after all.
+
+    :param end: what the trigger told.
+    :param log: where outages are told.
+    :param tolerate_outage: seconds without a good answer that are sat out.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over.
+    """
+    if end.result is not None:
+        return end.result
+    patience = Patience(None, tolerate_outage, execution_deadline)
+    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled())
+    if result is None:
+        log.warning(
+            "The triggerer saw account aggregation %s end (%s), but ISC says that it runs: waiting on.",
+            end.aggregation_id,
+            end.state,
+        )
+    return result

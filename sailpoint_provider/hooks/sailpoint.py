@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from sailpoint_provider import connection_form
+from sailpoint_provider.hooks.connection_desk import connection_desk
 from sailpoint_provider.hooks.csv_file import CsvLocation, find_csv
 from sailpoint_provider.isc import calls, starts
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
-from sailpoint_provider.isc.identifiers import given_id, path_id
+from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.task_pages import TaskPages
 from sailpoint_provider.isc.tenant import Tenant
 from sailpoint_provider.isc.upload import Upload
@@ -92,13 +93,14 @@ class SailPointHook(BaseHook):
         return self._tenant
 
     async def atenant(self) -> Tenant:
-        """Return the tenant that the connection names, on an event loop."""
-        if self._tenant is None:
-            from airflow.providers.common.compat.connection import get_async_connection
+        """
+        Return the tenant that the connection names, on an event loop.
 
-            with _found(self.sailpoint_conn_id):
-                connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
-            self._tenant = self._tenant_of(connection)
+        Airflow is asked once for all hooks of the event loop that want the same connection within seconds.
+        """
+        if self._tenant is None:
+            key = (type(self), self.sailpoint_conn_id, self.api_version)
+            self._tenant = await connection_desk().tenant(key, self._read_tenant)
         return self._tenant
 
     def get_source(self, source_id: str) -> Source:
@@ -253,7 +255,12 @@ class SailPointHook(BaseHook):
         patience = Patience(time.time() + seconds(timeout, "timeout"))
         await self.atenant()
         watch = self.watch(aggregation_id, patience)
-        return check_end(await self._arun(watch.wait(pace, random.random)))
+        async with self.aconnected() as transport:
+            result = None
+            while result is None:
+                await transport.poller.end_of(watch, pace)
+                result = await transport.run(watch.settled())
+        return check_end(result)
 
     async def atest_connection(self) -> tuple[bool, str]:
         """Get a token and read one source; see :meth:`test_connection`."""
@@ -266,7 +273,13 @@ class SailPointHook(BaseHook):
         return True, f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
 
     def watch(
-        self, aggregation_id: str, patience: Patience, *, begun: float | None = None, log: Any = None
+        self,
+        aggregation_id: str,
+        patience: Patience,
+        *,
+        begun: float | None = None,
+        usual_seconds: float | None = None,
+        log: Any = None,
     ) -> Watch:
         """
         Return the wait for an aggregation, for whoever looks step by step.
@@ -274,15 +287,17 @@ class SailPointHook(BaseHook):
         :param aggregation_id: the id that a start answered.
         :param patience: when to give up.
         :param begun: epoch seconds at which the wait began, None for now.
+        :param usual_seconds: how long such a run usually takes, None where that is not known.
         :param log: where progress goes, None for the hook's own log.
         """
         return Watch(
-            path_id(aggregation_id, "aggregation_id"),
+            aggregation_id,
             self.tenant.generation,
             patience=patience,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
             begun=begun,
+            usual_seconds=usual_seconds,
         )
 
     def say_last_word(self, log: Any, aggregation_id: str, *, source: str, clear_task: bool) -> None:
@@ -335,9 +350,7 @@ class SailPointHook(BaseHook):
     async def aconnected(self) -> AsyncIterator[EventLoopTransport]:
         """Lend the transport that all users of this tenant on the event loop share."""
         tenant = await self.atenant()
-        # The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
-        transport = await asyncio.to_thread(import_module, "sailpoint_provider.transport.event_loop")
-        async with transport.event_loop_transport(tenant) as lent:
+        async with (await _event_loop_module()).event_loop_transport(tenant) as lent:
             yield lent
 
     def close(self) -> None:
@@ -366,6 +379,14 @@ class SailPointHook(BaseHook):
             self._transport = BlockingTransport(self.tenant)
         return self._transport
 
+    async def _read_tenant(self) -> Tenant:
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        with _found(self.sailpoint_conn_id):
+            connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
+        await _event_loop_module()
+        return self._tenant_of(connection)
+
     def _tenant_of(self, connection: Connection) -> Tenant:
         return Tenant.from_connection_fields(
             host=connection.host,
@@ -376,6 +397,21 @@ class SailPointHook(BaseHook):
             extra=connection.extra,
             api_version=self.api_version,
         )
+
+
+_modules: dict[str, Any] = {}
+
+
+async def _event_loop_module() -> Any:
+    """
+    Return the transport for event loops.
+
+    The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
+    """
+    name = "sailpoint_provider.transport.event_loop"
+    if name not in _modules:
+        _modules[name] = await asyncio.to_thread(import_module, name)
+    return _modules[name]
 
 
 @contextmanager

@@ -137,12 +137,7 @@ class Starter:
             clock=self._clock,
             log=self._log,
         )
-        while True:
-            result = yield from watch.look()
-            if result is not None or not watch.is_troubled:
-                return result
-            watch.check_deadline()
-            yield Pause(max(traces.RESOLVE_PAUSE, watch.retry_after))
+        return (yield from watch.settled())
 
     def _start_anew(self) -> Steps[Beginning]:
         starts_left, pause = STARTS_PER_TRY, traces.RESOLVE_PAUSE / 2
@@ -202,6 +197,7 @@ class Starter:
             file_location=order.csv.location if order.csv is not None else None,
             file=upload.stamp if upload is not None else None,
             mark=traces.mark_of(records),
+            usual_seconds=traces.usual_seconds(records),
         )
         return claim, upload
 

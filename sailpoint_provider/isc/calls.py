@@ -13,6 +13,7 @@ from sailpoint_provider.isc.models import (
     LoadAccountsTask,
     Source,
     TaskStatus,
+    glimpse_task_statuses,
     read_account_aggregation_status,
     read_load_accounts_task,
     read_source,
@@ -23,7 +24,7 @@ from sailpoint_provider.isc.models import (
 from sailpoint_provider.isc.tokens import Token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sailpoint_provider.isc.answers import Answer
@@ -167,6 +168,33 @@ def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus
     return _task_page(path, limit, offset)
 
 
+def running_tasks(generation: Generation, *, offset: int) -> Call[list[TaskStatus]]:
+    """
+    Read one page of running account aggregations, oldest first, of each only what a wait needs.
+
+    Where the generation's list holds ended tasks only, it is the page of all running tasks.
+    """
+    if generation.pending_tasks is not None:
+        return _task_page(generation.pending_tasks, PAGE_SIZE, offset, read=glimpse_task_statuses)
+    filters = f"type eq {quoted(ACCOUNT_AGGREGATION)} and completionStatus isnull"
+    return _task_page(
+        generation.task_status,
+        PAGE_SIZE,
+        offset,
+        filters=filters,
+        sorters="created",
+        read=glimpse_task_statuses,
+    )
+
+
+def tasks_of_ids(generation: Generation, task_ids: Sequence[str]) -> Call[list[TaskStatus]]:
+    """Read the records of these tasks, of each only what a wait needs; at most 250."""
+    values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
+    return _task_page(
+        generation.task_status, PAGE_SIZE, 0, filters=f"id in ({values})", read=glimpse_task_statuses
+    )
+
+
 def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
     """
     Mark the record of a task as ended with an error, which stops nothing.
@@ -224,16 +252,20 @@ def quoted(text: str) -> str:
 
 
 def _task_page(
-    path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
+    path: str,
+    limit: int,
+    offset: int,
+    *,
+    filters: str | None = None,
+    sorters: str | None = None,
+    read: Callable[[Any], list[TaskStatus]] = read_task_statuses,
 ) -> Call[list[TaskStatus]]:
-    def read(answer: Answer) -> list[TaskStatus]:
-        return [] if answer.status == 204 else read_task_statuses(answer.json())
-
+    shown = filters if filters is None or len(filters) < 200 else f"{filters[:200]}…"
     return Call(
-        purpose="list task statuses" + (f" with {filters}" if filters else ""),
+        purpose="list task statuses" + (f" with {shown}" if shown else ""),
         method="GET",
         path=path,
-        read=read,
+        read=lambda answer: [] if answer.status == 204 else read(answer.json()),
         scope="idn:task-management:read",
         query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sailpoint_provider.isc import errors
@@ -10,7 +11,7 @@ from sailpoint_provider.isc.errors import ProtocolError, SailPointError
 from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.result import AggregationResult, State
 
 _KINDS: dict[str, type[SailPointError]] = {
     kind.__name__: kind
@@ -29,9 +30,24 @@ _KINDS: dict[str, type[SailPointError]] = {
 }
 
 
-def ended(result: AggregationResult) -> dict[str, Any]:
+@dataclass(frozen=True)
+class End:
+    """
+    What a trigger saw: an aggregation ended. Whoever hears of it asks ISC for the result.
+
+    :param aggregation_id: the aggregation.
+    :param state: the end as the trigger saw it; ISC may tell more on a closer look.
+    :param result: the whole result, which triggers of older versions of this package sent.
+    """
+
+    aggregation_id: str
+    state: State
+    result: AggregationResult | None = None
+
+
+def ended(aggregation_id: str, state: State) -> dict[str, Any]:
     """Return the event of an aggregation that ended, well or badly."""
-    return {"event": "ended", "aggregation_id": result["aggregation_id"], "result": dict(result)}
+    return {"event": "ended", "aggregation_id": aggregation_id, "state": state}
 
 
 def broken(aggregation_id: str, error: Exception) -> dict[str, Any]:
@@ -57,9 +73,9 @@ def broken(aggregation_id: str, error: Exception) -> dict[str, Any]:
     }
 
 
-def read_event(event: Any, aggregation_id: str | None = None) -> AggregationResult:
+def read_event(event: Any, aggregation_id: str | None = None) -> End:
     """
-    Return the result that an event brings, or raise the error that it brings.
+    Return the end that an event tells, or raise the error that it tells.
 
     :param event: what the trigger sent.
     :param aggregation_id: the aggregation that was waited for, None where it is not known here.
@@ -71,22 +87,29 @@ def read_event(event: Any, aggregation_id: str | None = None) -> AggregationResu
         )
     if event.get("event") == "error":
         raise _error(event)
-    result = event.get("result")
-    if event.get("event") != "ended" or not isinstance(result, Mapping):
+    if event.get("event") != "ended":
         raise ProtocolError(
             f"The trigger sent an event of unknown kind {event.get('event')!r}: the end of the aggregation "
             "is unknown."
         )
+    result = _whole(event["result"]) if "result" in event else None
+    told = event if result is None else result
+    end, state = told.get("aggregation_id"), told.get("state")
+    if not isinstance(state, str) or state not in GOOD_STATES | BAD_STATES:
+        raise ProtocolError(f"The trigger's event tells no end but state {state!r}.")
+    if not isinstance(end, str) or (aggregation_id is not None and end != aggregation_id):
+        raise ProtocolError(
+            f"The trigger's event is of account aggregation {end!r}, not of {aggregation_id!r}."
+        )
+    return End(end, state, result)
+
+
+def _whole(result: Any) -> AggregationResult:
+    if not isinstance(result, Mapping):
+        raise ProtocolError("The trigger's event has no result: the end of the aggregation is unknown.")
     if missing := [key for key in _result_keys() if key not in result]:
         raise ProtocolError(
             f"The trigger's event lacks {', '.join(missing)}: the end of the aggregation is unknown."
-        )
-    if not isinstance(result["state"], str) or result["state"] not in GOOD_STATES | BAD_STATES:
-        raise ProtocolError(f"The trigger's event tells no end but state {result['state']!r}.")
-    if aggregation_id is not None and result["aggregation_id"] != aggregation_id:
-        raise ProtocolError(
-            f"The trigger's event is of account aggregation {result['aggregation_id']!r}, not of "
-            f"{aggregation_id!r}."
         )
     return cast("AggregationResult", dict(result))
 

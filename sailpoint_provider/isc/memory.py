@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from sailpoint_provider.isc.upload import FileStamp, SentFile
@@ -46,6 +47,7 @@ class Claim:
     :param sent: what was sent of the file.
     :param rows: rows of the file, where the aggregation was adopted on the guess that it is ours.
     :param result: the result that the task returned.
+    :param usual_seconds: how long runs of the source took before, None where that is not known.
     """
 
     state: Literal["submitting", "running", "returned"]
@@ -61,6 +63,7 @@ class Claim:
     sent: SentFile | None = None
     rows: int | None = None
     result: AggregationResult | None = None
+    usual_seconds: float | None = None
 
     def running(self, aggregation_id: str, sent: SentFile | None, rows: int | None = None) -> Claim:
         """Return the claim on an aggregation that ISC has told the id of."""
@@ -88,7 +91,8 @@ def read_claim(document: Any) -> Claim | None:
     if not isinstance(document, Mapping):
         return None
     try:
-        fields = dict(document)
+        # A newer version of this package may have put down more.
+        fields = {field.name: document[field.name] for field in fields_of(Claim) if field.name in document}
         if fields["state"] not in ("submitting", "running", "returned"):
             return None
         fields["file"] = FileStamp(**fields["file"]) if fields.get("file") else None

@@ -147,11 +147,20 @@ class Progress:
     :param state: what the status endpoint says, or the task's own words, or ``running``.
     :param processed: processed accounts, None where ISC does not say.
     :param total: accounts to process, None where ISC does not say.
+    :param percent: 0 to 100 as the task record says, None where it does not.
     """
 
     state: str
     processed: int | None = None
     total: int | None = None
+    percent: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """How much of the work is done, 0 to 1; None where ISC does not say."""
+        if self.total and self.processed is not None:
+            return min(1.0, self.processed / self.total)
+        return None if self.percent is None else min(1.0, max(0.0, self.percent / 100))
 
     def line(self, elapsed: float) -> str:
         """
@@ -173,13 +182,20 @@ class Progress:
 _BAR = 20
 
 
-def progress_of(status: AccountAggregationStatus | None, task: TaskStatus | None) -> Progress:
-    """Say how far a running aggregation is."""
+def progress_of(
+    status: AccountAggregationStatus | None, task: TaskStatus | None, said: str | None = None
+) -> Progress:
+    """
+    Say how far a running aggregation is.
+
+    :param said: what the status endpoint said before, where it is not asked this time.
+    """
     if status is not None:
         return Progress(status.status or "running", status.processed_accounts, status.total_accounts)
     if task is not None and task.percent_complete is not None:
-        return Progress(f"running ({task.percent_complete} %)")
-    return Progress("running")
+        percent = task.percent_complete
+        return Progress(f"{said or 'running'} ({percent} %)", percent=percent)
+    return Progress(said or "running")
 
 
 def _counts(task: TaskStatus | None) -> ResultCounts:

@@ -2,8 +2,8 @@
 Procedures of several calls, written once for workers and for event loops.
 
 A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.calls.Call` and is sent its value, or
-is thrown its error; it yields a :class:`Pause` and goes on when that is over; it returns what it found. Two
-transports drive it, each in its own world.
+is thrown its error; it yields a :class:`Pause` and goes on when that is over; it yields :class:`Together` for
+calls whose order does not matter; it returns what it found. Two transports drive it, each in its own world.
 """
 
 from __future__ import annotations
@@ -28,10 +28,25 @@ class Pause:
     seconds: float
 
 
-Steps: TypeAlias = Generator[Call[Any] | Pause, Any, T]
+@dataclass(frozen=True)
+class Together:
+    """
+    Calls that may go side by side, each of them once.
+
+    What comes back is a list: for each call its value, or the
+    :class:`~sailpoint_provider.isc.errors.SailPointError` that it met.
+
+    :param calls: the calls.
+    """
+
+    calls: tuple[Call[Any], ...]
 
 
-def ask(call: Call[T]) -> Generator[Call[T] | Pause, Any, T]:
+Wish: TypeAlias = Call[Any] | Pause | Together
+Steps: TypeAlias = Generator[Wish, Any, T]
+
+
+def ask(call: Call[T]) -> Steps[T]:
     """Carry out one call as a step of a procedure, with the type of its value kept."""
     value: T = yield call
     return value

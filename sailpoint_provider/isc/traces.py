@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.isc.calls import ACCOUNT_AGGREGATION, quoted
 from sailpoint_provider.isc.errors import ProtocolError, SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.lenient import as_time
 from sailpoint_provider.isc.memory import Mark
+from sailpoint_provider.isc.outcome import spelled_plainly
 from sailpoint_provider.isc.steps import Pause, Steps
 from sailpoint_provider.isc.task_pages import task_records
 
@@ -23,6 +25,7 @@ RESOLVE_SECONDS = 30.0
 
 RESOLVE_PAUSE = 3.0
 _NEWEST = 50
+_LATEST = 5
 
 
 def newest_records(generation: Generation, source_id: str) -> Steps[list[TaskStatus]]:
@@ -34,6 +37,19 @@ def newest_records(generation: Generation, source_id: str) -> Steps[list[TaskSta
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
     """Return those that run."""
     return [record for record in records if record.completion_status is None]
+
+
+def usual_seconds(records: list[TaskStatus]) -> float | None:
+    """Return how long the latest good runs of a source took, their median; None where there was none."""
+    took = [
+        (record.completed - began).total_seconds()
+        for record in records
+        if record.completion_status is not None
+        and spelled_plainly(record.completion_status) in ("SUCCESS", "WARNING")
+        and record.completed is not None
+        and (began := record.launched or record.created) is not None
+    ]
+    return median(took[:_LATEST]) if took else None
 
 
 def mark_of(records: list[TaskStatus]) -> Mark:

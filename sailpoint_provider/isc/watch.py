@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from sailpoint_provider.isc.errors import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
+from sailpoint_provider.isc.identifiers import path_id
+from sailpoint_provider.isc.models import TaskStatus
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
@@ -24,6 +27,7 @@ from sailpoint_provider.isc.outcome import (
     make_result,
     progress_of,
 )
+from sailpoint_provider.isc.pace import Expectation
 from sailpoint_provider.isc.steps import Pause, Steps, ask
 
 if TYPE_CHECKING:
@@ -31,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.isc.generations import Generation
-    from sailpoint_provider.isc.models import AccountAggregationStatus, TaskStatus
-    from sailpoint_provider.isc.policy import Pace
-    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.models import AccountAggregationStatus
+    from sailpoint_provider.isc.pace import Pace
+    from sailpoint_provider.isc.result import AggregationResult, State
 
 UNKNOWN_GRACE_SECONDS = 120.0
 """How long both endpoints may not know an id; nobody has shown how soon after the start they know it."""
@@ -42,6 +46,7 @@ NO_RESULT_GRACE_SECONDS = 600.0
 """How long the status endpoint may say COMPLETED while the task record says nothing of an end."""
 
 DEFAULT_TOLERATE_OUTAGE = 1800.0
+_TROUBLE_PAUSE = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,30 @@ class Watch:
     :param patience: when to give up.
     :param clock: tells epoch seconds.
     :param log: where progress and notes go.
-    :param begun: epoch seconds at which the wait began, for the elapsed time; None for now.
+    :param begun: epoch seconds at which the wait began, for the elapsed time and the pace; None for now.
+    :param usual_seconds: how long a run of this source usually takes, None where that is not known.
     """
+
+    __slots__ = (
+        "_begun",
+        "_clock",
+        "_expectation",
+        "_generation",
+        "_is_silent",
+        "_last_good_answer",
+        "_log",
+        "_no_result_since",
+        "_patience",
+        "_shown",
+        "_shown_at",
+        "_status_refused",
+        "_status_said",
+        "_strange_statuses",
+        "_unknown_since",
+        "_warned_at",
+        "aggregation_id",
+        "retry_after",
+    )
 
     def __init__(
         self,
@@ -86,28 +113,45 @@ class Watch:
         clock: Callable[[], float],
         log: logging.Logger,
         begun: float | None = None,
+        usual_seconds: float | None = None,
     ) -> None:
-        self._ask_task = task_status(generation, aggregation_id)
-        self._ask_status = account_aggregation_status(generation, aggregation_id)
-        self.aggregation_id = aggregation_id
+        self.aggregation_id = path_id(aggregation_id, "aggregation_id")
+        self._generation = generation
         self._patience = patience
         self._clock = clock
         self._log = log
-        self._begun = clock() if begun is None else begun
         self._last_good_answer = clock()
+        self._begun = self._last_good_answer if begun is None else begun
+        self._expectation = Expectation(self._begun, usual_seconds)
         self._unknown_since: float | None = None
         self._no_result_since: float | None = None
         self._is_silent = False
         self._status_refused = False
-        self._strange_statuses: set[str] = set()
+        self._status_said: str | None = None
+        self._strange_statuses: tuple[str, ...] = ()
         self._shown: Progress | None = None
-        self.looks = 0
+        self._shown_at = self._warned_at = 0.0
         self.retry_after = 0.0
 
     @property
     def is_troubled(self) -> bool:
         """Whether the last look left something open that only further looks can settle."""
-        return self._unknown_since is not None or self._no_result_since is not None or self._is_silent
+        return self.is_puzzling or self._is_silent
+
+    @property
+    def is_puzzling(self) -> bool:
+        """Whether the answers so far do not fit together, so that both endpoints have to be asked again."""
+        return self._unknown_since is not None or self._no_result_since is not None
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether the status endpoint may be asked for progress."""
+        return not self._status_refused
+
+    @property
+    def end(self) -> float | None:
+        """Epoch seconds at which the wait is given up, None for no end."""
+        return self._patience.end
 
     def wait(
         self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
@@ -130,9 +174,11 @@ class Watch:
 
     def next_pause(self, pace: Pace, jitter: float) -> float:
         """Return the seconds until the next look, not beyond the deadline."""
-        pause = max(pace.pause(self.looks, jitter), self.retry_after)
+        now = self._clock()
+        remaining = self._expectation.remaining(now)
+        pause = max(pace.pause(now - self._begun, remaining, jitter), self.retry_after)
         end = self._patience.end
-        return pause if end is None else min(pause, max(0.0, end - self._clock()))
+        return pause if end is None else min(pause, max(0.0, end - now))
 
     def check_deadline(self) -> None:
         """
@@ -160,20 +206,46 @@ class Watch:
             f"Account aggregation {self.aggregation_id} did not end in time{until}. {goes_on}"
         )
 
-    def look(self) -> Steps[AggregationResult | None]:
+    def settled(self) -> Steps[AggregationResult | None]:
+        """
+        Look until the answer is clear: the result of an aggregation that ended, None while it runs.
+
+        Silence is sat out and never means unknown.
+
+        :raises SailPointError: as :meth:`look` says.
+        """
+        while True:
+            result = yield from self.look()
+            if result is not None or not self.is_troubled:
+                return result
+            self.check_deadline()
+            yield Pause(max(_TROUBLE_PAUSE, self.retry_after))
+
+    def glance(self) -> Steps[bool]:
+        """Ask the task record alone, once; tell whether it is over. What is not known yet is not over."""
+        try:
+            task = yield from self._task()
+        except SailPointError as error:
+            self._note_outage(error)
+            return False
+        return task is not None and self.saw(task, quiet=math.inf) != "running"
+
+    def look(self, *, with_progress: bool = True) -> Steps[AggregationResult | None]:
         """
         Ask once and return the result of an aggregation that ended, None while it runs.
 
+        :param with_progress: False to leave the status endpoint out, where the task record says enough.
         :raises UnknownAggregationError: both endpoints have not known the id for 120 seconds.
         :raises ProtocolError: ISC has said COMPLETED for 600 seconds without telling a result.
         :raises AuthenticationError: the credentials are refused.
         :raises AccessDeniedError: the task status may not be read.
         :raises SailPointError: no good answer for longer than ``tolerate_outage``.
         """
-        self.looks += 1
-        self.retry_after = 0.0
         try:
             task = yield from self._task()
+            if task is not None and not with_progress and not self.is_puzzling:
+                state = self.saw(task)
+                return None if state == "running" else make_result(self.aggregation_id, None, task)
             status = yield from self._status(task)
             if (task is None or task.completion_status is None) and decide(status, task) != "running":
                 # It ended between the two answers, and only the record tells counts and messages.
@@ -181,18 +253,51 @@ class Watch:
         except SailPointError as error:
             self._note_outage(error)
             return None
-        self._last_good_answer = self._clock()
-        self._is_silent = False
+        self._note_answer()
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
         self._check_known(task, status)
         self._check_completed(status)
-        self._show(progress_of(status, task))
+        self._show(status, task)
         return None
+
+    def saw(self, task: TaskStatus, *, quiet: float = 0.0) -> State:
+        """
+        Take in a task record that somebody else asked for, and return the state that it tells.
+
+        :param quiet: seconds that lie between two lines of progress at the least.
+        """
+        self._note_answer()
+        self._unknown_since = None
+        state = decide(None, task)
+        if state == "running" and self._clock() - self._shown_at >= quiet:
+            self._show(None, task)
+        return state
+
+    def missed(self, error: SailPointError, *, quiet: float = 0.0) -> None:
+        """
+        Take in that somebody else asked, and why there was no good answer.
+
+        :param quiet: seconds that lie between two warnings at the least.
+        :raises SailPointError: that is final, or has gone on for longer than ``tolerate_outage``.
+        """
+        self._note_outage(error, quiet)
+
+    def progress(self) -> Steps[bool]:
+        """
+        Ask the status endpoint alone, for progress, and show it.
+
+        :returns: whether it says something that takes a whole look, such as an end.
+        """
+        status = yield from self._status(_SOME_RECORD)
+        if status is None:
+            return False
+        self._show(status, None)
+        return status.status == "COMPLETED" or decide(status, None) != "running"
 
     def _task(self) -> Steps[TaskStatus | None]:
         try:
-            return (yield from ask(self._ask_task))
+            return (yield from ask(task_status(self._generation, self.aggregation_id)))
         except UnknownAggregationError:
             return None
 
@@ -201,7 +306,7 @@ class Watch:
         if self._status_refused:
             return None
         try:
-            status = yield from ask(self._ask_status)
+            status = yield from ask(account_aggregation_status(self._generation, self.aggregation_id))
         except UnknownAggregationError:
             return None
         except AccessDeniedError as error:
@@ -221,13 +326,18 @@ class Watch:
         if status.status == "NOT_FOUND":
             return None
         if status.status not in KNOWN_STATUSES and status.status not in self._strange_statuses:
-            self._strange_statuses.add(str(status.status))
+            self._strange_statuses += (str(status.status),)
             self._log.warning(
                 "ISC says status %r, which it does not document; the wait goes on.", status.status
             )
         return status
 
-    def _note_outage(self, error: SailPointError) -> None:
+    def _note_answer(self) -> None:
+        self.retry_after = 0.0
+        self._is_silent = False
+        self._last_good_answer = self._clock()
+
+    def _note_outage(self, error: SailPointError, quiet: float = 0.0) -> None:
         if error.final:
             raise error
         silent = self._clock() - self._last_good_answer
@@ -242,6 +352,9 @@ class Watch:
             ) from error
         self._is_silent = True
         self.retry_after = error.retry_after or 0.0
+        if self._clock() - self._warned_at < quiet:
+            return
+        self._warned_at = self._clock()
         self._log.warning(
             "No good answer for %.0f seconds, up to %.0f are tolerated: %s",
             silent,
@@ -276,11 +389,18 @@ class Watch:
                 "and COMPLETED can hide errors. Look at the source's aggregation activity in ISC."
             )
 
-    def _show(self, progress: Progress) -> None:
+    def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | None) -> None:
+        progress = progress_of(status, task, self._status_said)
+        self._status_said = status.status if status is not None else self._status_said
+        now = self._clock()
+        self._expectation.note(progress.share, now)
         if progress != self._shown:
-            self._shown = progress
-            self._log.info("%s", progress.line(self._clock() - self._begun))
+            self._shown, self._shown_at = progress, now
+            self._log.info("%s", progress.line(now - self._begun))
 
 
 def _moment(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_SOME_RECORD = TaskStatus(id="", completion_status=None)

@@ -13,18 +13,23 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from sailpoint_provider.airflow_errors import airflow_errors
 from sailpoint_provider.compat import TaskDeferralTimeout
-from sailpoint_provider.deferral import Times
+from sailpoint_provider.deferral import Times, result_before_deferring, verified
 from sailpoint_provider.hooks.csv_file import CsvLocation, csv_order
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc import traces
 from sailpoint_provider.isc.beginning import Starter
-from sailpoint_provider.isc.errors import AggregationTimeoutError, InvalidInputError, UnknownAggregationError
+from sailpoint_provider.isc.errors import (
+    AggregationTimeoutError,
+    InvalidInputError,
+    ProtocolError,
+    UnknownAggregationError,
+)
 from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.lenient import as_bool
 from sailpoint_provider.isc.memory import Claim, read_claim
 from sailpoint_provider.isc.orders import Busy, Follow, IfRunning, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.starts import check_file_fits
 from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider.isc.events import End
     from sailpoint_provider.isc.models import Source
     from sailpoint_provider.isc.orders import Beginning
     from sailpoint_provider.isc.result import AggregationResult
@@ -161,20 +167,22 @@ class SailPointAccountAggregationOperator(BaseOperator):
         A deferral of an older version of this package brings no claim; its result is returned as it is.
         """
         with airflow_errors():
-            self._claim = read_claim(claim)
-            if self._claim is None:
-                result = read_event(event, aggregation_id)
-                for name in ("source_id", "source_name", "file"):
-                    result[name] = known.get(name) or result[name]
-                return check_end(result, fail_on_warning=self.fail_on_warning)
-            result = read_event(event, self._claim.aggregation_id)
-            ended = self._end(context, self._claim, result)
-            if ended is not None:
-                return ended
+            self._claim = claimed = read_claim(claim)
             now = Times.from_now(self.timeout, self)
-            return self._go_on(
-                context, replace(now, execution_deadline=(times or {}).get("execution_deadline"))
+            now = replace(now, execution_deadline=(times or {}).get("execution_deadline"))
+            end = read_event(event, claimed.aggregation_id if claimed is not None else aggregation_id)
+            result = verified(
+                self.hook,
+                end,
+                self.log,
+                tolerate_outage=self.tolerate_outage,
+                execution_deadline=now.execution_deadline,
             )
+            if claimed is None:
+                return self._end_of_older_version(end, result, known)
+            if result is None:
+                return self._go_on(context, now, Follow(claimed))
+            return self._end(context, claimed, result) or self._go_on(context, now)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; where Airflow's own timeout ended it, say what goes on in ISC."""
@@ -201,10 +209,21 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 clear_task=self.on_kill_clear_task,
             )
 
-    def _go_on(self, context: Context, times: Times) -> AggregationResult:
+    def _end_of_older_version(
+        self, end: End, result: AggregationResult | None, known: dict[str, Any]
+    ) -> AggregationResult:
+        if result is None:
+            raise ProtocolError(
+                f"The triggerer saw account aggregation {end.aggregation_id} end, but ISC says that it runs."
+            )
+        for name in ("source_id", "source_name", "file"):
+            result[name] = known.get(name) or result[name]
+        return check_end(result, fail_on_warning=self.fail_on_warning)
+
+    def _go_on(self, context: Context, times: Times, beginning: Beginning | None = None) -> AggregationResult:
         """Begin, waiting for our turn where others run, and follow what has begun."""
         while True:
-            beginning = self._begin(context, times)
+            beginning = beginning or self._begin(context, times)
             if isinstance(beginning, Returned):
                 # Airflow wipes XComs before every retry.
                 context["ti"].xcom_push(key="aggregation_id", value=beginning.result["aggregation_id"])
@@ -215,10 +234,12 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 self._wait_turn(beginning.aggregation_id, times)
                 # It has ended, but ISC's list may show it as running for a while yet.
                 time.sleep(traces.RESOLVE_PAUSE)
+                beginning = None
                 continue
             ended = self._follow(context, beginning, times)
             if ended is not None:
                 return ended
+            beginning = None
             times = replace(Times.from_now(self.timeout, self), execution_deadline=times.execution_deadline)
 
     def _begin(self, context: Context, times: Times) -> Beginning:
@@ -272,7 +293,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             if not self.deferrable:
                 self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
                 return
-            if self.hook.run(watch.look()) is not None:
+            if result_before_deferring(self.hook, watch) is not None:
                 return
             self.defer(
                 trigger=self._trigger(other, patience.deadline, times, is_ours=False),
@@ -306,15 +327,21 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if not self.wait_for_completion:
             return self._return(context, claim, make_result(aggregation_id))
         patience = times.patience(self.tolerate_outage, claim.deadline)
-        watch = self.hook.watch(aggregation_id, patience, begun=claim.begun, log=self.log)
+        watch = self.hook.watch(
+            aggregation_id, patience, begun=claim.begun, usual_seconds=claim.usual_seconds, log=self.log
+        )
         if self.deferrable:
-            result = self.hook.run(watch.look())
+            result = result_before_deferring(self.hook, watch)
         else:
             result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
         if result is None:
             self.defer(
                 trigger=self._trigger(
-                    aggregation_id, claim.deadline, replace(times, begun=claim.begun), is_ours=True
+                    aggregation_id,
+                    claim.deadline,
+                    replace(times, begun=claim.begun),
+                    is_ours=True,
+                    usual_seconds=claim.usual_seconds,
                 ),
                 method_name="execute_complete",
                 kwargs={"claim": claim.to_json(), "times": times.to_json()},
@@ -353,7 +380,13 @@ class SailPointAccountAggregationOperator(BaseOperator):
         return result
 
     def _trigger(
-        self, aggregation_id: str, deadline: float | None, times: Times, *, is_ours: bool
+        self,
+        aggregation_id: str,
+        deadline: float | None,
+        times: Times,
+        *,
+        is_ours: bool,
+        usual_seconds: float | None = None,
     ) -> SailPointAccountAggregationTrigger:
         return SailPointAccountAggregationTrigger(
             aggregation_id=aggregation_id,
@@ -366,4 +399,5 @@ class SailPointAccountAggregationOperator(BaseOperator):
             source_id=self._source.id,
             is_ours=is_ours,
             clear_task_on_kill=self.on_kill_clear_task and is_ours,
+            usual_seconds=usual_seconds,
         )

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
 from sailpoint_provider.compat import TaskDeferralError, TaskDeferralTimeout
-from sailpoint_provider.deferral import Times
+from sailpoint_provider.deferral import Times, result_before_deferring, verified
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import (
     AggregationFailedError,
@@ -30,7 +30,7 @@ from sailpoint_provider.isc.errors import (
 from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience, Watch
 from sailpoint_provider.parameters import seconds
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -113,10 +113,12 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             if not self.deferrable:
                 return super().execute(context)
             times = Times.from_now(self.timeout, self)
-            result = self._look(self._new_watch(times.patience(self.tolerate_outage)))
+            watch = self._new_watch(times.patience(self.tolerate_outage))
+            result = result_before_deferring(self._hook(), watch)
             if result is None:
                 self._defer(times)
-            return result
+                raise AssertionError("defer() does not return")
+            return self._finish(result)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; in ``reschedule`` mode, look until trouble is settled."""
@@ -132,9 +134,22 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             raise _CarriedError(error) from error
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> AggregationResult:
+    def execute_complete(
+        self, context: Context, event: dict[str, Any] | None = None, times: dict[str, Any] | None = None
+    ) -> AggregationResult:
         """Turn the trigger's event into the result, or into the error that it tells."""
-        return self._finish(read_event(event, self.aggregation_id))
+        known = Times(**times) if times is not None else Times.from_now(self.timeout, self)
+        result = verified(
+            self._hook(),
+            read_event(event, self.aggregation_id),
+            self.log,
+            tolerate_outage=self.tolerate_outage,
+            execution_deadline=known.execution_deadline,
+        )
+        if result is None:
+            self._defer(known)
+            raise AssertionError("defer() does not return")
+        return self._finish(result)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, past the base class, whose rules for ``soft_fail`` are others."""
@@ -162,6 +177,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
                 is_ours=False,
             ),
             method_name="execute_complete",
+            kwargs={"times": times.to_json()},
             timeout=times.backstop(),
         )
 

@@ -15,7 +15,7 @@ from sailpoint_provider.isc import calls
 from sailpoint_provider.isc.answers import Answer, read_answer
 from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RetryPolicy
-from sailpoint_provider.isc.steps import Pause, Steps
+from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
 from sailpoint_provider.transport.failures import unreachable
 from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import checked_ca_path, proxy_for
@@ -103,11 +103,19 @@ class BlockingTransport:
         """Close the connections."""
         self.close()
 
-    def _fulfil(self, wish: Call[Any] | Pause) -> Any:
+    def _fulfil(self, wish: Wish) -> Any:
         if isinstance(wish, Pause):
             time.sleep(wish.seconds)
             return None
+        if isinstance(wish, Together):
+            return [self._once(call) for call in wish.calls]
         return self.send(wish)
+
+    def _once(self, call: Call[T]) -> T | SailPointError:
+        try:
+            return self._attempt(call)
+        except SailPointError as error:
+            return error
 
     def _attempt(self, call: Call[T]) -> T:
         token = None if call.is_token_request else self._token()
@@ -143,13 +151,19 @@ class BlockingTransport:
             raise
 
     def _exchange(self, call: Call[Any], token: Token | None) -> Answer:
-        time.sleep(self._share.wait_for_turn(self._policy))
+        self._wait_for_turn()
         if not call.multipart:
             return self._request(call, token, call.form or None, headers_of(token))
         with MultipartBody(call) as body:
             headers = headers_of(token, body.encoder.content_type)
             answer = self._request(call, token, body.encoder, headers)
             return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
+
+    def _wait_for_turn(self) -> None:
+        while (turn := self._share.line_up(self._policy)).seconds:
+            time.sleep(turn.seconds)
+            if self._share.still_holds(turn):
+                return
 
     def _request(self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]) -> Answer:
         url = address_of(self.tenant, call)

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -16,10 +17,11 @@ from sailpoint_provider.isc import calls
 from sailpoint_provider.isc.answers import Answer, read_answer
 from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RetryPolicy
-from sailpoint_provider.isc.steps import Pause, Steps
+from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
 from sailpoint_provider.transport.failures import unreachable
 from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import proxy_for, tls_context
+from sailpoint_provider.transport.polling import Poller
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
 from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, strike_out
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.isc.policy import RequestBudget
     from sailpoint_provider.isc.tenant import Tenant
     from sailpoint_provider.isc.tokens import Token
 
@@ -44,7 +47,9 @@ async def event_loop_transport(tenant: Tenant) -> AsyncIterator[EventLoopTranspo
     loop = asyncio.get_running_loop()
     with _lock:
         transports = _transports.setdefault(loop, {})
-        transport = transports.setdefault(tenant, EventLoopTransport(tenant))
+        transport = transports.get(tenant)
+        if transport is None:
+            transport = transports[tenant] = EventLoopTransport(tenant)
         transport.users += 1
     try:
         yield transport
@@ -72,6 +77,16 @@ class EventLoopTransport:
         self._tls: ssl.SSLContext | None = None
         self._token_lock = asyncio.Lock()
         self._tls_lock = asyncio.Lock()
+
+    @cached_property
+    def poller(self) -> Poller:
+        """What looks at the aggregations that are waited for here."""
+        return Poller(self)
+
+    @property
+    def budget(self) -> RequestBudget:
+        """The request budget that all calls keep to."""
+        return self._share.budget
 
     async def run(self, steps: Steps[T]) -> T:
         """
@@ -106,16 +121,26 @@ class EventLoopTransport:
             raise
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End all waits and close the connections."""
+        if "poller" in self.__dict__:
+            await self.poller.stop()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    async def _fulfil(self, wish: Call[Any] | Pause) -> Any:
+    async def _fulfil(self, wish: Wish) -> Any:
         if isinstance(wish, Pause):
             await asyncio.sleep(wish.seconds)
             return None
+        if isinstance(wish, Together):
+            return await asyncio.gather(*(self._once(call) for call in wish.calls))
         return await self.send(wish)
+
+    async def _once(self, call: Call[T]) -> T | SailPointError:
+        try:
+            return await self._attempt(call)
+        except SailPointError as error:
+            return error
 
     async def _attempt(self, call: Call[T]) -> T:
         token = None if call.is_token_request else await self._token()
@@ -151,7 +176,7 @@ class EventLoopTransport:
             raise
 
     async def _exchange(self, call: Call[Any], token: Token | None) -> Answer:
-        await asyncio.sleep(self._share.wait_for_turn(self._policy))
+        await self._wait_for_turn()
         if not call.multipart:
             form = aiohttp.FormData(list(call.form)) if call.form else None
             return await self._request(call, token, form, headers_of(token))
@@ -163,6 +188,12 @@ class EventLoopTransport:
             return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
+
+    async def _wait_for_turn(self) -> None:
+        while (turn := self._share.line_up(self._policy)).seconds:
+            await asyncio.sleep(turn.seconds)
+            if self._share.still_holds(turn):
+                return
 
     async def _request(
         self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]

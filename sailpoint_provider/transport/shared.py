@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from sailpoint_provider.isc.errors import RateLimitError, SailPointError
@@ -18,17 +19,27 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.tokens import Token
 
 
+class Turn(NamedTuple):
+    """
+    A place in the line of requests.
+
+    :param seconds: how long to wait for it.
+    :param closures: how often ISC had asked for a pause when it was given.
+    """
+
+    seconds: float
+    closures: int
+
+
 class TenantShare:
     """
     Token and budget of one credential at one tenant and API generation.
 
-    ISC counts requests by client id and API generation, so that is what shares a budget.
-
-    :param tenant: the tenant.
+    :param budget: the request budget, which all credentials of the same client id share.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
-        self.budget = RequestBudget(tenant.requests_per_10s)
+    def __init__(self, budget: RequestBudget) -> None:
+        self.budget = budget
         self.token_lock = threading.Lock()
         self._token: Token | None = None
         self._usable_until = 0.0
@@ -48,12 +59,13 @@ class TenantShare:
         if self._token is token:
             self._token = None
 
-    def wait_for_turn(self, policy: RetryPolicy) -> float:
+    def line_up(self, policy: RetryPolicy) -> Turn:
         """
-        Take one request out of the budget and return the seconds to wait before sending it.
+        Take one request out of the budget and return when its turn is.
 
         :raises RateLimitError: the turn comes later than the policy waits on the spot.
         """
+        closures = self.budget.closures
         seconds = self.budget.reserve(time.monotonic())
         if seconds > policy.longest_wish:
             raise RateLimitError(
@@ -61,18 +73,39 @@ class TenantShare:
                 "asked for a pause; nothing was sent.",
                 retry_after=seconds,
             )
-        return seconds
+        return Turn(seconds, closures)
+
+    def still_holds(self, turn: Turn) -> bool:
+        """Tell whether a turn may be used; ISC may have asked for a pause while it was waited for."""
+        return turn.closures == self.budget.closures
 
     def heed(self, error: SailPointError) -> None:
-        """Make all clients pause where ISC asked one of them to."""
-        if error.retry_after and error.status in (429, 503):
-            self.budget.close_until(time.monotonic() + error.retry_after)
+        """Make all clients pause where ISC asked one of them to, and return one after the other."""
+        now = time.monotonic()
+        if error.status == 429:
+            self.budget.slow_down(now)
+        elif error.status != 503 or error.retry_after is None:
+            return
+        pause = _PAUSE_WITHOUT_A_WISH if error.retry_after is None else error.retry_after
+        # Other processes were told the same moment.
+        self.budget.close_until(now + pause + random.random() * min(_LONGEST_JITTER, pause / 2))
+
+
+_PAUSE_WITHOUT_A_WISH = 1.0
+_LONGEST_JITTER = 2.0
 
 
 def share_of(tenant: Tenant) -> TenantShare:
-    """Return what this process shares for the tenant."""
+    """
+    Return what this process shares for the tenant.
+
+    ISC counts requests by client id and API generation, whatever the secret, so that is what shares a budget.
+    """
     with _lock:
-        return _shares.setdefault(_key(tenant), TenantShare(tenant))
+        counted = (tenant.base_url, tenant.client_id, tenant.generation.name)
+        budget = _budgets.setdefault(counted, RequestBudget(tenant.requests_per_10s))
+        budget.requests_per_10s = tenant.requests_per_10s
+        return _shares.setdefault(_key(tenant), TenantShare(budget))
 
 
 def token_in_memory(tenant: Tenant) -> Token | None:
@@ -113,6 +146,7 @@ def is_refused_token(answer: Answer, token: Token | None) -> bool:
 
 
 _shares: dict[tuple[Any, ...], TenantShare] = {}
+_budgets: dict[tuple[Any, ...], RequestBudget] = {}
 _lock = threading.Lock()
 
 
@@ -121,6 +155,7 @@ def _start_afresh() -> None:
     global _lock
     _lock = threading.Lock()
     _shares.clear()
+    _budgets.clear()
 
 
 os.register_at_fork(after_in_child=_start_afresh)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -14,7 +12,7 @@ from sailpoint_provider.compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc import events
 from sailpoint_provider.isc.errors import SailPointError
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
 
 if TYPE_CHECKING:
@@ -60,6 +58,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         known.
     :param is_ours: False where the wait is for somebody else's aggregation, which a kill does not concern.
     :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
+    :param usual_seconds: how long such an aggregation usually takes, so that looks come soon near its end;
+        None where that is not known.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         source_id: str | None = None,
         is_ours: bool = True,
         clear_task_on_kill: bool = False,
+        usual_seconds: float | None = None,
     ) -> None:
         # Airflow does not annotate its trigger classes.
         super().__init__()  # type: ignore[no-untyped-call]
@@ -87,6 +88,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.source_id = source_id
         self.is_ours = is_ours
         self.clear_task_on_kill = clear_task_on_kill
+        self.usual_seconds = usual_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments: ids, numbers and the connection id only."""
@@ -103,12 +105,13 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 "source_id": self.source_id,
                 "is_ours": self.is_ours,
                 "clear_task_on_kill": self.clear_task_on_kill,
+                "usual_seconds": self.usual_seconds,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        early_question = asyncio.create_task(self._ask_early())
+        early_question = self._early_question()
         try:
             event = await self._event()
         except asyncio.CancelledError:
@@ -116,7 +119,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 await self._speak_if(lambda state: state in _STATES_SET_BY_A_USER)
             raise
         finally:
-            early_question.cancel()
+            if early_question is not None:
+                early_question.cancel()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -129,17 +133,21 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         """
         await self._speak_if(lambda state: state != "deferred")
 
-    async def _ask_early(self) -> None:
+    def _early_question(self) -> asyncio.Task[None] | None:
         """
         Ask for the task's state once in a process, before a kill does.
 
         The first such question makes a triggerer load its API, for longer than a kill waits for the answer.
         """
-        if self.task_instance is not None and _asked_early.acquire(blocking=False):
-            try:
-                await asyncio.to_thread(state_of_task, self.task_instance)
-            except Exception as error:
-                self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
+        if self.task_instance is None or not _asked_early.acquire(blocking=False):
+            return None
+        return asyncio.create_task(self._ask_early())
+
+    async def _ask_early(self) -> None:
+        try:
+            await asyncio.to_thread(state_of_task, self.task_instance)
+        except Exception as error:
+            self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
 
     async def _speak_if(self, is_kill: Callable[[str | None], bool]) -> None:
         if not self.is_ours:
@@ -179,16 +187,17 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         hook = SailPointHook(self.sailpoint_conn_id)
         async with hook.aconnected() as transport:
             patience = Patience(self.deadline, self.tolerate_outage, self.execution_deadline)
-            watch = hook.watch(self.aggregation_id, patience, begun=self.begun, log=self.log)
-            try:
-                async with asyncio.timeout(self._seconds_left()):
-                    settled = min(_SETTLE_SECONDS, self.poll_interval)
-                    steps = watch.wait(Pace(self.poll_interval), random.random, first_pause=settled)
-                    return events.ended(await transport.run(steps))
-            except TimeoutError:
-                raise watch.timed_out() from None
-
-    def _seconds_left(self) -> float | None:
-        """Seconds until the deadline, so that a call that hangs does not carry the wait beyond it."""
-        ends = [end for end in (self.deadline, self.execution_deadline) if end is not None]
-        return max(_LEAST_SECONDS, min(ends) - time.time()) if ends else None
+            watch = hook.watch(
+                self.aggregation_id,
+                patience,
+                begun=self.begun,
+                usual_seconds=self.usual_seconds,
+                log=self.log,
+            )
+            state = await transport.poller.end_of(
+                watch,
+                Pace(self.poll_interval),
+                first_pause=min(_SETTLE_SECONDS, self.poll_interval),
+                least_seconds=_LEAST_SECONDS,
+            )
+            return events.ended(self.aggregation_id, state)

@@ -8,7 +8,7 @@ from airflow_cases import DIRECTORY, NEVER, POLL, FakeTaskInstance, carried_out,
 from turn_cases import operator, somebody_elses
 
 from sailpoint_provider.isc.errors import AggregationTimeoutError, InvalidInputError
-from sailpoint_provider.isc.events import ended, read_event
+from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -109,7 +109,7 @@ def test_a_trigger_stored_by_the_version_before_still_waits(tenant):
         begun=None,
     )
     (event,) = events_of(old)
-    assert read_event(event, old.aggregation_id)["state"] == "succeeded"
+    assert read_event(event, old.aggregation_id).state == "succeeded"
 
 
 def test_a_deferral_of_the_version_before_is_still_completed(tenant):
@@ -132,5 +132,6 @@ def test_a_deferral_of_the_version_before_still_tells_what_was_sent():
     result = make_result("f" * 32)
     result["state"] = "succeeded"
     kwargs = {"aggregation_id": "f" * 32, "source_id": DIRECTORY, "source_name": "Directory", "file": sent}
-    done = operator(source_id=DIRECTORY).execute_complete(FakeTaskInstance().context, ended(result), **kwargs)
+    event = {"event": "ended", "aggregation_id": "f" * 32, "result": result}
+    done = operator(source_id=DIRECTORY).execute_complete(FakeTaskInstance().context, event, **kwargs)
     assert (done["source_id"], done["source_name"], done["file"]) == (DIRECTORY, "Directory", sent)

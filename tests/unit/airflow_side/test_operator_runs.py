@@ -254,7 +254,7 @@ def test_a_retried_run_and_an_id_that_is_known_late_are_waited_out(tenant, defer
 
 @MODES
 def test_progress_and_end_are_logged_with_counts(tenant, tmp_path, logged, deferrable):
-    tenant.plan(HR, seconds=0.1, process_seconds=10)
+    tenant.plan(HR, seconds=0.3, process_seconds=30)
     file = tenant.csv(tmp_path, rows=20)
     carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
     lines = [record.getMessage() for record in logged.records if record.name.startswith("tests.")]

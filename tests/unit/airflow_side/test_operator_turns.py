@@ -145,16 +145,16 @@ def test_another_wish_for_busy_sources_is_refused_when_the_dag_is_parsed(wrong):
 def test_a_file_that_comes_only_while_others_run_is_loaded(tenant, tmp_path, deferrable):
     other = somebody_elses(tenant, HR, tenant.csv(tmp_path, rows=5, name="theirs.csv"), seconds=NEVER)
     file = tmp_path / "accounts.csv"
-    look = watch.Watch.look
+    task = watch.Watch._task
 
     def end_the_other(self):
         tenant.csv(tmp_path)
         tenant.control.finish(other)
-        return look(self)
+        return task(self)
 
     ti = FakeTaskInstance()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch.Watch, "look", end_the_other)
+        patch.setattr(watch.Watch, "_task", end_the_other)
         result = carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable), ti)
     assert result["file"]["name"] == "accounts.csv"
     assert result["aggregation_id"] == counted(tenant, HR)[-1]["id"] != other

@@ -4,9 +4,9 @@ import pytest
 from isc_cases import RUN, task_document
 
 from sailpoint_provider.isc import errors
-from sailpoint_provider.isc.events import broken, ended, read_event
+from sailpoint_provider.isc.events import End, broken, ended, read_event
 from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES, make_result
 from sailpoint_provider.isc.result import AggregationResult
 
 
@@ -16,19 +16,34 @@ def result(completion_status="SUCCESS"):
     )
 
 
+def old_event(**changes):
+    """Return what triggers of older versions sent: the whole result."""
+    whole = {**result(), **changes}
+    return {"event": "ended", "aggregation_id": whole["aggregation_id"], "result": whole}
+
+
 def event(**changes):
-    return ended({**result(), **changes})
+    return {**ended(RUN, "succeeded"), **changes}
+
+
+EVENTS = pytest.mark.parametrize("make", [event, old_event])
 
 
 def over_the_wire(document):
     return json.loads(json.dumps(document))
 
 
+@pytest.mark.parametrize("state", sorted(GOOD_STATES | BAD_STATES))
+def test_an_end_comes_back(state):
+    sent = over_the_wire(ended(RUN, state))
+    assert read_event(sent, RUN) == read_event(sent) == End(RUN, state)
+
+
 @pytest.mark.parametrize("completion_status", ["SUCCESS", "WARNING", "ERROR", "TERMINATED", "TEMPERROR"])
-def test_an_end_comes_back_whole(completion_status):
+def test_a_result_that_an_older_trigger_sent_comes_back_whole(completion_status):
     sent = result(completion_status)
-    assert read_event(over_the_wire(ended(sent)), RUN) == sent
-    assert read_event(over_the_wire(ended(sent))) == sent
+    end = read_event(over_the_wire(old_event(**sent)), RUN)
+    assert (end.result, end.state) == (sent, sent["state"])
 
 
 @pytest.mark.parametrize(
@@ -85,9 +100,6 @@ def test_what_is_no_event_is_refused(junk):
         {"event": "timeout"},
         {"event": None, "result": {}},
         {"event": ["ended"], "result": {}},
-        {"event": "ended"},
-        {"event": "ended", "result": None},
-        {"event": "ended", "result": "succeeded"},
         {"status": "success", "result": {"state": "succeeded"}},
     ],
 )
@@ -96,9 +108,25 @@ def test_an_event_of_unknown_kind_is_refused(junk):
         read_event(junk, RUN)
 
 
-@pytest.mark.parametrize("key", AggregationResult.__annotations__)
+@pytest.mark.parametrize("wrong", [None, "succeeded", 7, ["succeeded"]])
+def test_a_result_that_is_none_is_refused(wrong):
+    with pytest.raises(errors.ProtocolError, match="no result"):
+        read_event({"event": "ended", "result": wrong}, RUN)
+
+
+@pytest.mark.parametrize("key", ["aggregation_id", "state"])
 def test_an_end_that_lacks_anything_is_refused(key):
-    whole = ended(result())
+    sent = event()
+    del sent[key]
+    with pytest.raises(errors.ProtocolError):
+        read_event(sent, RUN)
+    with pytest.raises(errors.ProtocolError):
+        read_event(sent)
+
+
+@pytest.mark.parametrize("key", AggregationResult.__annotations__)
+def test_a_result_that_lacks_anything_is_refused(key):
+    whole = old_event()
     del whole["result"][key]
     with pytest.raises(errors.ProtocolError, match=f"lacks {key}"):
         read_event(whole, RUN)
@@ -107,15 +135,17 @@ def test_an_end_that_lacks_anything_is_refused(key):
 @pytest.mark.parametrize(
     "state", ["running", "SUCCEEDED", "", None, True, 7, ["succeeded"], {"succeeded": 1}]
 )
-def test_an_event_that_tells_no_end_is_refused(state):
+@EVENTS
+def test_an_event_that_tells_no_end_is_refused(state, make):
     with pytest.raises(errors.ProtocolError, match="tells no end"):
-        read_event(event(state=state), RUN)
+        read_event(make(state=state), RUN)
 
 
+@EVENTS
 @pytest.mark.parametrize("other", ["b" * 32, None, 7, RUN.upper()])
-def test_the_end_of_another_aggregation_is_refused(other):
+def test_the_end_of_another_aggregation_is_refused(other, make):
     with pytest.raises(errors.ProtocolError, match="not of"):
-        read_event(event(aggregation_id=other), RUN)
+        read_event(make(aggregation_id=other), RUN)
 
 
 @pytest.mark.parametrize("kind", [None, "KeyError", "SystemExit", "AggregationFailedError", 7, ["x"]])

@@ -52,7 +52,6 @@ GOOD = claim_of_file("running", sent=SENT).to_json()
         GOOD | {"state": "ended"},
         GOOD | {"state": None},
         GOOD | {"state": ["running"]},
-        GOOD | {"of_a_later_version": 1},
         GOOD | {"file": "accounts.csv"},
         GOOD | {"file": {"name": "accounts.csv"}},
         GOOD | {"sent": {"size": 1}},
@@ -63,6 +62,15 @@ GOOD = claim_of_file("running", sent=SENT).to_json()
 )
 def test_what_cannot_be_read_is_not_taken_up(document):
     assert read_claim(document) is None
+
+
+def test_a_claim_of_a_later_version_is_taken_up_without_what_is_new_in_it():
+    assert read_claim(GOOD | {"of_a_later_version": 1}) == read_claim(GOOD)
+
+
+def test_a_claim_of_an_earlier_version_is_taken_up():
+    earlier = {key: value for key, value in GOOD.items() if key != "usual_seconds"}
+    assert read_claim(earlier) == read_claim(GOOD)
 
 
 def test_fields_that_may_be_missing_are_empty():

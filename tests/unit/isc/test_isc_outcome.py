@@ -66,7 +66,7 @@ def test_without_the_word_of_the_task_record_only_a_final_status_ends_a_run(word
     ("word", "percent", "expected"),
     [
         ("STARTED", 10, Progress("STARTED")),
-        (None, 10, Progress("running (10 %)")),
+        (None, 10, Progress("running (10 %)", percent=10)),
         (None, None, Progress("running")),
     ],
 )

@@ -10,7 +10,7 @@ from isc_cases import NOON, RUN, Driver, task_document
 from sailpoint_provider.isc.errors import TenantUnavailableError, UnknownAggregationError
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.watch import Patience, Watch
 
 LOG = logging.getLogger("watch")

@@ -9,7 +9,7 @@ from certificates import make_certificates
 from transport_cases import Blocking, EventLoop, tenant_at
 
 from sailpoint_provider.simulator.server import SimulatorServer
-from sailpoint_provider.transport import retrying
+from sailpoint_provider.transport import retrying, shared
 
 OURS = ("socket", "transport", "client session", "connector", ".csv")
 
@@ -33,7 +33,15 @@ def tenant(sailpoint_simulator):
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch):
     """Take chance out of pauses."""
-    monkeypatch.setattr(retrying, "random", SimpleNamespace(random=lambda: 0.0))
+    for module in (retrying, shared):
+        monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.0))
+
+
+@pytest.fixture(autouse=True)
+def fresh_shares():
+    """Forget what other tests left of a client: its token, and pauses that ISC asked for."""
+    shared._shares.clear()
+    shared._budgets.clear()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from sailpoint_provider.isc.errors import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.generations import GENERATIONS
-from sailpoint_provider.isc.policy import Pace
+from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.starts import find_source, start
 from sailpoint_provider.isc.steps import ask
 from sailpoint_provider.isc.task_pages import TaskPages

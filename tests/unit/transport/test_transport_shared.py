@@ -1,14 +1,19 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from transport_cases import FAST, tenant_at
 
 import sailpoint_provider
 from sailpoint_provider.isc.errors import RateLimitError, TenantUnavailableError
+from sailpoint_provider.isc.policy import RequestBudget
 from sailpoint_provider.isc.tokens import Token
-from sailpoint_provider.transport.shared import scrubbed, share_of
+from sailpoint_provider.transport import shared
+from sailpoint_provider.transport.shared import TenantShare, scrubbed, share_of
 
 
 def test_clients_of_one_credential_share_and_others_do_not():
@@ -35,13 +40,81 @@ def test_a_token_that_was_replaced_is_not_dropped():
     assert share.token() is None
 
 
-def test_only_a_rate_limit_or_an_outage_with_a_wish_makes_all_pause():
+def test_secrets_of_one_client_id_share_a_budget_because_isc_counts_them_together():
+    base = tenant_at("acme")
+    for other in (tenant_at("acme", password="other"), tenant_at("acme", extra={"timeout": 5})):
+        assert share_of(other).budget is share_of(base).budget
+    for other in (
+        tenant_at("acme", login="other"),
+        tenant_at("acme", api_version="beta"),
+        tenant_at("other"),
+    ):
+        assert share_of(other).budget is not share_of(base).budget
+
+
+def test_the_newest_setting_of_the_budget_counts():
+    share = share_of(tenant_at("acme", extra={"requests_per_10s": 80}))
+    assert share_of(tenant_at("acme", extra={"requests_per_10s": 20})).budget is share.budget
+    assert share.budget.requests_per_10s == 20
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TenantUnavailableError("x", status=500, retry_after=50.0),
+        TenantUnavailableError("x", status=503),
+        TenantUnavailableError("x"),
+    ],
+)
+def test_an_outage_without_a_wish_makes_nobody_pause(error):
     share = share_of(tenant_at("acme"))
-    share.heed(RateLimitError("x", status=429))
-    share.heed(TenantUnavailableError("x", status=500, retry_after=50.0))
-    assert share.wait_for_turn(FAST) == 0.0
-    share.heed(TenantUnavailableError("x", status=503, retry_after=50.0))
-    assert 49 < share.wait_for_turn(FAST) <= 50
+    share.heed(error)
+    assert share.line_up(FAST).seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (TenantUnavailableError("x", status=503, retry_after=50.0), 50),
+        (RateLimitError("x", status=429, retry_after=50.0), 50),
+        (RateLimitError("x", status=429), 1),
+    ],
+)
+def test_a_wish_of_isc_makes_all_pause(error, seconds):
+    share = share_of(tenant_at("acme"))
+    share.heed(error)
+    assert seconds - 1 < share.line_up(FAST).seconds <= seconds
+
+
+def test_a_rate_limit_makes_the_budget_smaller_and_an_outage_does_not():
+    outage, limited = share_of(tenant_at("acme")), share_of(tenant_at("other"))
+    outage.heed(TenantUnavailableError("x", status=503, retry_after=1.0))
+    limited.heed(RateLimitError("x", status=429, retry_after=1.0))
+    now = time.monotonic()
+    assert limited.budget.rate(now) < outage.budget.rate(now)
+
+
+def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
+    pauses = []
+    for jitter in (0.0, 0.5, 1.0):
+        monkeypatch.setattr(shared, "random", SimpleNamespace(random=lambda jitter=jitter: jitter))
+        share = TenantShare(RequestBudget(50))
+        share.heed(RateLimitError("x", status=429, retry_after=10.0))
+        pauses.append(share.line_up(FAST).seconds)
+    assert pauses == [
+        pytest.approx(10.0, abs=0.5),
+        pytest.approx(11.0, abs=0.5),
+        pytest.approx(12.0, abs=0.5),
+    ]
+
+
+def test_a_turn_given_before_a_pause_is_void():
+    share = share_of(tenant_at("acme"))
+    turn = share.line_up(FAST)
+    assert share.still_holds(turn)
+    share.heed(RateLimitError("x", status=429, retry_after=1.0))
+    assert not share.still_holds(turn)
+    assert share.still_holds(share.line_up(FAST))
 
 
 def test_secret_and_token_are_struck_out_of_bodies():
@@ -54,6 +127,7 @@ ROOT = str(Path(sailpoint_provider.__file__).parents[1])
 _FORK = """
 import os
 from sailpoint_provider.isc.tenant import Tenant
+from sailpoint_provider.isc.policy import RequestBudget
 from sailpoint_provider.isc.tokens import Token
 from sailpoint_provider.transport import shared
 

@@ -1,0 +1,93 @@
+"""Reads Airflow connections for an event loop: one reading for all that want the same at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Hashable
+    from typing import Any
+
+    from sailpoint_provider.isc.tenant import Tenant
+
+_FRESH_SECONDS = 5.0
+_SERVED_PER_TURN = 20
+
+
+class ConnectionDesk:
+    """
+    Hands out tenants, of which a triggerer that starts anew wants the same one a thousand times at once.
+
+    Each reading asks Airflow's API, so those who come while one is under way, or a few seconds after it, are
+    given what it found. They are served a few at a time, for each goes on at once and the event loop must not
+    stand still.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, tuple[Tenant, float]] = {}
+        self._lines: dict[Hashable, deque[asyncio.Future[Tenant]]] = {}
+        self._readings: set[asyncio.Task[Tenant]] = set()
+
+    async def tenant(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Tenant]]) -> Tenant:
+        """
+        Return the tenant of a connection.
+
+        :param key: what tells connections apart.
+        :param read: reads the connection.
+        """
+        loop = asyncio.get_running_loop()
+        caller: asyncio.Future[Tenant] = loop.create_future()
+        line = self._lines.get(key)
+        if line is not None:
+            line.append(caller)
+        else:
+            self._lines[key] = deque([caller])
+            found = self._found.get(key)
+            if found is not None and loop.time() < found[1]:
+                loop.call_soon(self._serve, key, found[0])
+            else:
+                reading = loop.create_task(read())
+                self._readings.add(reading)
+                reading.add_done_callback(partial(self._read, key))
+        return await caller
+
+    def _read(self, key: Hashable, reading: asyncio.Task[Tenant]) -> None:
+        self._readings.discard(reading)
+        if reading.cancelled():
+            for caller in self._lines.pop(key):
+                caller.cancel()
+        elif (error := reading.exception()) is not None:
+            for caller in self._lines.pop(key):
+                if not caller.done():
+                    caller.set_exception(error)
+        else:
+            loop = asyncio.get_running_loop()
+            self._found[key] = (reading.result(), loop.time() + _FRESH_SECONDS)
+            self._serve(key, reading.result())
+
+    def _serve(self, key: Hashable, tenant: Tenant) -> None:
+        line, served = self._lines[key], 0
+        while line and served < _SERVED_PER_TURN:
+            caller = line.popleft()
+            if not caller.done():
+                caller.set_result(tenant)
+                served += 1
+        if line:
+            asyncio.get_running_loop().call_soon(self._serve, key, tenant)
+        else:
+            del self._lines[key]
+
+
+def connection_desk() -> ConnectionDesk:
+    """Return the desk of this event loop."""
+    with _lock:
+        return _desks.setdefault(asyncio.get_running_loop(), ConnectionDesk())
+
+
+_desks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionDesk] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()

@@ -13,7 +13,6 @@ from sailpoint_provider.isc.models import (
     LoadAccountsTask,
     Source,
     TaskStatus,
-    glimpse_task_statuses,
     read_account_aggregation_status,
     read_load_accounts_task,
     read_source,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.answers import Answer
     from sailpoint_provider.isc.errors import SailPointError
     from sailpoint_provider.isc.generations import Generation
+    from sailpoint_provider.isc.glimpses import Glimpse
     from sailpoint_provider.isc.tenant import Tenant
     from sailpoint_provider.isc.upload import Upload
 
@@ -168,31 +168,22 @@ def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus
     return _task_page(path, limit, offset)
 
 
-def running_tasks(generation: Generation, *, offset: int) -> Call[list[TaskStatus]]:
+def running_tasks(generation: Generation, *, offset: int) -> Call[list[Glimpse]]:
     """
     Read one page of running account aggregations, oldest first, of each only what a wait needs.
 
     Where the generation's list holds ended tasks only, it is the page of all running tasks.
     """
     if generation.pending_tasks is not None:
-        return _task_page(generation.pending_tasks, PAGE_SIZE, offset, read=glimpse_task_statuses)
+        return _glimpses(generation.pending_tasks, offset=offset)
     filters = f"type eq {quoted(ACCOUNT_AGGREGATION)} and completionStatus isnull"
-    return _task_page(
-        generation.task_status,
-        PAGE_SIZE,
-        offset,
-        filters=filters,
-        sorters="created",
-        read=glimpse_task_statuses,
-    )
+    return _glimpses(generation.task_status, offset=offset, filters=filters, sorters="created")
 
 
-def tasks_of_ids(generation: Generation, task_ids: Sequence[str]) -> Call[list[TaskStatus]]:
+def tasks_of_ids(generation: Generation, task_ids: Sequence[str]) -> Call[list[Glimpse]]:
     """Read the records of these tasks, of each only what a wait needs; at most 250."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
-    return _task_page(
-        generation.task_status, PAGE_SIZE, 0, filters=f"id in ({values})", read=glimpse_task_statuses
-    )
+    return _glimpses(generation.task_status, filters=f"id in ({values})")
 
 
 def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
@@ -252,22 +243,34 @@ def quoted(text: str) -> str:
 
 
 def _task_page(
-    path: str,
-    limit: int,
-    offset: int,
-    *,
-    filters: str | None = None,
-    sorters: str | None = None,
-    read: Callable[[Any], list[TaskStatus]] = read_task_statuses,
+    path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
 ) -> Call[list[TaskStatus]]:
-    shown = filters if filters is None or len(filters) < 200 else f"{filters[:200]}…"
+    def read(answer: Answer) -> list[TaskStatus]:
+        return [] if answer.status == 204 else read_task_statuses(answer.json())
+
     return Call(
-        purpose="list task statuses" + (f" with {shown}" if shown else ""),
+        purpose="list task statuses" + (f" with {filters}" if filters else ""),
         method="GET",
         path=path,
-        read=lambda answer: [] if answer.status == 204 else read(answer.json()),
+        read=read,
         scope="idn:task-management:read",
         query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
+    )
+
+
+def _glimpses(path: str, *, offset: int = 0, **parameters: str) -> Call[list[Glimpse]]:
+    def read(answer: Answer) -> list[Glimpse]:
+        from sailpoint_provider.isc.glimpses import read_glimpses
+
+        return read_glimpses(answer)
+
+    return Call(
+        purpose="look at many tasks at once",
+        method="GET",
+        path=path,
+        read=read,
+        scope="idn:task-management:read",
+        query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
     )
 
 

@@ -227,26 +227,6 @@ def read_task_statuses(document: Any) -> list[TaskStatus]:
     return [read_task_status(entry) for entry in _array(document, "the list of task statuses")]
 
 
-def glimpse_task_statuses(document: Any) -> list[TaskStatus]:
-    """
-    Read of a page of task records only which they are, whether they ended, and how far they are.
-
-    Lists of hundreds are read again and again for little more. A record that cannot be read is left out,
-    which says nothing of its task.
-
-    :raises ProtocolError: it is no JSON array.
-    """
-    return [
-        TaskStatus(
-            id=task_id,
-            completion_status=as_text(entry.get("completionStatus")),
-            percent_complete=as_int(entry.get("percentComplete")),
-        )
-        for entry in _array(document, "the list of task statuses")
-        if isinstance(entry, Mapping) and (task_id := answered_id(entry.get("id"))) is not None
-    ]
-
-
 def read_source(document: Any) -> Source:
     """
     Read a source.

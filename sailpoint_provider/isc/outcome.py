@@ -11,6 +11,7 @@ from sailpoint_provider.isc.result import AggregationResult, ResultCounts, Resul
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sailpoint_provider.isc.glimpses import Glimpse
     from sailpoint_provider.isc.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.upload import SentFile
 
@@ -22,7 +23,7 @@ KNOWN_STATUSES = frozenset(
 )
 
 
-def decide(status: AccountAggregationStatus | None, task: TaskStatus | None) -> State:
+def decide(status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> State:
     """
     Say in which state an aggregation is.
 
@@ -183,7 +184,7 @@ _BAR = 20
 
 
 def progress_of(
-    status: AccountAggregationStatus | None, task: TaskStatus | None, said: str | None = None
+    status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None, said: str | None = None
 ) -> Progress:
     """
     Say how far a running aggregation is.

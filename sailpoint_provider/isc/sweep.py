@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from sailpoint_provider.isc.generations import Generation
-    from sailpoint_provider.isc.models import TaskStatus
+    from sailpoint_provider.isc.glimpses import Glimpse
 
     Unseen: TypeAlias = dict[str, None]
     Failure: TypeAlias = "tuple[_Way, SailPointError]"
@@ -49,7 +49,7 @@ class Sweeper:
     def __init__(
         self,
         generation: Generation,
-        tell: Callable[[list[TaskStatus]], None],
+        tell: Callable[[list[Glimpse]], None],
         *,
         clock: Callable[[], float],
         log: logging.Logger,
@@ -171,13 +171,15 @@ class Sweeper:
                 raise answer
         return answers
 
-    def _note(self, records: list[TaskStatus], unseen: Unseen) -> None:
+    def _note(self, records: list[Glimpse], unseen: Unseen) -> None:
         for record in records:
             unseen.pop(record.id, None)
         self._tell(records)
 
     def _blame(self, failures: list[Failure], unseen: Unseen, *, heard: bool) -> Steps[None]:
         """Find out whether a filter is not answered, or the tenant not at all."""
+        from sailpoint_provider.isc.glimpses import Glimpse
+
         if not heard and all(_is_outage(error) for _, error in failures):
             self.requests += 1
             try:
@@ -185,7 +187,7 @@ class Sweeper:
             except UnknownAggregationError:
                 pass  # an answer, too
             else:
-                self._note([record], unseen)
+                self._note([Glimpse(record.id, record.completion_status, record.percent_complete)], unseen)
         for way, error in failures:
             way.failed(error)
 

@@ -46,7 +46,7 @@ class Tenant:
     upload_timeout: float = DEFAULT_UPLOAD_TIMEOUT
     ca_file: str | None = None
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    requests_per_10s: float = DEFAULT_REQUESTS_PER_10S
+    requests_per_10s: float = field(default=DEFAULT_REQUESTS_PER_10S, compare=False)
 
     @classmethod
     def from_connection_fields(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.isc.generations import Generation
+    from sailpoint_provider.isc.glimpses import Glimpse
     from sailpoint_provider.isc.models import AccountAggregationStatus
     from sailpoint_provider.isc.pace import Pace
     from sailpoint_provider.isc.result import AggregationResult, State
@@ -261,7 +262,7 @@ class Watch:
         self._show(status, task)
         return None
 
-    def saw(self, task: TaskStatus, *, quiet: float = 0.0) -> State:
+    def saw(self, task: TaskStatus | Glimpse, *, quiet: float = 0.0) -> State:
         """
         Take in a task record that somebody else asked for, and return the state that it tells.
 
@@ -352,7 +353,7 @@ class Watch:
             ) from error
         self._is_silent = True
         self.retry_after = error.retry_after or 0.0
-        if self._clock() - self._warned_at < quiet:
+        if self._clock() - max(self._warned_at, self._last_good_answer) < quiet:
             return
         self._warned_at = self._clock()
         self._log.warning(
@@ -389,7 +390,7 @@ class Watch:
                 "and COMPLETED can hide errors. Look at the source's aggregation activity in ISC."
             )
 
-    def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | None) -> None:
+    def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> None:
         progress = progress_of(status, task, self._status_said)
         self._status_said = status.status if status is not None else self._status_said
         now = self._clock()

@@ -75,6 +75,7 @@ class EventLoopTransport:
         self._share = share_of(tenant)
         self._session: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
+        self._proxies: dict[bool, str | None] = {}
         self._token_lock = asyncio.Lock()
         self._tls_lock = asyncio.Lock()
 
@@ -212,7 +213,7 @@ class EventLoopTransport:
                     headers=headers,
                     timeout=silence,
                     allow_redirects=False,
-                    proxy=proxy_for(self.tenant, url),
+                    proxy=self._proxy_for(call, url),
                 ) as response:
                     content = await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -225,6 +226,12 @@ class EventLoopTransport:
             body=scrubbed(content, self.tenant, token),
             received=time.time(),
         )
+
+    def _proxy_for(self, call: Call[Any], url: str) -> str | None:
+        """Return the proxy, asked for once: to read the environment takes as long as a request itself."""
+        if call.is_token_request not in self._proxies:
+            self._proxies[call.is_token_request] = proxy_for(self.tenant, url)
+        return self._proxies[call.is_token_request]
 
     @asynccontextmanager
     async def _session_for(self, call: Call[Any]) -> AsyncIterator[aiohttp.ClientSession]:

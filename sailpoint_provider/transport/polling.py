@@ -18,7 +18,7 @@ from sailpoint_provider.isc.sweep import Sweeper
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sailpoint_provider.isc.models import TaskStatus
+    from sailpoint_provider.isc.glimpses import Glimpse
     from sailpoint_provider.isc.pace import Pace
     from sailpoint_provider.isc.result import State
     from sailpoint_provider.isc.watch import Watch
@@ -37,7 +37,7 @@ _SPARE_FOR_PROGRESS = 0.3
 _LEFT_OUT_SECONDS = 600.0
 _SLICE_SECONDS = 0.008
 _ENDS_PER_SLICE = 40
-_SECONDS_PER_LINE = 0.02
+_SECONDS_PER_LINE = 0.03
 
 
 class Poller:
@@ -62,7 +62,7 @@ class Poller:
         self._looking = 0
         self._news = asyncio.Event()
         self._planned = 0.0
-        self._inbox: deque[TaskStatus] = deque()
+        self._inbox: deque[Glimpse] = deque()
         self._is_read = asyncio.Event()
         self._is_read.set()
         self._sweeper = Sweeper(transport.tenant.generation, self._take_in, clock=time.monotonic, log=log)
@@ -143,29 +143,24 @@ class Poller:
         """Wait until a look is due, and begin it."""
         self._news.clear()
         is_crowd, now = self._count > CROWD, self._loop.time()
-        alone = [wait for wait in self._all() if wait.look is None and (wait.is_alone(now) or not is_crowd)]
-        self._planned = self._moment_for(alone, is_crowd=is_crowd)
-        pause = self._planned - self._loop.time()
-        if pause > 0:
+        alone, together = [], math.inf
+        for wait in self._all():
+            if is_crowd and not wait.is_alone(now):
+                together = min(together, wait.due)
+            elif wait.look is None:
+                alone.append(wait)
+        # Not so often that it eats up the budget.
+        together = max(together, self._not_before)
+        has_places = self._free_places(is_crowd=is_crowd) > 0
+        self._planned = min([together, *(wait.due for wait in alone if has_places)])
+        if self._planned > now:
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(None if self._planned == math.inf else self._planned - now):
                     await self._news.wait()
             return
         self._look_alone(alone, is_crowd=is_crowd)
-        if is_crowd and self._planned_sweep() <= self._loop.time():
+        if together <= now:
             await self._look_together()
-
-    def _moment_for(self, alone: list[_Wait], *, is_crowd: bool) -> float:
-        dues = [wait.due for wait in alone] if self._free_places(is_crowd=is_crowd) else []
-        if is_crowd:
-            dues.append(self._planned_sweep())
-        return min(dues, default=self._loop.time() + 3600.0)
-
-    def _planned_sweep(self) -> float:
-        """Return when to look together: when somebody is due, but not so often that it eats up the budget."""
-        now = self._loop.time()
-        together = [wait.due for wait in self._all() if not wait.is_alone(now)]
-        return max(min(together), self._not_before) if together else now + 3600.0
 
     def _free_places(self, *, is_crowd: bool) -> int:
         return max(0, (_ALONE_AT_ONCE if is_crowd else CROWD) - self._looking)
@@ -200,7 +195,7 @@ class Poller:
                 return
             watch.check_deadline()
             wait.due = now + watch.next_pause(wait.pace, random.random())
-            if wait.alone_until and not watch.is_troubled:
+            if not watch.is_troubled:
                 self._rejoin(wait, now)
         except Exception as error:
             wait.fail(error)
@@ -208,10 +203,14 @@ class Poller:
             wait.look = None
 
     def _rejoin(self, wait: _Wait, now: float) -> None:
-        """Let a wait that the lists had left out be looked at with the others again, once; then seldom."""
-        wait.alone_until = now + _LEFT_OUT_SECONDS if wait.was_left_out else 0.0
-        wait.was_left_out = True
-        self._sweeper.contradicted()
+        """Let a wait be looked at with the others again; where the lists leave it out twice, later."""
+        was_left_out, wait.is_left_out = wait.is_left_out, False
+        wait.alone_until = 0.0
+        if was_left_out:
+            wait.times_left_out += 1
+            self._sweeper.contradicted()
+            if wait.times_left_out > 1:
+                wait.alone_until = now + _LEFT_OUT_SECONDS
 
     async def _look_together(self) -> None:
         now = self._sweep_began = self._loop.time()
@@ -227,11 +226,13 @@ class Poller:
         else:
             for aggregation_id in unseen:
                 for wait in self._waits.get(aggregation_id, ()):
+                    wait.is_left_out = True
                     wait.alone_until, wait.due = math.inf, min(wait.due, now)
         await self._is_read.wait()
         cost = self._sweeper.requests - before
         self._not_before = now + min(
-            cost / (_SWEEP_SHARE * self._rate()), min((wait.pace.poll_interval for wait in due), default=0.0)
+            cost / (_SWEEP_SHARE * self._rate()),
+            min((wait.pace.poll_interval for wait in self._all()), default=0.0),
         )
         self._ask_for_progress()
 
@@ -252,7 +253,7 @@ class Poller:
     def _quiet(self) -> float:
         return self._count * _SECONDS_PER_LINE
 
-    def _take_in(self, records: list[TaskStatus]) -> None:
+    def _take_in(self, records: list[Glimpse]) -> None:
         """Take a page of records; they are worked through in slices, so that the event loop goes on."""
         self._inbox.extend(record for record in records if record.id in self._waits)
         if self._inbox and self._is_read.is_set():
@@ -270,9 +271,9 @@ class Poller:
         else:
             self._is_read.set()
 
-    def _seen(self, wait: _Wait, record: TaskStatus) -> bool:
+    def _seen(self, wait: _Wait, record: Glimpse) -> bool:
         """Take in what a list says of an aggregation; tell whether that ended the wait."""
-        if wait.told.done():
+        if wait.told.done() or self._loop.time() < wait.begins:
             return False
         wait.sweep = self._sweeps
         try:
@@ -339,26 +340,29 @@ class _Wait:
 
     __slots__ = (
         "alone_until",
+        "begins",
         "context",
         "due",
+        "is_left_out",
         "look",
         "pace",
         "progress_asked",
         "sweep",
+        "times_left_out",
         "told",
-        "was_left_out",
         "watch",
     )
 
     def __init__(self, watch: Watch, pace: Pace, due: float, told: asyncio.Future[State]) -> None:
         self.watch = watch
         self.pace = pace
-        self.due = due
+        self.begins = self.due = due
         self.told = told
         self.context = contextvars.copy_context()
         self.look: asyncio.Task[None] | None = None
         self.alone_until = 0.0
-        self.was_left_out = False
+        self.is_left_out = False
+        self.times_left_out = 0
         self.sweep = 0
         self.progress_asked = 0.0
 

@@ -21,10 +21,11 @@ from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.pace import Pace
+from sailpoint_provider.isc.patience import Patience
 from sailpoint_provider.isc.task_pages import TaskPages
 from sailpoint_provider.isc.tenant import Tenant
 from sailpoint_provider.isc.upload import Upload
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.watch import Watch
 from sailpoint_provider.parameters import seconds
 
 if TYPE_CHECKING:

@@ -1,20 +1,14 @@
-"""Waiting for the end of one aggregation: what to ask, what to make of silence, when to give up."""
+"""Waiting for the end of one aggregation: what to ask, what to make of the answers, what to show."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.isc.calls import account_aggregation_status, task_status
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
-    AggregationTimeoutError,
-    ExecutionTimeoutError,
-    ProtocolError,
     SailPointError,
-    TenantUnavailableError,
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.identifiers import path_id
@@ -28,47 +22,22 @@ from sailpoint_provider.isc.outcome import (
     progress_of,
 )
 from sailpoint_provider.isc.pace import Expectation
+from sailpoint_provider.isc.patience import Endurance
 from sailpoint_provider.isc.steps import Pause, Steps, ask
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from sailpoint_provider.isc.errors import AggregationTimeoutError
     from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.glimpses import Glimpse
     from sailpoint_provider.isc.models import AccountAggregationStatus
     from sailpoint_provider.isc.pace import Pace
+    from sailpoint_provider.isc.patience import Patience
     from sailpoint_provider.isc.result import AggregationResult, State
 
-UNKNOWN_GRACE_SECONDS = 120.0
-"""How long both endpoints may not know an id; nobody has shown how soon after the start they know it."""
-
-NO_RESULT_GRACE_SECONDS = 600.0
-"""How long the status endpoint may say COMPLETED while the task record says nothing of an end."""
-
-DEFAULT_TOLERATE_OUTAGE = 1800.0
 _TROUBLE_PAUSE = 3.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """
-    How long a wait goes on.
-
-    :param deadline: epoch seconds at which the wait is over; None for no end.
-    :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
-        end.
-    """
-
-    deadline: float | None = None
-    tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
-    execution_deadline: float | None = None
-
-    @property
-    def end(self) -> float | None:
-        """Epoch seconds of whichever comes first."""
-        return min((end for end in (self.deadline, self.execution_deadline) if end is not None), default=None)
 
 
 class Watch:
@@ -87,22 +56,17 @@ class Watch:
     __slots__ = (
         "_begun",
         "_clock",
+        "_endurance",
         "_expectation",
         "_generation",
-        "_is_silent",
-        "_last_good_answer",
         "_log",
-        "_no_result_since",
         "_patience",
         "_shown",
         "_shown_at",
         "_status_refused",
         "_status_said",
         "_strange_statuses",
-        "_unknown_since",
-        "_warned_at",
         "aggregation_id",
-        "retry_after",
     )
 
     def __init__(
@@ -121,28 +85,24 @@ class Watch:
         self._patience = patience
         self._clock = clock
         self._log = log
-        self._last_good_answer = clock()
-        self._begun = self._last_good_answer if begun is None else begun
+        self._endurance = Endurance(aggregation_id, patience.tolerate_outage, clock, log)
+        self._begun = clock() if begun is None else begun
         self._expectation = Expectation(self._begun, usual_seconds)
-        self._unknown_since: float | None = None
-        self._no_result_since: float | None = None
-        self._is_silent = False
         self._status_refused = False
         self._status_said: str | None = None
         self._strange_statuses: tuple[str, ...] = ()
         self._shown: Progress | None = None
-        self._shown_at = self._warned_at = 0.0
-        self.retry_after = 0.0
+        self._shown_at = 0.0
 
     @property
     def is_troubled(self) -> bool:
         """Whether the last look left something open that only further looks can settle."""
-        return self.is_puzzling or self._is_silent
+        return self.is_puzzled or self._endurance.is_silent
 
     @property
-    def is_puzzling(self) -> bool:
+    def is_puzzled(self) -> bool:
         """Whether the answers so far do not fit together, so that both endpoints have to be asked again."""
-        return self._unknown_since is not None or self._no_result_since is not None
+        return self._endurance.is_puzzled
 
     @property
     def shows_status(self) -> bool:
@@ -177,7 +137,7 @@ class Watch:
         """Return the seconds until the next look, not beyond the deadline."""
         now = self._clock()
         remaining = self._expectation.remaining(now)
-        pause = max(pace.pause(now - self._begun, remaining, jitter), self.retry_after)
+        pause = max(pace.pause(now - self._begun, remaining, jitter), self._endurance.retry_after)
         end = self._patience.end
         return pause if end is None else min(pause, max(0.0, end - now))
 
@@ -194,18 +154,7 @@ class Watch:
 
     def timed_out(self) -> AggregationTimeoutError:
         """Return the error for a wait whose time is over."""
-        end = self._patience.end
-        until = "" if end is None else f" (until {_moment(end)})"
-        goes_on = "It goes on in Identity Security Cloud, which has no call to stop it."
-        if end is not None and end == self._patience.execution_deadline:
-            return ExecutionTimeoutError(
-                f"The task's execution_timeout is over{until}; account aggregation {self.aggregation_id} has "
-                "not "
-                f"ended. {goes_on}"
-            )
-        return AggregationTimeoutError(
-            f"Account aggregation {self.aggregation_id} did not end in time{until}. {goes_on}"
-        )
+        return self._patience.timed_out(self.aggregation_id)
 
     def settled(self) -> Steps[AggregationResult | None]:
         """
@@ -220,14 +169,14 @@ class Watch:
             if result is not None or not self.is_troubled:
                 return result
             self.check_deadline()
-            yield Pause(max(_TROUBLE_PAUSE, self.retry_after))
+            yield Pause(max(_TROUBLE_PAUSE, self._endurance.retry_after))
 
     def glance(self) -> Steps[bool]:
         """Ask the task record alone, once; tell whether it is over. What is not known yet is not over."""
         try:
             task = yield from self._task()
         except SailPointError as error:
-            self._note_outage(error)
+            self._endurance.note_silence(error)
             return False
         return task is not None and self.saw(task, quiet=math.inf) != "running"
 
@@ -244,7 +193,7 @@ class Watch:
         """
         try:
             task = yield from self._task()
-            if task is not None and not with_progress and not self.is_puzzling:
+            if task is not None and not with_progress and not self.is_puzzled:
                 state = self.saw(task)
                 return None if state == "running" else make_result(self.aggregation_id, None, task)
             status = yield from self._status(task)
@@ -252,13 +201,13 @@ class Watch:
                 # It ended between the two answers, and only the record tells counts and messages.
                 task = (yield from self._task()) or task
         except SailPointError as error:
-            self._note_outage(error)
+            self._endurance.note_silence(error)
             return None
-        self._note_answer()
+        self._endurance.note_answer()
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
-        self._check_known(task, status)
-        self._check_completed(status)
+        self._endurance.note_known(is_known=task is not None or status is not None)
+        self._endurance.note_completed(without_result=status is not None and status.status == "COMPLETED")
         self._show(status, task)
         return None
 
@@ -268,8 +217,8 @@ class Watch:
 
         :param quiet: seconds that lie between two lines of progress at the least.
         """
-        self._note_answer()
-        self._unknown_since = None
+        self._endurance.note_answer()
+        self._endurance.note_known(is_known=True)
         state = decide(None, task)
         if state == "running" and self._clock() - self._shown_at >= quiet:
             self._show(None, task)
@@ -282,7 +231,7 @@ class Watch:
         :param quiet: seconds that lie between two warnings at the least.
         :raises SailPointError: that is final, or has gone on for longer than ``tolerate_outage``.
         """
-        self._note_outage(error, quiet)
+        self._endurance.note_silence(error, quiet)
 
     def progress(self) -> Steps[bool]:
         """
@@ -333,63 +282,6 @@ class Watch:
             )
         return status
 
-    def _note_answer(self) -> None:
-        self.retry_after = 0.0
-        self._is_silent = False
-        self._last_good_answer = self._clock()
-
-    def _note_outage(self, error: SailPointError, quiet: float = 0.0) -> None:
-        if error.final:
-            raise error
-        silent = self._clock() - self._last_good_answer
-        if silent > self._patience.tolerate_outage:
-            raise TenantUnavailableError(
-                f"No good answer about account aggregation {self.aggregation_id} for {silent:.0f} seconds, "
-                f"longer than tolerate_outage ({self._patience.tolerate_outage:.0f} seconds). The last "
-                f"error was: {error} The aggregation itself may go on in Identity Security Cloud.",
-                status=error.status,
-                detail_code=error.detail_code,
-                tracking_id=error.tracking_id,
-            ) from error
-        self._is_silent = True
-        self.retry_after = error.retry_after or 0.0
-        if self._clock() - max(self._warned_at, self._last_good_answer) < quiet:
-            return
-        self._warned_at = self._clock()
-        self._log.warning(
-            "No good answer for %.0f seconds, up to %.0f are tolerated: %s",
-            silent,
-            self._patience.tolerate_outage,
-            error,
-        )
-
-    def _check_known(self, task: TaskStatus | None, status: AccountAggregationStatus | None) -> None:
-        if task is not None or status is not None:
-            self._unknown_since = None
-            return
-        if self._unknown_since is None:
-            self._unknown_since = self._clock()
-        if self._clock() - self._unknown_since >= UNKNOWN_GRACE_SECONDS:
-            raise UnknownAggregationError(
-                f"Identity Security Cloud does not know account aggregation {self.aggregation_id}: neither "
-                f"the status endpoint nor the task status, for {UNKNOWN_GRACE_SECONDS:.0f} seconds. "
-                "Is the id right, and of this tenant? Task records are kept for 90 days.",
-                status=404,
-            )
-
-    def _check_completed(self, status: AccountAggregationStatus | None) -> None:
-        if status is None or status.status != "COMPLETED":
-            self._no_result_since = None
-            return
-        if self._no_result_since is None:
-            self._no_result_since = self._clock()
-        if self._clock() - self._no_result_since >= NO_RESULT_GRACE_SECONDS:
-            raise ProtocolError(
-                f"Identity Security Cloud says that account aggregation {self.aggregation_id} is COMPLETED, "
-                f"but gave no result for {NO_RESULT_GRACE_SECONDS:.0f} seconds (completionStatus is null), "
-                "and COMPLETED can hide errors. Look at the source's aggregation activity in ISC."
-            )
-
     def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> None:
         progress = progress_of(status, task, self._status_said)
         self._status_said = status.status if status is not None else self._status_said
@@ -398,10 +290,6 @@ class Watch:
         if progress != self._shown:
             self._shown, self._shown_at = progress, now
             self._log.info("%s", progress.line(now - self._begun))
-
-
-def _moment(epoch_seconds: float) -> str:
-    return datetime.fromtimestamp(epoch_seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 _SOME_RECORD = TaskStatus(id="", completion_status=None)

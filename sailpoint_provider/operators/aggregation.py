@@ -30,8 +30,8 @@ from sailpoint_provider.isc.memory import Claim, read_claim
 from sailpoint_provider.isc.orders import Busy, Follow, IfRunning, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
 from sailpoint_provider.isc.pace import Pace
+from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.isc.starts import check_file_fits
-from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
 from sailpoint_provider.task_memory import began_before, max_tries_of, memory_of
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger

@@ -31,7 +31,7 @@ from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
 from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience, Watch
+from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE, Patience
 from sailpoint_provider.parameters import seconds
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.watch import Watch
 
 
 class _CarriedError(AirflowSkipException):

@@ -5,7 +5,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_cases import DIRECTORY, HR, NEVER, FakeStore, FakeTaskInstance, carried_out
 from turn_cases import counted, crash, crash_at_post, crashed, operator, somebody_elses
 
-from sailpoint_provider.isc import watch
+from sailpoint_provider.isc import patience
 from sailpoint_provider.isc.errors import AggregationFailedError, AggregationTimeoutError
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
@@ -112,7 +112,7 @@ def test_a_retry_after_a_bad_end_starts_a_new_aggregation(tenant, deferrable):
 
 
 def test_an_aggregation_that_isc_no_longer_knows_is_started_anew(tenant, monkeypatch):
-    monkeypatch.setattr(watch, "UNKNOWN_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "UNKNOWN_GRACE_SECONDS", 0.1)
     ti = FakeTaskInstance(store=FakeStore(after=breaks_once("running")))
     make = task_of(tenant, None, False)
     crashed(make, ti)

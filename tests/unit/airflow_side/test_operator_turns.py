@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_cases import DIRECTORY, HR, NEVER, NOBODY, POLL, FakeStore, FakeTaskInstance, carried_out
 from turn_cases import counted, crash_at_post, crashed, one_after_the_other, operator, somebody_elses
 
-from sailpoint_provider.isc import traces, watch
+from sailpoint_provider.isc import patience, traces, watch
 from sailpoint_provider.isc.errors import AggregationTimeoutError, InvalidInputError
 from sailpoint_provider.transport.blocking import BlockingTransport
 
@@ -162,7 +162,7 @@ def test_a_file_that_comes_only_while_others_run_is_loaded(tenant, tmp_path, def
 
 @MODES
 def test_another_one_that_isc_no_longer_knows_is_not_waited_for(tenant, monkeypatch, deferrable):
-    monkeypatch.setattr(watch, "UNKNOWN_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "UNKNOWN_GRACE_SECONDS", 0.1)
     tenant.plan(DIRECTORY, seconds=0)
     ghost = {"id": NOBODY, "completionStatus": None, "created": "2026-01-01T00:00:00Z"}
     tenant.control.fault("answer", path="task-status/v1$", body=[ghost], times=1)

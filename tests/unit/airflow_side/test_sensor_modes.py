@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_cases import DIRECTORY, NEVER, NOBODY, POLL, FakeTaskInstance, assert_whole, end_of
 
 from sailpoint_provider.airflow_errors import FinalAccessDeniedError, FinalAuthenticationError
-from sailpoint_provider.isc import watch
+from sailpoint_provider.isc import patience
 from sailpoint_provider.isc.errors import (
     AggregationFailedError,
     TenantUnavailableError,
@@ -88,7 +88,7 @@ CASES = {
 
 def ended(tenant, monkeypatch, case, mode, **settings):
     """Run a sensor through a case and return the id and what came of it."""
-    monkeypatch.setattr(watch, "UNKNOWN_GRACE_SECONDS", 0.12)
+    monkeypatch.setattr(patience, "UNKNOWN_GRACE_SECONDS", 0.12)
     seconds = NEVER if case.outcome is None else 0.1
     aggregation_id = NOBODY if case.unknown else tenant.started(DIRECTORY, case.outcome, seconds=seconds)
     tenant.control.revoke_tokens()

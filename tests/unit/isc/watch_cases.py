@@ -11,7 +11,8 @@ from sailpoint_provider.isc.errors import TenantUnavailableError, UnknownAggrega
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
 from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.patience import Patience
+from sailpoint_provider.isc.watch import Watch
 
 LOG = logging.getLogger("watch")
 UNKNOWN = UnknownAggregationError("not found", status=404)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.watch import Patience
+from sailpoint_provider.isc.patience import Patience
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator

@@ -16,9 +16,10 @@ from sailpoint_provider.isc.errors import (
 from sailpoint_provider.isc.memory import Claim, Memory
 from sailpoint_provider.isc.orders import Beginning, Busy, Follow, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import is_good_end
+from sailpoint_provider.isc.patience import Patience
 from sailpoint_provider.isc.starts import start
 from sailpoint_provider.isc.steps import Pause, Steps
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.watch import Watch
 
 if TYPE_CHECKING:
     import logging

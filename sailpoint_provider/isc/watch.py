@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.models import AccountAggregationStatus, TaskStatus
+    from sailpoint_provider.isc.patience import Patience
     from sailpoint_provider.isc.policy import Pace
     from sailpoint_provider.isc.result import AggregationResult
 
@@ -40,29 +40,6 @@ UNKNOWN_GRACE_SECONDS = 120.0
 
 NO_RESULT_GRACE_SECONDS = 600.0
 """How long the status endpoint may say COMPLETED while the task record says nothing of an end."""
-
-DEFAULT_TOLERATE_OUTAGE = 1800.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """
-    How long a wait goes on.
-
-    :param deadline: epoch seconds at which the wait is over; None for no end.
-    :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
-        end.
-    """
-
-    deadline: float | None = None
-    tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
-    execution_deadline: float | None = None
-
-    @property
-    def end(self) -> float | None:
-        """Epoch seconds of whichever comes first."""
-        return min((end for end in (self.deadline, self.execution_deadline) if end is not None), default=None)
 
 
 class Watch:

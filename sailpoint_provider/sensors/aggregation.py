@@ -30,8 +30,8 @@ from sailpoint_provider.isc.errors import (
 from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
+from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE, Patience
 from sailpoint_provider.isc.policy import Pace
-from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience, Watch
 from sailpoint_provider.parameters import seconds
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.isc.watch import Watch
 
 
 class _CarriedError(AirflowSkipException):
@@ -81,6 +82,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
 
+    _watch: Watch | None = None
+
     def __init__(
         self,
         *,
@@ -105,7 +108,6 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         self.sailpoint_conn_id = sailpoint_conn_id
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
-        self._watch: Watch | None = None
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that ``deferrable`` and ``mode`` say."""

@@ -14,8 +14,8 @@ from sailpoint_provider.compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc import events
 from sailpoint_provider.isc.errors import SailPointError
+from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE, Patience
 from sailpoint_provider.isc.policy import Pace
-from sailpoint_provider.isc.watch import DEFAULT_TOLERATE_OUTAGE, Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

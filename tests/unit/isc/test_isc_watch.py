@@ -16,7 +16,7 @@ from sailpoint_provider.isc.errors import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.watch import Patience
+from sailpoint_provider.isc.patience import Patience
 
 
 def test_a_wait_ends_with_the_result_of_the_task_record():

@@ -5,7 +5,7 @@ from isc_cases import NOON
 from watch_cases import DONE, DOWN, RUNNING, STARTED, Run, between
 
 from sailpoint_provider.isc.errors import AggregationTimeoutError, ExecutionTimeoutError, RateLimitError
-from sailpoint_provider.isc.watch import Patience
+from sailpoint_provider.isc.patience import Patience
 
 HOUR = 3600.0
 SLOW = RateLimitError("slow down", status=429, retry_after=120)

@@ -9,8 +9,9 @@ from watch_cases import COMPLETED, DONE, DOWN, RUNNING, STARTED, UNKNOWN, Run, a
 from sailpoint_provider.isc.errors import RateLimitError, TenantUnavailableError
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.models import AccountAggregationStatus
+from sailpoint_provider.isc.patience import Patience
 from sailpoint_provider.isc.policy import Pace
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.watch import Watch
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])

@@ -10,8 +10,9 @@ from isc_cases import NOON, RUN, Driver, task_document
 from sailpoint_provider.isc.errors import TenantUnavailableError, UnknownAggregationError
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.models import AccountAggregationStatus, read_task_status
+from sailpoint_provider.isc.patience import Patience
 from sailpoint_provider.isc.policy import Pace
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.watch import Watch
 
 LOG = logging.getLogger("watch")
 UNKNOWN = UnknownAggregationError("not found", status=404)

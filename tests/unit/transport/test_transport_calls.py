@@ -16,11 +16,12 @@ from sailpoint_provider.isc.errors import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.generations import GENERATIONS
+from sailpoint_provider.isc.patience import Patience
 from sailpoint_provider.isc.policy import Pace
 from sailpoint_provider.isc.starts import find_source, start
 from sailpoint_provider.isc.steps import ask
 from sailpoint_provider.isc.task_pages import TaskPages
-from sailpoint_provider.isc.watch import Patience, Watch
+from sailpoint_provider.isc.watch import Watch
 
 V1 = GENERATIONS["v1"]
 

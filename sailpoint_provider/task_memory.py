@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.memory import Claim, Memory, NoMemory, read_claim
-
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.isc.memory import Claim, Memory
 
 KEY = "sailpoint_account_aggregation"
 
@@ -28,6 +28,8 @@ class TaskMemory:
 
     def load(self) -> Claim | None:
         """Return the claim of an earlier try, None for none."""
+        from sailpoint_provider.isc.memory import read_claim
+
         return read_claim(self._store.get(KEY))
 
     def save(self, claim: Claim) -> None:
@@ -54,6 +56,8 @@ class TaskMemory:
 
 def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:
     """Return what remembers this task's start over its tries."""
+    from sailpoint_provider.isc.memory import NoMemory
+
     store = context.get("task_state_store") if durable else None
     return NoMemory() if store is None else TaskMemory(store, log)
 

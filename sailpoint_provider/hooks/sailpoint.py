@@ -12,20 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from sailpoint_provider import connection_form
+from sailpoint_provider import connection_form, isc
 from sailpoint_provider.hooks.connection_desk import connection_desk
-from sailpoint_provider.hooks.csv_file import CsvLocation, find_csv
-from sailpoint_provider.isc import calls, starts
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
 from sailpoint_provider.isc.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.patience import Patience
-from sailpoint_provider.isc.task_pages import TaskPages
-from sailpoint_provider.isc.tenant import Tenant
-from sailpoint_provider.isc.upload import Upload
-from sailpoint_provider.isc.watch import Watch
 from sailpoint_provider.parameters import seconds
 
 if TYPE_CHECKING:
@@ -34,9 +28,15 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
+    from sailpoint_provider.hooks.csv_file import CsvLocation
+    from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.models import AccountAggregationStatus, LoadAccountsTask, Source, TaskStatus
     from sailpoint_provider.isc.result import AggregationResult
     from sailpoint_provider.isc.steps import Steps
+    from sailpoint_provider.isc.task_pages import TaskPages
+    from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.isc.upload import Upload
+    from sailpoint_provider.isc.watch import Watch
     from sailpoint_provider.transport.blocking import BlockingTransport
     from sailpoint_provider.transport.event_loop import EventLoopTransport
 
@@ -110,7 +110,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: the id is none, or no source has it.
         """
-        return self._run(starts.get_source(self.tenant.generation, source_id))
+        return self._run(isc.starts.get_source(self.tenant.generation, source_id))
 
     def find_source(self, name: str) -> Source:
         """
@@ -118,7 +118,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: no source has that name, or several have.
         """
-        return self._run(starts.find_source(self.tenant.generation, name))
+        return self._run(isc.starts.find_source(self.tenant.generation, name))
 
     def load_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -137,7 +137,9 @@ class SailPointHook(BaseHook):
         given_id(source_id, "source_id")
         upload = _found_csv(file)
         return self._run(
-            starts.start(self.tenant.generation, source_id, upload, disable_optimization=disable_optimization)
+            isc.starts.start(
+                self.tenant.generation, source_id, upload, disable_optimization=disable_optimization
+            )
         )
 
     def get_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
@@ -148,7 +150,7 @@ class SailPointHook(BaseHook):
         :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
         """
         given_id(aggregation_id, "aggregation_id")
-        return self._send(calls.account_aggregation_status(self.tenant.generation, aggregation_id))
+        return self._send(isc.calls.account_aggregation_status(self.tenant.generation, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:
         """
@@ -156,7 +158,7 @@ class SailPointHook(BaseHook):
 
         :raises UnknownAggregationError: ISC does not know the id, or no longer.
         """
-        return self._send(calls.task_status(self.tenant.generation, task_id))
+        return self._send(isc.calls.task_status(self.tenant.generation, task_id))
 
     def list_task_statuses(
         self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
@@ -170,6 +172,8 @@ class SailPointHook(BaseHook):
         :param limit: how many records at the most, None for all.
         :raises InvalidInputError: filter, sorter or limit cannot work.
         """
+        from sailpoint_provider.isc.task_pages import TaskPages
+
         pages = TaskPages(self.tenant.generation, filters=filters, sorters=sorters, limit=limit)
         return self._records(pages)
 
@@ -195,18 +199,18 @@ class SailPointHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""
         try:
-            self._send(calls.sources(self.tenant.generation, limit=1))
+            self._send(isc.calls.sources(self.tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, f"Connected to {self.tenant.base_url} with API generation {self.tenant.generation.name}."
 
     async def aget_source(self, source_id: str) -> Source:
         """Return the source of that id; see :meth:`get_source`."""
-        return await self._arun(starts.get_source((await self.atenant()).generation, source_id))
+        return await self._arun(isc.starts.get_source((await self.atenant()).generation, source_id))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source of that name; see :meth:`find_source`."""
-        return await self._arun(starts.find_source((await self.atenant()).generation, name))
+        return await self._arun(isc.starts.find_source((await self.atenant()).generation, name))
 
     async def aload_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -216,19 +220,19 @@ class SailPointHook(BaseHook):
         upload = await asyncio.to_thread(_found_csv, file)
         generation = (await self.atenant()).generation
         return await self._arun(
-            starts.start(generation, source_id, upload, disable_optimization=disable_optimization)
+            isc.starts.start(generation, source_id, upload, disable_optimization=disable_optimization)
         )
 
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
         given_id(aggregation_id, "aggregation_id")
-        call = calls.account_aggregation_status((await self.atenant()).generation, aggregation_id)
+        call = isc.calls.account_aggregation_status((await self.atenant()).generation, aggregation_id)
         async with self.aconnected() as transport:
             return await transport.send(call)
 
     async def aget_task_status(self, task_id: str) -> TaskStatus:
         """Return ISC's record of a task; see :meth:`get_task_status`."""
-        call = calls.task_status((await self.atenant()).generation, task_id)
+        call = isc.calls.task_status((await self.atenant()).generation, task_id)
         async with self.aconnected() as transport:
             return await transport.send(call)
 
@@ -236,6 +240,8 @@ class SailPointHook(BaseHook):
         self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
     ) -> AsyncIterator[TaskStatus]:
         """Iterate over the task records of all pages; see :meth:`list_task_statuses`."""
+        from sailpoint_provider.isc.task_pages import TaskPages
+
         generation = (await self.atenant()).generation
         pages = TaskPages(generation, filters=filters, sorters=sorters, limit=limit)
         async with self.aconnected() as transport:
@@ -268,7 +274,7 @@ class SailPointHook(BaseHook):
         try:
             tenant = await self.atenant()
             async with self.aconnected() as transport:
-                await transport.send(calls.sources(tenant.generation, limit=1))
+                await transport.send(isc.calls.sources(tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
@@ -291,6 +297,8 @@ class SailPointHook(BaseHook):
         :param usual_seconds: how long such a run usually takes, None where that is not known.
         :param log: where progress goes, None for the hook's own log.
         """
+        from sailpoint_provider.isc.watch import Watch
+
         return Watch(
             aggregation_id,
             self.tenant.generation,
@@ -333,7 +341,7 @@ class SailPointHook(BaseHook):
         if self._tenant is None:
             return "ISC's record of it is not cleared: the connection was never read."
         now = datetime.now(tz=UTC)
-        call = calls.clear_task_record(self._tenant.generation, aggregation_id, now=now)
+        call = isc.calls.clear_task_record(self._tenant.generation, aggregation_id, now=now)
         answer = send_last_word(self._tenant, call, _LAST_WORD_SECONDS)
         if answer is None:
             return "ISC's record of it is not cleared: there is no token in memory."
@@ -362,7 +370,7 @@ class SailPointHook(BaseHook):
     def _run(self, steps: Steps[T]) -> T:
         return self._blocking().run(steps)
 
-    def _send(self, call: calls.Call[T]) -> T:
+    def _send(self, call: Call[T]) -> T:
         return self._blocking().send(call)
 
     async def _arun(self, steps: Steps[T]) -> T:
@@ -389,6 +397,8 @@ class SailPointHook(BaseHook):
         return self._tenant_of(connection)
 
     def _tenant_of(self, connection: Connection) -> Tenant:
+        from sailpoint_provider.isc.tenant import Tenant
+
         return Tenant.from_connection_fields(
             host=connection.host,
             login=connection.login,
@@ -400,7 +410,7 @@ class SailPointHook(BaseHook):
         )
 
 
-_modules: dict[str, Any] = {}
+_modules: list[Any] = []
 
 
 async def _event_loop_module() -> Any:
@@ -409,10 +419,11 @@ async def _event_loop_module() -> Any:
 
     The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
     """
-    name = "sailpoint_provider.transport.event_loop"
-    if name not in _modules:
-        _modules[name] = await asyncio.to_thread(import_module, name)
-    return _modules[name]
+    if not _modules:
+        for name in ("isc.tenant", "isc.watch", "transport.event_loop"):
+            module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
+        _modules.append(module)
+    return _modules[0]
 
 
 @contextmanager
@@ -427,4 +438,7 @@ def _found(conn_id: str) -> Iterator[None]:
 
 
 def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
+    from sailpoint_provider.hooks.csv_file import find_csv
+    from sailpoint_provider.isc.upload import Upload
+
     return file if file is None or isinstance(file, Upload) else find_csv(file)

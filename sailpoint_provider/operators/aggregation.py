@@ -14,10 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from sailpoint_provider.airflow_errors import airflow_errors
 from sailpoint_provider.compat import TaskDeferralTimeout
 from sailpoint_provider.deferral import Times, result_before_deferring, verified
-from sailpoint_provider.hooks.csv_file import CsvLocation, csv_order
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc import traces
-from sailpoint_provider.isc.beginning import Starter
 from sailpoint_provider.isc.errors import (
     AggregationTimeoutError,
     InvalidInputError,
@@ -26,12 +23,9 @@ from sailpoint_provider.isc.errors import (
 )
 from sailpoint_provider.isc.events import read_event
 from sailpoint_provider.isc.lenient import as_bool
-from sailpoint_provider.isc.memory import Claim, read_claim
-from sailpoint_provider.isc.orders import Busy, Follow, IfRunning, Order, Returned, Skip
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
 from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE
-from sailpoint_provider.isc.starts import check_file_fits
 from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
 from sailpoint_provider.task_memory import began_before, max_tries_of, memory_of
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -42,9 +36,11 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider.hooks.csv_file import CsvLocation
     from sailpoint_provider.isc.events import End
+    from sailpoint_provider.isc.memory import Claim
     from sailpoint_provider.isc.models import Source
-    from sailpoint_provider.isc.orders import Beginning
+    from sailpoint_provider.isc.orders import Beginning, Follow, IfRunning, Order
     from sailpoint_provider.isc.result import AggregationResult
 
 
@@ -90,6 +86,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
     )
     ui_color = "#cfe3f7"
 
+    _claim: Claim | None = None
+
     def __init__(
         self,
         *,
@@ -120,7 +118,6 @@ class SailPointAccountAggregationOperator(BaseOperator):
         self.fail_on_warning = fail_on_warning
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
-        self._claim: Claim | None = None
         with airflow_errors():
             if (source_id is None) == (source_name is None):
                 raise InvalidInputError(
@@ -166,6 +163,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
         A deferral of an older version of this package brings no claim; its result is returned as it is.
         """
+        from sailpoint_provider.isc.memory import read_claim
+        from sailpoint_provider.isc.orders import Follow
+
         with airflow_errors():
             self._claim = claimed = read_claim(claim)
             now = Times.from_now(self.timeout, self)
@@ -222,6 +222,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
     def _go_on(self, context: Context, times: Times, beginning: Beginning | None = None) -> AggregationResult:
         """Begin, waiting for our turn where others run, and follow what has begun."""
+        from sailpoint_provider.isc import traces
+        from sailpoint_provider.isc.orders import Busy, Returned, Skip
+
         while True:
             beginning = beginning or self._begin(context, times)
             if isinstance(beginning, Returned):
@@ -243,6 +246,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
             times = replace(Times.from_now(self.timeout, self), execution_deadline=times.execution_deadline)
 
     def _begin(self, context: Context, times: Times) -> Beginning:
+        from sailpoint_provider.isc.beginning import Starter
+
         order = self._order(context, times)
         memory = memory_of(context, self.log, durable=self.durable)
         starter = Starter(
@@ -251,6 +256,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
         return self.hook.run(starter.begin())
 
     def _order(self, context: Context, times: Times) -> Order:
+        from sailpoint_provider.hooks.csv_file import csv_order
+        from sailpoint_provider.isc.orders import Order
+        from sailpoint_provider.isc.starts import check_file_fits
+
         disable_optimization = truth(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             self._check_adoptable()

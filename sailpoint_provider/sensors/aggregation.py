@@ -82,6 +82,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
 
+    _watch: Watch | None = None
+
     def __init__(
         self,
         *,
@@ -106,7 +108,6 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         self.sailpoint_conn_id = sailpoint_conn_id
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
-        self._watch: Watch | None = None
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that ``deferrable`` and ``mode`` say."""

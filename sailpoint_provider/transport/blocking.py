@@ -18,7 +18,7 @@ from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
 from sailpoint_provider.transport.failures import unreachable
 from sailpoint_provider.transport.multipart import MultipartBody
-from sailpoint_provider.transport.network import checked_ca_path, proxy_for
+from sailpoint_provider.transport.network import proxy_for
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
 from sailpoint_provider.transport.shared import (
@@ -28,6 +28,7 @@ from sailpoint_provider.transport.shared import (
     strike_out,
     token_in_memory,
 )
+from sailpoint_provider.transport.tls import SharedTlsAdapter, shared_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +212,7 @@ class BlockingTransport:
         # .netrc and send that instead of the token.
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.verify = checked_ca_path(self.tenant)
+        session.mount("https://", SharedTlsAdapter(shared_tls_context(self.tenant)))
         return session
 
 
@@ -232,7 +233,7 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
     proxy = proxy_for(tenant, url)
     with requests.Session() as session:
         session.trust_env = False
-        session.verify = checked_ca_path(tenant)
+        session.mount("https://", SharedTlsAdapter(shared_tls_context(tenant)))
         response = session.request(
             call.method,
             url,

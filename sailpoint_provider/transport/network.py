@@ -49,14 +49,6 @@ def ca_path(tenant: Tenant) -> str:
     return certifi.where()
 
 
-def checked_ca_path(tenant: Tenant) -> str:
-    """Return the same, once it is sure that a file named by somebody holds certificates."""
-    path = ca_path(tenant)
-    if path != certifi.where():
-        tls_context(tenant)
-    return path
-
-
 def tls_context(tenant: Tenant) -> ssl.SSLContext:
     """
     Return a context that verifies certificates and host names.

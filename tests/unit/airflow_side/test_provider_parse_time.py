@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-HEAVY = {"requests", "aiohttp", "requests_toolbelt", "tenacity", "fsspec"}
+HEAVY = {"requests", "urllib3", "aiohttp", "requests_toolbelt", "tenacity", "fsspec"}
+CLASSES = {
+    "sailpoint_provider.hooks.sailpoint",
+    "sailpoint_provider.operators.aggregation",
+    "sailpoint_provider.sensors.aggregation",
+    "sailpoint_provider.triggers.aggregation",
+}
 PROGRAM = """
-import json, os, sys
+import json, os, pkgutil, sys
+from importlib import import_module
 import airflow.sdk, airflow.triggers.base
 import airflow.providers.common.compat.sdk as sdk
 from airflow.providers.common.compat.sdk import (
@@ -20,11 +27,20 @@ from airflow.providers.common.compat.sdk import (
     BaseOperator, BaseSensorOperator, PokeReturnValue, conf,
 )
 before = set(sys.modules)
+import sailpoint_provider
+public = ["sailpoint_provider.get_provider_info"]
+for kind in pkgutil.iter_modules(sailpoint_provider.__path__, "sailpoint_provider."):
+    if kind.name.rpartition(".")[2] in ("operators", "sensors", "triggers", "hooks", "links"):
+        package = import_module(kind.name)
+        public += [module.name for module in pkgutil.iter_modules(package.__path__, kind.name + ".")]
+for name in public:
+    import_module(name)
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
-loaded = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+import_time = set(sys.modules) - before
+loaded = sorted({name.partition(".")[0] for name in import_time})
 # A first operator fills Airflow's own caches.
 BaseOperator(task_id="warm_up")
 BaseSensorOperator(task_id="warm_up_too")
@@ -46,13 +62,23 @@ os.stat = stat
 SailPointAccountAggregationOperator(
     task_id="aggregate", source_name="S", file=missing, sailpoint_conn_id="none", deferrable=True
 )
+template = "{{ params.one }}"
+SailPointAccountAggregationOperator(
+    task_id="rendered", source_id=template, file=template, disable_optimization=template,
+    sailpoint_conn_id=template,
+)
 SailPointAccountAggregationSensor(task_id="wait", aggregation_id="0" * 32, sailpoint_conn_id="none")
+SailPointAccountAggregationSensor(
+    task_id="wait_rendered", aggregation_id=template, sailpoint_conn_id=template, deferrable=True
+)
 SailPointAccountAggregationTrigger("0" * 32, "none")
 SailPointHook("none")
 watching = False
 print(json.dumps({
+    "public": public,
     "loaded": loaded,
     "stdlib": [name for name in loaded if name in sys.stdlib_module_names],
+    "transports": sorted(name for name in import_time if name.startswith("sailpoint_provider.transport")),
     "later": sorted({name.partition(".")[0] for name in set(sys.modules) - warm}),
     "touched": touched,
     "looked_up": looked_up,
@@ -74,12 +100,20 @@ def parse_time(tmp_path_factory):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def test_every_public_module_is_looked_at(parse_time):
+    assert set(parse_time["public"]) > CLASSES
+
+
 def test_the_classes_load_no_client_library(parse_time):
     assert not HEAVY & set(parse_time["loaded"])
 
 
 def test_the_classes_load_nothing_but_airflow_and_the_standard_library(parse_time):
     assert set(parse_time["loaded"]) - set(parse_time["stdlib"]) <= {"airflow", "sailpoint_provider"}
+
+
+def test_the_classes_load_no_transport(parse_time):
+    assert parse_time["transports"] == []
 
 
 def test_constructors_load_no_client_library(parse_time):

@@ -1,0 +1,128 @@
+"""What a start costs: requests, checks before deferring, and the operator's own time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import certifi
+import trustme
+
+from tests.benchmarks.report import Bar, Section, Table
+from tests.benchmarks.start_runner import STARTS, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_REQUESTS = {"v1": 3, "v2026": 3, "v2025": 3, "v2024": 4, "beta": 4}
+_CHECKS = 1
+_OWN_MS = 50.0
+_SECONDS = 300.0
+
+
+def measure() -> Section:
+    """Start aggregations up to their deferral, against the simulator in another process, over TLS."""
+    with tempfile.TemporaryDirectory(prefix="start_bench_") as name:
+        folder = Path(name)
+        authority, identity = _certificates(folder)
+        with _simulator(identity) as url:
+            starts = _run(url, authority, folder)
+    return Section(
+        "Starts",
+        f"The operator from execute to its deferral on a warm token, {STARTS} starts of each kind after two "
+        "to warm up, against the simulator in a process of its own, over TLS. Own time is all of it but the "
+        "waits from the end of a request to the head of its answer, so connecting and handshakes are the "
+        "operator's. The authorities to trust are certifi's and the server's. Files have 1,000 rows.",
+        (_table(starts),),
+        _bars(starts),
+    )
+
+
+def _bars(starts: list[Start]) -> tuple[Bar, ...]:
+    few = [start for start in starts if _REQUESTS[start.generation] == 3]
+    more = [start for start in starts if _REQUESTS[start.generation] == 4]
+    most, most_elsewhere = max(start.requests for start in few), max(start.requests for start in more)
+    checks, own = max(start.checks for start in starts), max(start.own_ms for start in starts)
+    return (
+        Bar("requests per start on v1, v2026, v2025", "≤ 3", str(most), most <= 3),
+        Bar("requests per start on v2024, beta", "≤ 4", str(most_elsewhere), most_elsewhere <= 4),
+        Bar("checks before deferring", f"≤ {_CHECKS}", str(checks), checks <= _CHECKS),
+        Bar(
+            "own time, the slowest kind of start",
+            f"< {_OWN_MS:.0f} ms",
+            f"{own:.1f} ms",
+            own < _OWN_MS,
+        ),
+    )
+
+
+def _table(starts: list[Start]) -> Table:
+    rows = tuple(
+        (
+            f"{start.generation}, by {start.by}{', with file' if start.has_file else ''}",
+            str(start.requests),
+            str(start.checks),
+            f"{start.total_ms:.1f}",
+            f"{start.own_ms:.1f}",
+        )
+        for start in starts
+    )
+    first = starts[0].first_own_ms
+    return Table(
+        "A start, by generation and kind",
+        ("start", "requests", "checks", "ms in all", "own ms"),
+        rows,
+        (
+            "Requests and checks are the most that any start took, times are medians.",
+            f"The first start of the process also loads requests and asks for a token: {first:.0f} ms own.",
+        ),
+    )
+
+
+def _certificates(folder: Path) -> tuple[Path, Path]:
+    """Make the file of authorities, as long as in real life, and the server's key with its certificate."""
+    authority, identity = folder / "authorities.pem", folder / "server.pem"
+    signer = trustme.CA()
+    signed = signer.issue_cert("127.0.0.1")
+    authority.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + signer.cert_pem.bytes())
+    identity.write_bytes(signed.private_key_and_cert_chain_pem.bytes())
+    return authority, identity
+
+
+@contextmanager
+def _simulator(identity: Path) -> Iterator[str]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.start_server", str(identity)],
+        cwd=_PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def _run(url: str, authority: Path, folder: Path) -> list[Start]:
+    environment = os.environ | {"AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment |= {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.start_runner", url, str(authority), str(folder)],
+        env=environment,
+        cwd=_PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=_SECONDS,
+    )
+    return [Start(**start) for start in json.loads(run.stdout.splitlines()[-1])]

@@ -1,0 +1,1 @@
+"""What ``make bench`` measures, and how its results are shown."""

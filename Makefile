@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.bench-installed
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ SHELL := /bin/sh
 # A PYTHONPATH of the caller would put other packages before the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo up test test-unit test-scheduler test-live chaos test-matrix lint format clean
+.PHONY: help setup demo up test test-unit test-scheduler test-live chaos test-matrix bench lint format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ test-matrix: ## Run the unit tests and a deferrable dag.test on each supported A
 	@$(call check_python)
 	@$(PYTHON) tests/matrix/run.py
 
+bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing and starts side by side with others, into docs/benchmarks.md (10 minutes)
+	@$(RUN) -m tests.benchmarks
+
 lint: $(INSTALLED) ## Check style, formatting and types
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -65,6 +69,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@if [ -e $@ ]; then rm -f $@; else $(PYTHON) -m venv --clear $(VENV); fi
 	@$(PIP) install --quiet -c constraints.txt flit_core
 	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[simulator,test,lint]'
+	@touch $@
+
+# What only the measurements need, the two providers that are compared among it.
+$(BENCH_INSTALLED): $(INSTALLED)
+	@echo "Adding what the measurements need to $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[bench]'
 	@touch $@
 
 define check_python

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,6 +25,7 @@ from sailpoint_provider.parameters import seconds
 if TYPE_CHECKING:
     import logging
     from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
 
     from airflow.providers.common.compat.sdk import Connection
 
@@ -355,12 +356,9 @@ class SailPointHook(BaseHook):
         """Carry out a procedure of several calls, for operators and sensors."""
         return self._run(steps)
 
-    @asynccontextmanager
-    async def aconnected(self) -> AsyncIterator[EventLoopTransport]:
-        """Lend the transport that all users of this tenant on the event loop share."""
-        tenant = await self.atenant()
-        async with (await _event_loop_module()).event_loop_transport(tenant) as lent:
-            yield lent
+    def aconnected(self) -> _Connected:
+        """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
+        return _Connected(self)
 
     def close(self) -> None:
         """Close the connections of the blocking methods; they open again when needed."""
@@ -408,6 +406,26 @@ class SailPointHook(BaseHook):
             extra=connection.extra,
             api_version=self.api_version,
         )
+
+
+class _Connected:
+    """Of these a triggerer holds thousands: generators of contextlib would take three times the memory."""
+
+    __slots__ = ("_hook", "_lent")
+
+    def __init__(self, hook: SailPointHook) -> None:
+        self._hook = hook
+
+    async def __aenter__(self) -> EventLoopTransport:
+        tenant = await self._hook.atenant()
+        self._lent: Any = (await _event_loop_module()).event_loop_transport(tenant)
+        transport: EventLoopTransport = await self._lent.__aenter__()
+        return transport
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._lent.__aexit__(kind, error, trace)
 
 
 _modules: list[Any] = []

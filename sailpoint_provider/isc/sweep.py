@@ -119,7 +119,8 @@ class Sweeper:
         expected = _pages(len(unseen) if self._running is None else self._running)
         read = 0
         while unseen and read < most:
-            pages = int(max(1, min(_SIDE_BY_SIDE, expected - read, most - read)))
+            # The first page alone tells whether the list has become short.
+            pages = int(max(1, min(_SIDE_BY_SIDE, expected - read, most - read))) if read else 1
             offsets = [(read + page) * PAGE_SIZE for page in range(pages)]
             calls = [running_tasks(self._generation, offset=offset) for offset in offsets]
             for offset, answer in zip(offsets, (yield from self._together(calls)), strict=True):

@@ -19,7 +19,6 @@ from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
 from sailpoint_provider.transport.failures import unreachable
-from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import proxy_for, tls_context
 from sailpoint_provider.transport.polling import Poller
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
@@ -29,11 +28,13 @@ from sailpoint_provider.transport.shared import is_refused_token, scrubbed, shar
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
+    from types import TracebackType
 
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.policy import RequestBudget
     from sailpoint_provider.isc.tenant import Tenant
     from sailpoint_provider.isc.tokens import Token
+    from sailpoint_provider.transport.multipart import MultipartBody
 
 T = TypeVar("T")
 
@@ -41,22 +42,38 @@ _CONNECTIONS = 10
 _CHUNK = 256 * 1024
 
 
-@asynccontextmanager
-async def event_loop_transport(tenant: Tenant) -> AsyncIterator[EventLoopTransport]:
-    """Lend the transport that all users of the tenant on this event loop share; the last one closes it."""
-    loop = asyncio.get_running_loop()
-    with _lock:
-        transports = _transports.setdefault(loop, {})
-        transport = transports.get(tenant)
-        if transport is None:
-            transport = transports[tenant] = EventLoopTransport(tenant)
-        transport.users += 1
-    try:
-        yield transport
-    finally:
+class event_loop_transport:
+    """
+    Lends the transport that all users of the tenant on this event loop share; the last one closes it.
+
+    :param tenant: the tenant to call.
+    """
+
+    __slots__ = ("_tenant", "_transport")
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+
+    async def __aenter__(self) -> EventLoopTransport:
+        """Lend it."""
+        loop = asyncio.get_running_loop()
+        with _lock:
+            transports = _transports.setdefault(loop, {})
+            transport = transports.get(self._tenant)
+            if transport is None:
+                transport = transports[self._tenant] = EventLoopTransport(self._tenant)
+            transport.users += 1
+        self._transport = transport
+        return transport
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take it back."""
+        transport = self._transport
         transport.users -= 1
         if transport.users == 0:
-            transports.pop(tenant, None)
+            _transports[asyncio.get_running_loop()].pop(self._tenant, None)
             await transport.close()
 
 
@@ -258,12 +275,19 @@ class EventLoopTransport:
 
 async def _opened(call: Call[Any]) -> MultipartBody:
     """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
-    opening = asyncio.ensure_future(asyncio.to_thread(MultipartBody, call))
+    opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unused)
         raise
+
+
+def _body_of(call: Call[Any]) -> MultipartBody:
+    # Waits, of which there are far more than starts on an event loop, do without it.
+    from sailpoint_provider.transport.multipart import MultipartBody
+
+    return MultipartBody(call)
 
 
 def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:

@@ -32,6 +32,7 @@ _ALONE_AT_ONCE = 5
 _SWEEP_SHARE = 0.2
 _PROGRESS_SHARE = 0.4
 _MOST_PROGRESS = 20.0
+_CROWD_WITHOUT_PROGRESS = 200.0
 _SPARE_FOR_PROGRESS = 0.3
 _AT_A_TIME = 40
 _SECONDS_PER_LINE = 0.03
@@ -264,7 +265,7 @@ class Poller:
             return
         span = self._not_before - self._sweep_began
         self._progress_credit += min(
-            max(2.0, 2000.0 / self._waits.count), span * _PROGRESS_SHARE * self._rate()
+            (_CROWD_WITHOUT_PROGRESS / self._waits.count) ** 2, span * _PROGRESS_SHARE * self._rate()
         )
         asked = int(min(self._progress_credit, _MOST_PROGRESS))
         self._progress_credit -= asked

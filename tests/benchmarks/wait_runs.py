@@ -103,6 +103,8 @@ class Bench:
         return clean_environment() | {
             "AIRFLOW_HOME": str(self._folder / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # Modules are compiled once, as where a package is installed.
+            "PYTHONDONTWRITEBYTECODE": "",
             "SSL_CERT_FILE": str(self.authority),
             "REQUESTS_CA_BUNDLE": str(self.authority),
             **PEERS[plan.peer].environment(port),

@@ -6,14 +6,14 @@ import asyncio
 import random
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from sailpoint_provider import connection_form, isc
+from sailpoint_provider.hooks.connected import Connected, event_loop_module
 from sailpoint_provider.hooks.connection_desk import connection_desk
+from sailpoint_provider.hooks.last_word import clear_record
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
 from sailpoint_provider.isc.identifiers import given_id
@@ -25,7 +25,6 @@ from sailpoint_provider.parameters import seconds
 if TYPE_CHECKING:
     import logging
     from collections.abc import AsyncIterator, Iterator
-    from types import TracebackType
 
     from airflow.providers.common.compat.sdk import Connection
 
@@ -39,11 +38,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.upload import Upload
     from sailpoint_provider.isc.watch import Watch
     from sailpoint_provider.transport.blocking import BlockingTransport
-    from sailpoint_provider.transport.event_loop import EventLoopTransport
 
 T = TypeVar("T")
-
-_LAST_WORD_SECONDS = 3.0
 
 
 class SailPointHook(BaseHook):
@@ -325,40 +321,23 @@ class SailPointHook(BaseHook):
         """
         log.warning(
             "The task was killed. Account aggregation %s of source %s goes on in Identity Security Cloud, "
-            "which has "
-            "no call to stop it.",
+            "which has no call to stop it.",
             aggregation_id,
             source,
         )
         if clear_task:
             try:
-                log.warning("%s", self._clear_record(aggregation_id))
+                log.warning("%s", clear_record(self._tenant, aggregation_id))
             except Exception as error:
                 log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
-
-    def _clear_record(self, aggregation_id: str) -> str:
-        from sailpoint_provider.transport.blocking import send_last_word
-
-        if self._tenant is None:
-            return "ISC's record of it is not cleared: the connection was never read."
-        now = datetime.now(tz=UTC)
-        call = isc.calls.clear_task_record(self._tenant.generation, aggregation_id, now=now)
-        answer = send_last_word(self._tenant, call, _LAST_WORD_SECONDS)
-        if answer is None:
-            return "ISC's record of it is not cleared: there is no token in memory."
-        if answer.status < 300:
-            return "ISC's record of it is now marked as ended with an error (on_kill_clear_task)."
-        return (
-            f"ISC's record of it could not be cleared: HTTP {answer.status}. The client needs {call.scope}."
-        )
 
     def run(self, steps: Steps[T]) -> T:
         """Carry out a procedure of several calls, for operators and sensors."""
         return self._run(steps)
 
-    def aconnected(self) -> _Connected:
+    def aconnected(self) -> Connected:
         """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
-        return _Connected(self)
+        return Connected(self)
 
     def close(self) -> None:
         """Close the connections of the blocking methods; they open again when needed."""
@@ -391,7 +370,7 @@ class SailPointHook(BaseHook):
 
         with _found(self.sailpoint_conn_id):
             connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
-        await _event_loop_module()
+        await event_loop_module()
         return self._tenant_of(connection)
 
     def _tenant_of(self, connection: Connection) -> Tenant:
@@ -406,42 +385,6 @@ class SailPointHook(BaseHook):
             extra=connection.extra,
             api_version=self.api_version,
         )
-
-
-class _Connected:
-    """Of these a triggerer holds thousands: generators of contextlib would take three times the memory."""
-
-    __slots__ = ("_hook", "_lent")
-
-    def __init__(self, hook: SailPointHook) -> None:
-        self._hook = hook
-
-    async def __aenter__(self) -> EventLoopTransport:
-        tenant = await self._hook.atenant()
-        self._lent: Any = (await _event_loop_module()).event_loop_transport(tenant)
-        transport: EventLoopTransport = await self._lent.__aenter__()
-        return transport
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._lent.__aexit__(kind, error, trace)
-
-
-_modules: list[Any] = []
-
-
-async def _event_loop_module() -> Any:
-    """
-    Return the transport for event loops.
-
-    The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
-    """
-    if not _modules:
-        for name in ("isc.tenant", "isc.watch", "transport.event_loop"):
-            module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
-        _modules.append(module)
-    return _modules[0]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from airflow_cases import DIRECTORY, NEVER, POLL, Crash, FakeTaskInstance
 from turn_cases import crash, operator, somebody_elses
 
-from sailpoint_provider.hooks import sailpoint
+from sailpoint_provider.hooks import last_word
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.transport import shared
 from sailpoint_provider.triggers import aggregation
@@ -82,8 +82,8 @@ def test_a_record_that_cannot_be_cleared_is_only_told(tenant, logged, kind):
 
 @pytest.mark.parametrize("kind", ["timeout", "stall"])
 def test_a_stalled_server_holds_a_kill_for_three_seconds_at_most(tenant, monkeypatch, kind):
-    assert sailpoint._LAST_WORD_SECONDS == 3.0
-    monkeypatch.setattr(sailpoint, "_LAST_WORD_SECONDS", 0.3)
+    assert last_word._LAST_WORD_SECONDS == 3.0
+    monkeypatch.setattr(last_word, "_LAST_WORD_SECONDS", 0.3)
     task, _ = killed(tenant, on_kill_clear_task=True)
     tenant.control.fault(kind, method="PATCH", delay_seconds=2)
     begun = time.monotonic()

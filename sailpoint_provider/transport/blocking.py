@@ -28,6 +28,7 @@ from sailpoint_provider.transport.shared import (
     strike_out,
     token_in_memory,
 )
+from sailpoint_provider.transport.upload_adapter import UploadAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,8 +148,8 @@ class BlockingTransport:
         if not call.multipart:
             return self._request(call, token, call.form or None, headers_of(token))
         with MultipartBody(call) as body:
-            headers = headers_of(token, body.encoder.content_type)
-            answer = self._request(call, token, body.encoder, headers)
+            headers = headers_of(token, body.content_type)
+            answer = self._request(call, token, body, headers)
             return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
 
     def _request(self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]) -> Answer:
@@ -189,6 +190,9 @@ class BlockingTransport:
             yield self._session
             return
         with self._new_session() as session:
+            if call.upload is not None:
+                for scheme in ("https://", "http://"):
+                    session.mount(scheme, UploadAdapter(self.tenant.upload_timeout))
             yield session
 
     def _new_session(self) -> requests.Session:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-HEAVY = {"requests", "aiohttp", "requests_toolbelt", "tenacity", "fsspec"}
+HEAVY = {"requests", "aiohttp", "tenacity", "fsspec"}
 PROGRAM = """
 import json, os, sys
 import airflow.sdk, airflow.triggers.base

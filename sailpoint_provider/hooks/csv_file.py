@@ -6,16 +6,18 @@ import hashlib
 import os
 import re
 import stat
-from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
+from functools import cache, partial
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from sailpoint_provider.hooks.packed_file import DAMAGE, measure_packed, open_packed
+from sailpoint_provider.hooks.stored_file import StoredFile
 from sailpoint_provider.isc.csv_rows import RowCounter
 from sailpoint_provider.isc.errors import InvalidInputError
 from sailpoint_provider.isc.orders import CsvOrder
-from sailpoint_provider.isc.upload import FileStamp, SentFile, Upload
+from sailpoint_provider.isc.upload import FileStamp, SentFile, Upload, empty_file, is_packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -39,14 +41,19 @@ _CHANGE_MARKERS = (
 
 def find_csv(location: CsvLocation) -> Upload:
     """
-    Find a file and describe it for sending; it is opened only when it is sent.
+    Find a file and describe it for sending; it is opened only when it is sent, or to see what it holds.
 
-    :param location: local path, URL that fsspec understands, or ``ObjectStoragePath``.
+    :param location: local path, URL that fsspec understands, or ``ObjectStoragePath``; where its name ends in
+        ``.gz``, what it holds is sent.
     :raises InvalidInputError: there is no such file, it is a folder, or it is empty. Missing, empty and
         unreadable files are not final, because they can be there at the next try.
     """
     find_stamp, shown, open_file = _ways(location)
-    return Upload(shown, find_stamp(), open_file, find_stamp)
+    stamp = find_stamp()
+    if not is_packed(stamp.name):
+        return Upload(shown, stamp, open_file, find_stamp)
+    measure = cache(partial(measure_packed, stamp.name, shown, open_file))
+    return Upload(shown, stamp, partial(open_packed, open_file), find_stamp, measure)
 
 
 def csv_order(location: CsvLocation) -> CsvOrder:
@@ -71,18 +78,20 @@ def examine_csv(upload: Upload) -> tuple[SentFile, int]:
 
     :raises InvalidInputError: it cannot be read, or changed meanwhile.
     """
-    digest, rows = hashlib.sha256(), RowCounter()
+    digest, rows, size = hashlib.sha256(), RowCounter(), 0
     try:
         with upload.open() as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 rows.feed(chunk)
-    except OSError as error:
+                size += len(chunk)
+    except (OSError, *DAMAGE) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
         raise InvalidInputError(
-            f"The file {upload.location} could not be read: {error}.", final=False
-        ) from error
+            f"The file {upload.location} could not be read: {why}.", final=False
+        ) from None
     upload.check_unchanged()
-    return SentFile(upload.stamp.name, upload.stamp.size_bytes, digest.hexdigest()), rows.rows
+    return SentFile(upload.sent_name, size, digest.hexdigest()), rows.rows
 
 
 def _ways(location: CsvLocation) -> tuple[Callable[[], FileStamp], str, Callable[[], BinaryIO]]:
@@ -92,13 +101,9 @@ def _ways(location: CsvLocation) -> tuple[Callable[[], FileStamp], str, Callable
         raise InvalidInputError("file is empty text: give the path or URL of the CSV, or leave it out.")
     if not _URL.match(text):
         return partial(_local_stamp, text), text, partial(_open_local, text)
-    path = _object_storage_path(location, text)
     shown = _without_secrets(text)
-    return (
-        partial(_stored_stamp, path, shown, path.name.partition("?")[0]),
-        shown,
-        partial(_open_stored, path),
-    )
+    stored = StoredFile(text if isinstance(location, str) else location, shown)
+    return partial(_stored_stamp, stored), shown, stored.open
 
 
 def _local_stamp(path: str) -> FileStamp:
@@ -115,17 +120,12 @@ def _local_stamp(path: str) -> FileStamp:
     return FileStamp(os.path.basename(path), _not_empty(path, found.st_size), str(found.st_mtime_ns))
 
 
-def _stored_stamp(path: ObjectStoragePath, shown: str, name: str) -> FileStamp:
-    store = _store_of(path, shown)
+def _stored_stamp(stored: StoredFile) -> FileStamp:
+    shown = stored.shown
     try:
-        found: Mapping[str, Any] = store.info(path.path)
+        found = stored.look()
     except FileNotFoundError as error:
         raise _missing(shown, error) from None
-    except Exception as error:
-        raise InvalidInputError(
-            f"The file {shown} cannot be looked up: {type(error).__name__}. Is the store's connection right?",
-            final=False,
-        ) from error
     if found.get("type") == "directory":
         raise InvalidInputError(f"The file {shown} is a folder: give the CSV itself.")
     size = found.get("size")
@@ -134,50 +134,16 @@ def _stored_stamp(path: ObjectStoragePath, shown: str, name: str) -> FileStamp:
             f"The store does not tell the size of the file {shown}: copy it elsewhere first."
         )
     markers = [f"{key}={found[key]}" for key in _CHANGE_MARKERS if found.get(key) is not None]
-    return FileStamp(name, _not_empty(shown, size), " ".join(markers))
+    return FileStamp(stored.name, _not_empty(shown, size), " ".join(markers))
 
 
 def _open_local(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-def _open_stored(path: ObjectStoragePath) -> BinaryIO:
-    # Airflow does not annotate open().
-    return cast("BinaryIO", path.open("rb"))  # type: ignore[no-untyped-call]
-
-
-def _object_storage_path(location: CsvLocation, text: str) -> ObjectStoragePath:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    if isinstance(location, ObjectStoragePath):
-        return location
-    try:
-        return ObjectStoragePath(text)
-    except ValueError as error:
-        raise _no_such_store(_without_secrets(text), error) from error
-
-
-def _store_of(path: ObjectStoragePath, shown: str) -> Any:
-    try:
-        return path.fs
-    except ValueError as error:  # where Airflow 3.0 and 3.1 notice that they know no such store
-        raise _no_such_store(shown, error) from error
-
-
-def _no_such_store(shown: str, error: Exception) -> InvalidInputError:
-    return InvalidInputError(
-        f"The file {shown} cannot be used ({type(error).__name__}). Is the provider package of its store "
-        "installed, or fsspec's package for it?"
-    )
-
-
 def _not_empty(shown: str, size: int) -> int:
     if size == 0:
-        raise InvalidInputError(
-            f"The file {shown} is empty. An empty file would remove every account of the source; nothing "
-            "was sent.",
-            final=False,
-        )
+        raise empty_file(shown)
     return size
 
 

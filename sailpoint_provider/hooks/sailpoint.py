@@ -124,7 +124,8 @@ class SailPointHook(BaseHook):
         Start an account aggregation; this call is never repeated where it may have had an effect.
 
         :param source_id: id of the source, 32 hex characters.
-        :param file: the CSV of a delimited-file source: path, URL or ``ObjectStoragePath``.
+        :param file: the CSV of a delimited-file source: path, URL or ``ObjectStoragePath``; streamed. Of a
+            ``.csv.gz``, which is read twice, what it holds is sent.
         :param disable_optimization: whether accounts that did not change are processed too.
         :returns: ISC's task, with the id to follow and what was sent of the file.
         :raises AggregationAlreadyRunningError: another aggregation of the source is running.
@@ -402,4 +403,8 @@ def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
     from sailpoint_provider.hooks.csv_file import find_csv
     from sailpoint_provider.isc.upload import Upload
 
-    return file if file is None or isinstance(file, Upload) else find_csv(file)
+    if file is None or isinstance(file, Upload):
+        return file
+    upload = find_csv(file)
+    upload.content()  # reading a packed file through may take a while: not between token and start
+    return upload

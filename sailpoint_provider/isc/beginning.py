@@ -188,6 +188,8 @@ class Starter:
         """Find the file, now that it is our turn, and put into words what is about to be started."""
         order = self._order
         upload = order.csv.find() if order.csv is not None else None
+        if upload is not None:
+            upload.content()  # a packed file that cannot be unpacked is told before anything is intended
         claim = Claim(
             state="submitting",
             max_tries=order.max_tries,

@@ -56,7 +56,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
     :param source_id: id of the source, 32 hex characters; or give ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it; it must be the only one of that name. (templated)
     :param file: the CSV of a delimited-file source: a path, a URL or an ``ObjectStoragePath``; None for a
-        direct source, or where a virtual appliance reads the file. (templated)
+        direct source, or where a virtual appliance reads the file. It is streamed; of a ``.csv.gz``, which is
+        read twice, what it holds is sent. A file that changes meanwhile fails the task and starts nothing.
+        (templated)
     :param disable_optimization: whether accounts that did not change are processed too. (templated)
     :param sailpoint_conn_id: id of the Airflow connection. (templated)
     :param if_running: what to do while another aggregation of the source runs, since ISC does not queue:

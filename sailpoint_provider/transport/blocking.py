@@ -29,6 +29,7 @@ from sailpoint_provider.transport.shared import (
     token_in_memory,
 )
 from sailpoint_provider.transport.tls import SharedTlsAdapter, shared_tls_context
+from sailpoint_provider.transport.upload_adapter import UploadAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,8 +157,8 @@ class BlockingTransport:
         if not call.multipart:
             return self._request(call, token, call.form or None, headers_of(token))
         with MultipartBody(call) as body:
-            headers = headers_of(token, body.encoder.content_type)
-            answer = self._request(call, token, body.encoder, headers)
+            headers = headers_of(token, body.content_type)
+            answer = self._request(call, token, body, headers)
             return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
 
     def _wait_for_turn(self) -> None:
@@ -204,6 +205,10 @@ class BlockingTransport:
             yield self._session
             return
         with self._new_session() as session:
+            if call.upload is not None:
+                context = shared_tls_context(self.tenant)
+                for scheme in ("https://", "http://"):
+                    session.mount(scheme, UploadAdapter(context, self.tenant.upload_timeout))
             yield session
 
     def _new_session(self) -> requests.Session:

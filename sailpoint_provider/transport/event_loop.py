@@ -24,6 +24,7 @@ from sailpoint_provider.transport.polling import Poller
 from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
 from sailpoint_provider.transport.retrying import retrying_options
 from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, strike_out
+from sailpoint_provider.transport.upload_payload import UploadPayload
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECTIONS = 10
-_CHUNK = 256 * 1024
 
 
 class event_loop_transport:
@@ -200,9 +200,9 @@ class EventLoopTransport:
             return await self._request(call, token, form, headers_of(token))
         body = await _opened(call)
         try:
-            headers = headers_of(token, body.encoder.content_type)
-            headers["Content-Length"] = str(body.encoder.len)
-            answer = await self._request(call, token, _chunks(body), headers)
+            headers = headers_of(token, body.content_type)
+            payload = UploadPayload(body, self.tenant.upload_timeout)
+            answer = await self._request(call, token, payload, headers)
             return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
@@ -293,11 +293,6 @@ def _body_of(call: Call[Any]) -> MultipartBody:
 def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().__exit__(None, None, None)
-
-
-async def _chunks(body: MultipartBody) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(body.encoder.read, _CHUNK):
-        yield chunk
 
 
 def _never_sent(error: BaseException) -> bool:

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.tenant import Tenant
 
 
+class NothingTakenError(TimeoutError):
+    """
+    The other side took nothing of a body for too long.
+
+    :param seconds: how long.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(f"it took nothing of the upload for {seconds:g} s, see upload_timeout")
+
+
 def unreachable(
     tenant: Tenant, call: Call[Any], error: BaseException, *, never_sent: bool
 ) -> TenantUnavailableError:
@@ -55,7 +66,7 @@ def _root(error: BaseException) -> BaseException:
         inner = getattr(error, "reason", None)
         if not isinstance(inner, BaseException):
             inner = next((part for part in error.args if isinstance(part, BaseException)), None)
-        inner = inner or error.__cause__ or error.__context__
+        inner = inner or error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if inner is None or id(inner) in seen:
             return error
         seen.add(id(inner))

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import uuid4
 
-from requests_toolbelt.multipart.encoder import MultipartEncoder
+from urllib3.filepost import encode_multipart_formdata
 
 from sailpoint_provider.isc.errors import InvalidInputError
+from sailpoint_provider.isc.progress import UploadProgress
 from sailpoint_provider.isc.upload import SentFile, Upload, changed
+from sailpoint_provider.transport.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from sailpoint_provider.isc.calls import Call
+
+BLOCK = 256 * 1024
+"""Bytes of a file that are read, and handed to a connection, at once."""
+
+log = logging.getLogger(__name__)
 
 
 class MultipartBody:
     """
     The body of one attempt; a further attempt makes a new one, which opens the file anew.
+
+    Iterating over it gives its blocks, once. What is wrong with the file breaks that off before the closing
+    boundary, without which ISC cannot take a part for the whole.
 
     :param call: the call whose form and upload to send.
     :raises InvalidInputError: the file cannot be opened, or is no longer the one that was found.
@@ -27,13 +41,34 @@ class MultipartBody:
     def __init__(self, call: Call[Any]) -> None:
         fields: list[tuple[str, Any]] = list(call.form)
         self.file = _FileReader(call.upload) if call.upload is not None else None
+        boundary = place = uuid4().hex
         if self.file is not None:
-            fields.append(("file", (self.file.upload.stamp.name, self.file, "text/csv")))
-        self.encoder = MultipartEncoder(fields)
+            place = uuid4().hex
+            fields.append(("file", (self.file.content.name, place, "text/csv")))
+        frame, self.content_type = encode_multipart_formdata(fields, boundary)
+        if self.file is None:
+            self._head, self._tail = frame, b""
+        else:
+            self._head, _, self._tail = frame.partition(place.encode())
+        self.len = len(self._head) + len(self._tail) + (self.file.content.size_bytes if self.file else 0)
 
     def sent(self) -> SentFile | None:
         """Return what was sent of the file, None where there was none."""
         return self.file.sent() if self.file is not None else None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the blocks of the body."""
+        yield self._head
+        if self.file is None:
+            return
+        content = self.file.content
+        progress = UploadProgress(content.name, content.size_bytes, time.monotonic)
+        while block := self.file.ahead.next():
+            yield block
+            _tell(progress.add(len(block)))
+        self.file.check()
+        yield self._tail
+        _tell(progress.end())
 
     def __enter__(self) -> MultipartBody:
         """Use the body for one attempt."""
@@ -44,49 +79,65 @@ class MultipartBody:
     ) -> None:
         """Close the file."""
         if self.file is not None:
-            self.file.close()
+            self.file.ahead.stop()
 
 
 class _FileReader:
-    """The file as the encoder reads it; whatever is wrong with it breaks the request off before its end."""
+    """The file while it is sent: read and hashed in a thread, checked when all of it has been handed over."""
 
     def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self.content = upload.content()
         upload.check_unchanged()
-        self.upload = upload
-        self.len = upload.stamp.size_bytes
         self._stream: BinaryIO = _open(upload)
+        self._left = self.content.size_bytes
         self._hash = hashlib.sha256()
+        self.ahead = ReadAhead(self._read, self._stream.close)
 
-    def read(self, size: int = -1) -> bytes:
-        wanted = self.len if size < 0 else min(size, self.len)
-        try:
-            chunk = self._stream.read(wanted) if wanted else b""
-        except OSError as error:
-            raise InvalidInputError(
-                f"The file {self.upload.location} could not be read to its end: {error}. Nothing was loaded.",
-                final=False,
-            ) from error
-        if wanted and not chunk:
-            raise changed(self.upload, f"it ends {self.len} bytes early")
-        self._hash.update(chunk)
-        self.len -= len(chunk)
-        if wanted and self.len == 0:
-            # The closing boundary has not been sent yet: without it ISC cannot take the part for the whole.
-            self.upload.check_unchanged()
-        return chunk
+    def check(self) -> None:
+        """
+        Make sure that what was read is the file that was found, and all of it.
+
+        :raises InvalidInputError: it is not.
+        """
+        expected = self.content.sha256
+        if expected is not None and expected != self._hash.hexdigest():
+            raise changed(self._upload, "its content is not what it was")
+        self._upload.check_unchanged()
 
     def sent(self) -> SentFile:
-        stamp = self.upload.stamp
-        return SentFile(stamp.name, stamp.size_bytes - self.len, self._hash.hexdigest())
+        size = self.content.size_bytes - self._left
+        return SentFile(self.content.name, size, self._hash.hexdigest())
 
-    def close(self) -> None:
-        self._stream.close()
+    def _read(self) -> bytes:
+        try:
+            block = self._stream.read(min(BLOCK, self._left) or 1)
+        except Exception as error:
+            # No chain: an error of a store may hold the file's URL with a signature in it.
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise InvalidInputError(
+                f"The file {self._upload.location} could not be read to its end: {why}. Nothing was loaded.",
+                final=False,
+            ) from None
+        if self._left and not block:
+            raise changed(self._upload, f"it ends {self._left} bytes early")
+        if block and not self._left:
+            raise changed(self._upload, f"it goes on after {self.content.size_bytes} bytes")
+        self._hash.update(block)
+        self._left -= len(block)
+        return block
 
 
 def _open(upload: Upload) -> BinaryIO:
     try:
         return upload.open()
     except OSError as error:
+        why = error.strerror or type(error).__name__
         raise InvalidInputError(
-            f"The file {upload.location} cannot be opened: {error}. Nothing was sent.", final=False
-        ) from error
+            f"The file {upload.location} cannot be opened: {why}. Nothing was sent.", final=False
+        ) from None
+
+
+def _tell(sentence: str | None) -> None:
+    if sentence is not None:
+        log.info("%s", sentence)

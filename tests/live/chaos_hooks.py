@@ -156,13 +156,13 @@ def _put_points_at_pauses() -> None:
 
 
 def _put_points_into_uploads() -> None:
-    read_file = multipart._FileReader.read
+    check_file = multipart._FileReader.check
 
-    def read(self: Any, size: int = -1) -> bytes:
-        _reach("during upload", self.len < self.upload.stamp.size_bytes)
-        return read_file(self, size)
+    def check(self: Any) -> None:
+        _reach("during upload", True)
+        check_file(self)
 
-    _put(multipart._FileReader, "read", read)
+    _put(multipart._FileReader, "check", check)
 
 
 def _put_nobody_behind_addresses() -> None:

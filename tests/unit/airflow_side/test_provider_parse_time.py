@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-HEAVY = {"requests", "urllib3", "aiohttp", "requests_toolbelt", "tenacity", "fsspec"}
+HEAVY = {"requests", "urllib3", "aiohttp", "tenacity", "fsspec"}
 CLASSES = {
     "sailpoint_provider.hooks.sailpoint",
     "sailpoint_provider.operators.aggregation",

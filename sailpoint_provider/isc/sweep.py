@@ -44,6 +44,9 @@ class Sweeper:
     :param tell: takes the records of each page as it comes, others' aggregations included.
     :param clock: tells seconds of a clock that never goes back.
     :param log: where it says, once, that the tenant does not answer a filter.
+
+    :attr:`is_complete` tells whether the latest sweep asked in every open way, and was answered: only then do
+    the lists leave out what it returned.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Sweeper:
         self._generation = generation
         self._tell = tell
         self.requests = 0
+        self.is_complete = True
         self._list = _Way("the list of running aggregations", clock, log)
         self._ids = _Way("the list of task statuses by id", clock, log)
         self._ids_per_request = IDS_PER_REQUEST
@@ -74,6 +78,8 @@ class Sweeper:
         :raises SailPointError: the tenant does not answer at all, or refuses the client.
         """
         unseen = dict.fromkeys(wanted)
+        # Two may wait for the same.
+        asked = len(unseen)
         failures: list[Failure] = []
         if self._list.is_open and self._list_is_cheaper(len(unseen)):
             failures += yield from self._tried(self._list, self._by_list(unseen))
@@ -82,8 +88,9 @@ class Sweeper:
             self._running = int(self._running * 0.95)
         if unseen and self._ids.is_open:
             failures += yield from self._tried(self._ids, self._by_ids(unseen))
+        self.is_complete = not failures
         if failures:
-            yield from self._blame(failures, unseen, heard=len(unseen) < len(wanted))
+            yield from self._blame(failures, unseen, heard=len(unseen) < asked)
         return set(unseen)
 
     def contradicted(self) -> None:
@@ -113,20 +120,25 @@ class Sweeper:
         return []
 
     def _by_list(self, unseen: Unseen) -> Steps[SailPointError | None]:
-        most = math.inf
+        # To ask for each alone would take no more requests than this.
+        most = len(unseen)
         if self._generation.pending_tasks is None and self._ids.is_open:
             most = self._requests_by_id(len(unseen))
         expected = _pages(len(unseen) if self._running is None else self._running)
         read = 0
         while unseen and read < most:
             # The first page alone tells whether the list has become short.
-            pages = int(max(1, min(_SIDE_BY_SIDE, expected - read, most - read))) if read else 1
+            pages = max(1, min(_SIDE_BY_SIDE, expected - read, most - read)) if read else 1
             offsets = [(read + page) * PAGE_SIZE for page in range(pages)]
             calls = [running_tasks(self._generation, offset=offset) for offset in offsets]
-            for offset, answer in zip(offsets, (yield from self._together(calls)), strict=True):
+            answers = yield from self._together(calls)
+            for answer in answers:
+                if not isinstance(answer, SailPointError):
+                    self._note(answer, unseen)
+            _raise_what_all_calls_meet(answers)
+            for offset, answer in zip(offsets, answers, strict=True):
                 if isinstance(answer, SailPointError):
                     return answer
-                self._note(answer, unseen)
                 if len(answer) < PAGE_SIZE:
                     self._running = offset + len(answer)
                     return None
@@ -142,15 +154,21 @@ class Sweeper:
             wave, waiting = waiting[: size * _SIDE_BY_SIDE], waiting[size * _SIDE_BY_SIDE :]
             chunks = [wave[at : at + size] for at in range(0, len(wave), size)]
             calls = [tasks_of_ids(self._generation, chunk) for chunk in chunks]
-            for chunk, answer in zip(chunks, (yield from self._together(calls)), strict=True):
+            answers = yield from self._together(calls)
+            error = None
+            for chunk, answer in zip(chunks, answers, strict=True):
                 if isinstance(answer, SailPointError):
-                    if not self._shorten(answer, size):
-                        return answer
-                    waiting[:0] = chunk
+                    if self._shorten(answer, size):
+                        waiting[:0] = chunk
+                    else:
+                        error = error or answer
                 elif {record.id for record in answer} <= set(chunk):
                     self._note(answer, unseen)
                 else:
-                    return ProtocolError("it answers other ids than it is asked for.", status=400)
+                    error = ProtocolError("it answers other ids than it is asked for.", status=400)
+            _raise_what_all_calls_meet(answers)
+            if error is not None:
+                return error
         return None
 
     def _shorten(self, error: SailPointError, size: int) -> bool:
@@ -165,11 +183,6 @@ class Sweeper:
     def _together(self, calls: list[Any]) -> Steps[list[Any]]:
         self.requests += len(calls)
         answers: list[Any] = yield Together(tuple(calls))
-        for answer in answers:
-            if isinstance(answer, AuthenticationError | RateLimitError) or (
-                isinstance(answer, SailPointError) and answer.status is None
-            ):
-                raise answer
         return answers
 
     def _note(self, records: list[Glimpse], unseen: Unseen) -> None:
@@ -233,5 +246,14 @@ def _pages(records: int) -> int:
     return max(1, math.ceil(records / PAGE_SIZE))
 
 
+def _raise_what_all_calls_meet(answers: list[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, AuthenticationError | RateLimitError) or (
+            isinstance(answer, SailPointError) and answer.status is None
+        ):
+            raise answer
+
+
 def _is_outage(error: SailPointError) -> bool:
-    return error.status is not None and (error.status >= 500 or 200 <= error.status < 400)
+    status = error.status
+    return status is not None and (status >= 500 or status == 408 or 200 <= status < 400)

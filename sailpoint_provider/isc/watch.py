@@ -61,10 +61,11 @@ class Watch:
         "_generation",
         "_log",
         "_patience",
-        "_shown",
+        "_record_shown",
         "_shown_at",
         "_status_refused",
         "_status_said",
+        "_status_shown",
         "_strange_statuses",
         "aggregation_id",
     )
@@ -91,7 +92,8 @@ class Watch:
         self._status_refused = False
         self._status_said: str | None = None
         self._strange_statuses: tuple[str, ...] = ()
-        self._shown: Progress | None = None
+        self._status_shown: Progress | None = None
+        self._record_shown: Progress | None = None
         self._shown_at = 0.0
 
     @property
@@ -287,9 +289,15 @@ class Watch:
         self._status_said = status.status if status is not None else self._status_said
         now = self._clock()
         self._expectation.note(progress.share, now)
-        if progress != self._shown:
-            self._shown, self._shown_at = progress, now
-            self._log.info("%s", progress.line(now - self._begun))
+        # Status endpoint and record say it in different words: each is shown when it has changed itself.
+        if progress == (self._record_shown if status is None else self._status_shown):
+            return
+        if status is None:
+            self._record_shown = progress
+        else:
+            self._status_shown = progress
+        self._shown_at = now
+        self._log.info("%s", progress.line(now - self._begun))
 
 
 _SOME_RECORD = TaskStatus(id="", completion_status=None)

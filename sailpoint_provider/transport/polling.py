@@ -174,7 +174,8 @@ class Poller:
         """Look at one aggregation by itself."""
         watch = wait.watch
         try:
-            with_progress = wait.alone_until == 0.0 and self._budget_is_free(0.0)
+            with_progress = wait.takes_whole_look or (wait.alone_until == 0.0 and self._budget_is_free(0.0))
+            wait.takes_whole_look = False
             result = await self._transport.run(watch.look(with_progress=with_progress))
             now = self._loop.time()
             if result is not None:
@@ -203,7 +204,7 @@ class Poller:
         else:
             for aggregation_id in unseen:
                 for wait in self._waits.of(aggregation_id):
-                    wait.look_alone(now, is_left_out=True)
+                    wait.look_alone(now, is_left_out=self._sweeper.is_complete)
         await self._inbox.done()
         cost = self._sweeper.requests - before
         self._not_before = now + min(
@@ -248,8 +249,12 @@ class Poller:
             if state != "running":
                 wait.due = wait.begins  # others are looked at already, but no end may be told yet
                 return False
-            wait.due = self._sweep_began + wait.watch.next_pause(wait.pace, 0.0)
-            wait.alone_until = math.inf if wait.watch.is_puzzled else 0.0
+            if wait.watch.is_puzzled or wait.takes_whole_look:
+                wait.alone_until = math.inf
+            else:
+                wait.watch.check_deadline()
+                wait.due = self._sweep_began + wait.watch.next_pause(wait.pace, 0.0)
+                wait.was_seen()
         except Exception as error:
             wait.fail(error)
         return wait.told.done()
@@ -288,6 +293,7 @@ class Poller:
     async def _progressed(self, wait: Wait) -> None:
         try:
             if await self._transport.run(wait.watch.progress()):
+                wait.takes_whole_look = True
                 wait.look_alone(self._loop.time())
                 self._news.set()
         except Exception as error:

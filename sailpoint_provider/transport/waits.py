@@ -38,6 +38,7 @@ class Wait:
         "pace",
         "progress_asked",
         "sweep",
+        "takes_whole_look",
         "told",
         "watch",
     )
@@ -51,6 +52,7 @@ class Wait:
         self.look: asyncio.Task[None] | None = None
         self.alone_until = 0.0
         self.sweep = 0
+        self.takes_whole_look = False
         self.progress_asked = 0.0
         self._is_left_out = False
         self._times_left_out = 0
@@ -64,10 +66,15 @@ class Wait:
         return self.due <= now + self.pace.poll_interval / 4 and not self.is_alone(now)
 
     def look_alone(self, now: float, *, is_left_out: bool = False) -> None:
-        """Have it looked at by itself, now."""
+        """Have it looked at by itself: now, unless its first pause is not over."""
         self._is_left_out = is_left_out
         self.alone_until = math.inf
-        self.due = min(self.due, now)
+        self.due = min(self.due, max(now, self.begins))
+
+    def was_seen(self) -> None:
+        """Take in that a list told of it, so that there is no need to look at it by itself."""
+        self._is_left_out = False
+        self.alone_until = 0.0
 
     def rejoin(self, now: float) -> bool:
         """

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from sailpoint_provider.isc.answers import Answer
-from sailpoint_provider.isc.steps import Pause
+from sailpoint_provider.isc.steps import Pause, Together
 from sailpoint_provider.isc.tenant import Tenant
 
 SOURCE = "2c918085000000000000000000000a03"
@@ -63,13 +63,14 @@ class Driver:
     """
     Carries a procedure out: a function answers its calls, its pauses move the clock.
 
-    An answer that is an exception is thrown into the procedure.
+    An answer that is an exception is thrown into the procedure; of calls that go together it is the answer.
     """
 
     respond: object
     clock: Clock = field(default_factory=Clock)
     calls: list = field(default_factory=list)
     pauses: list = field(default_factory=list)
+    waves: list = field(default_factory=list)
     paused: float = 0.0
 
     def run(self, steps):
@@ -88,5 +89,11 @@ class Driver:
             self.paused += wish.seconds
             assert self.paused < 50_000, "the procedure goes on for ever"
             return None
-        self.calls.append(wish)
-        return self.respond(wish)
+        if isinstance(wish, Together):
+            self.waves.append(len(wish.calls))
+            return [self._asked(call) for call in wish.calls]
+        return self._asked(wish)
+
+    def _asked(self, call):
+        self.calls.append(call)
+        return self.respond(call)

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import gc
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from certificates import make_certificates
 from transport_cases import Blocking, EventLoop, tenant_at
 
+from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.simulator.server import SimulatorServer
-from sailpoint_provider.transport import retrying, shared
+from sailpoint_provider.transport import event_loop, retrying, shared
 
 OURS = ("socket", "transport", "client session", "connector", ".csv")
 
@@ -72,3 +74,9 @@ def no_leaks():
         gc.collect()
     told = [str(one.message) for one in caught if issubclass(one.category, ResourceWarning)]
     assert [text for text in told if any(word in text for word in OURS)] == []
+
+
+@pytest.fixture
+def quick_retries(monkeypatch):
+    """Repeat a failed call once, and soon."""
+    monkeypatch.setattr(event_loop, "RetryPolicy", partial(RetryPolicy, attempts=2, first_pause=0.01))

@@ -100,6 +100,8 @@ class _FileReader:
 
         :raises InvalidInputError: it is not.
         """
+        if self._left:
+            raise changed(self._upload, f"{self._left} bytes of it were not read")
         expected = self.content.sha256
         if expected is not None and expected != self._hash.hexdigest():
             raise changed(self._upload, "its content is not what it was")

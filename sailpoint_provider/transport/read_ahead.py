@@ -28,18 +28,22 @@ class ReadAhead:
         self._read = read
         self._close = close
         self._blocks: Queue[bytes | BaseException] = Queue(_AHEAD)
-        self._stopped = threading.Event()
+        self._is_stopped = False
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def next(self) -> bytes:
         """
-        Return the next block, empty at the end.
+        Return the next block, empty at the end and once the reading was stopped.
 
         Whatever goes wrong while reading is raised here.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="sailpoint-read-ahead", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if self._is_stopped:
+                return b""
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="sailpoint-read-ahead", daemon=True)
+                self._thread.start()
         block = self._blocks.get()
         if isinstance(block, BaseException):
             raise block
@@ -47,19 +51,21 @@ class ReadAhead:
 
     def stop(self) -> None:
         """Read no further and close; a store that does not answer is not waited for endlessly."""
-        self._stopped.set()
-        if self._thread is None:
+        with self._lock:
+            self._is_stopped = True
+            thread = self._thread
+        if thread is None:
             self._close()
             return
         self._drain()
-        self._thread.join(_PATIENCE)
+        thread.join(_PATIENCE)
         self._drain()
         with suppress(Full):
             self._blocks.put_nowait(b"")  # for somebody who still waits for a block, on an event loop
 
     def _run(self) -> None:
         try:
-            while not self._stopped.is_set():
+            while not self._is_stopped:
                 block = self._read()
                 self._blocks.put(block)
                 if not block:

@@ -118,7 +118,9 @@ class Poller:
         try:
             while True:
                 await self._next_round()
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             log.exception("The poller broke off")
             for wait in list(self._waits):
                 wait.fail(error)
@@ -185,7 +187,9 @@ class Poller:
             wait.due = now + watch.next_pause(wait.pace, random.random())
             if not watch.is_troubled and wait.rejoin(now):
                 self._sweeper.contradicted()
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # whatever it is, nobody may wait for ever
             wait.fail(error)
         finally:
             wait.look = None

@@ -92,7 +92,7 @@ class Wait:
         if not self.told.done():
             self.told.set_result(state)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Tell why the wait cannot go on, unless something was told before."""
         if not self.told.done():
             self.told.set_exception(error)

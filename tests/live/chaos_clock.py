@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider import deferral
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
-from sailpoint_provider.transport import blocking, event_loop, shared
+from sailpoint_provider.transport import blocking, event_loop, polling, shared
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class QuickTime:
         time.sleep(seconds / FACTOR)
 
 
-class QuickLoops:
+class QuickSleeps:
     """Stands in for the module ``asyncio``."""
 
     def __getattr__(self, name: str) -> Any:
@@ -49,13 +49,35 @@ class QuickLoops:
         return asyncio.timeout(None if seconds is None else seconds / FACTOR)
 
 
+class QuickLoops(QuickSleeps):
+    """Stands in for the module ``asyncio`` where the loop's own clock is read, too."""
+
+    def get_running_loop(self) -> QuickLoop:
+        return QuickLoop(asyncio.get_running_loop())
+
+
+class QuickLoop:
+    """Stands in for an event loop whose clock is read."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def time(self) -> float:
+        return self._loop.time() * FACTOR
+
+
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = QuickTime(), QuickLoops()
-    for module in (blocking, event_loop, shared, operators, triggers, sailpoint, deferral):
+    for module in (blocking, event_loop, polling, shared, operators, sailpoint, deferral):
         _replace(module, "time", clock)
-    for module in (event_loop, triggers):
+    for module in (polling, triggers):
         _replace(module, "asyncio", loops)
+    # Transports are kept by the real loop.
+    _replace(event_loop, "asyncio", QuickSleeps())
     for module, sleep in ((blocking, clock.sleep), (event_loop, loops.sleep)):
         _replace(module, "retrying_options", _sleeping(module.retrying_options, sleep))
 

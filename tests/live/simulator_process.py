@@ -47,17 +47,7 @@ class SimulatedTenant:
 
     def file_header(self, source_name: str) -> list[str]:
         """Return the columns that the file of a delimited source must have."""
-        token = self._session.post(
-            f"{self.url}/oauth/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
-            },
-            timeout=TIMEOUT,
-        )
-        token.raise_for_status()
-        authorization = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        authorization = self._authorization()
         sources = self._session.get(
             f"{self.url}/sources/v1",
             params={"filters": f'name eq "{source_name}"'},
@@ -72,6 +62,16 @@ class SimulatedTenant:
         schema.raise_for_status()
         return next(csv.reader(schema.text.splitlines()))
 
+    def start_aggregation(self, source_id: str) -> None:
+        """Start an aggregation of a source that takes no file."""
+        answer = self._session.post(
+            f"{self.url}/sources/v1/{source_id}/load-accounts",
+            files={"disableOptimization": (None, "false")},
+            headers=self._authorization(),
+            timeout=TIMEOUT,
+        )
+        answer.raise_for_status()
+
     def connection(self) -> dict[str, object]:
         """Return the Airflow connection to this tenant, in Airflow's JSON form."""
         return {
@@ -81,6 +81,19 @@ class SimulatedTenant:
             "password": CLIENT_SECRET,
             "extra": {"api_version": "v1"},
         }
+
+    def _authorization(self) -> dict[str, str]:
+        token = self._session.post(
+            f"{self.url}/oauth/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+            },
+            timeout=TIMEOUT,
+        )
+        token.raise_for_status()
+        return {"Authorization": f"Bearer {token.json()['access_token']}"}
 
 
 def start_simulator(

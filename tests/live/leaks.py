@@ -1,0 +1,28 @@
+"""Looks for secrets and tokens where none may be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.live.simulator_process import CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_BEARER_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+")
+
+
+def log_texts(folder: Path) -> dict[str, str]:
+    """Return every log below a folder by its path, but for that of the simulator.
+
+    The simulator itself tells its well-known secret to whoever starts it.
+    """
+    logs = (path for path in folder.rglob("*.log") if path.name != "simulator.log")
+    return {str(path): path.read_text(encoding="utf-8", errors="replace") for path in logs}
+
+
+def leaks(texts: Mapping[str, str]) -> list[str]:
+    """Return the names of the texts that hold the client's secret or a token."""
+    return [name for name, text in texts.items() if CLIENT_SECRET in text or _BEARER_TOKEN.search(text)]

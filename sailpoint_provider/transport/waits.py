@@ -63,7 +63,7 @@ class Wait:
 
     def is_nearly_due(self, now: float) -> bool:
         """Tell whether to look at it now, where others are looked at anyway."""
-        return self.due <= now + self.pace.poll_interval / 4 and not self.is_alone(now)
+        return self.due <= now + self.pace.poll_interval / 2 and not self.is_alone(now)
 
     def look_alone(self, now: float, *, is_left_out: bool = False) -> None:
         """Have it looked at by itself: now, unless its first pause is not over."""

@@ -73,7 +73,8 @@ class StoredFile:
         try:
             return path.fs, path.open
         except ValueError as unknown_to_airflow:
-            if path.conn_id is not None:
+            # Airflow 3.0 keeps it in the options alone.
+            if getattr(path, "conn_id", None) or path.storage_options.get("conn_id"):
                 raise self._no_such_store(unknown_to_airflow) from unknown_to_airflow
         import fsspec
 

@@ -58,6 +58,7 @@ def _ours(options: argparse.Namespace) -> Callable[[], object]:
 
         attach("s3", fs=S3FileSystem(key="k", secret="s", endpoint_url=options.s3))
     hook = SailPointHook(CONNECTION)
+    hook.get_source(SOURCE)  # as the operator does before it starts; it brings the token, too
     return lambda: hook.load_accounts(SOURCE, options.file)
 
 

@@ -38,7 +38,7 @@ _TEXT = (
     "reads the multipart body, finds the file in it and hashes it, so every run is known to have brought "
     "the whole file unchanged. This package hashes the file as well, because a task's result tells the "
     "SHA-256; curl and the SDK do not. Runs of this package and of curl alternate. Each client is a "
-    "process of its own; this package is timed from before it asks for a token, the SDK from after it, "
+    "process of its own; this package and the SDK are timed from when they have a token, "
     "curl as it says itself. Extra memory is the peak of a process less the peak of the same process when "
     "it sends a file of a few bytes."
 )

@@ -78,6 +78,7 @@ def ladder_table(cases: Mapping[Case, Figures]) -> Table:
     notes = (
         f"Medians of the runs above at {MAIN:,} waits, one run each at the others.",
         f"The peers were not run with {MOST:,} waits.",
+        *_where_few_are_better(cases),
     )
     return Table("From 1 wait to 5,000, answers at once", tuple(columns), tuple(rows), notes)
 
@@ -178,6 +179,25 @@ def _where_peers_are_better(of_peers: Mapping[str, Figures]) -> list[str]:
         if better:
             notes.append(f"{PEERS[peer].title} is better than this package here: {', '.join(better)}.")
     return notes
+
+
+def _where_few_are_better(cases: Mapping[Case, Figures]) -> list[str]:
+    notes = []
+    for count in LADDER:
+        ours = cases[Case(OURS, count, 0.0)]
+        for peer in (DBT, AIRBYTE):
+            it = cases.get(Case(peer, count, 0.0))
+            better = [] if it is None else [what for what, of in _COMPARED_BY_COUNT if of(it) < of(ours)]
+            if better:
+                waits = "1 wait" if count == 1 else f"{count:,} waits"
+                notes.append(f"With {waits}, {PEERS[peer].title} takes {' and '.join(better)}.")
+    return notes
+
+
+_COMPARED_BY_COUNT: tuple[tuple[str, Callable[[Figures], float]], ...] = (
+    ("fewer requests", lambda it: it.requests),
+    ("less processor time", lambda it: it.cpu),
+)
 
 
 def _void_notes(of_peers: Mapping[str, Figures]) -> list[str]:

@@ -26,9 +26,9 @@ _EDGE = 8192
 _FILE_PART = re.compile(
     rb'\r\nContent-Disposition: form-data; name="file".*?\r\n\r\n', re.IGNORECASE | re.DOTALL
 )
-_TOKEN = {"access_token": "token-of-the-sink", "expires_in": 43200, "token_type": "bearer"}
-_SOURCE = {"id": "2c918085000000000000000000000a01", "name": "HR", "type": "DelimitedFile"}
-_STARTED = {
+_TOKEN: dict[str, object] = {"access_token": "token-of-the-sink", "expires_in": 43200, "token_type": "bearer"}
+_SOURCE: dict[str, object] = {"id": "2c918085000000000000000000000a01", "name": "HR", "type": "DelimitedFile"}
+_STARTED: dict[str, object] = {
     "success": True,
     "task": {"id": "af1b82086c194f89acce82e156ff6e61", "type": "QUARTZ", "messages": [], "returns": []},
 }

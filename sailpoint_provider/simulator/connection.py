@@ -25,6 +25,7 @@ def transport_behind(receive: Receive) -> asyncio.Transport:
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
     if not isinstance(transport, asyncio.BaseTransport):
         raise RuntimeError("connection faults need uvicorn with http='h11' and no middleware in front")
+    # A socket's transport can write too, which its base class does not say.
     return transport  # type: ignore[return-value]
 
 

@@ -129,6 +129,7 @@ def _matching(
 ) -> Iterator[tuple[Run, RunState]]:
     runs = _candidates(tenant, comparisons)
     if newest_first:
+        # A list or a view of a dict, and both can be reversed.
         runs = reversed(runs)  # type: ignore[call-overload]
     for run, state in _with_state(runs, tenant.clock.steady()):
         status = _status(run, state)

@@ -121,6 +121,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         finally:
             if early_question is not None:
                 early_question.cancel()
+        # Nor does it annotate this one.
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:

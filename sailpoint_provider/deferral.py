@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.isc.errors import AggregationTimeoutError, ExecutionTimeoutError
 from sailpoint_provider.isc.patience import Patience
 
 if TYPE_CHECKING:
@@ -59,12 +60,27 @@ class Times:
             execution_deadline=self.execution_deadline,
         )
 
+    @property
+    def end(self) -> float:
+        """Epoch seconds of whichever deadline comes first."""
+        if self.execution_deadline is None:
+            return self.deadline
+        return min(self.deadline, self.execution_deadline)
+
+    @property
+    def are_over(self) -> bool:
+        """Whether the first deadline has passed."""
+        return time.time() >= self.end
+
+    def expired(self, message: str) -> AggregationTimeoutError:
+        """Return the error for the deadline that came first."""
+        kind = ExecutionTimeoutError if self.end == self.execution_deadline else AggregationTimeoutError
+        return kind(message)
+
     def backstop(self, deadline: float | None = None) -> timedelta:
         """Return Airflow's own timeout for a deferral until then."""
-        ends = [self.deadline if deadline is None else deadline]
-        if self.execution_deadline is not None:
-            ends.append(self.execution_deadline)
-        return timedelta(seconds=max(0.0, min(ends) - time.time()) + BACKSTOP_SECONDS)
+        end = self.end if deadline is None else replace(self, deadline=deadline).end
+        return timedelta(seconds=max(0.0, end - time.time()) + BACKSTOP_SECONDS)
 
     def patience_to_verify(self, tolerate_outage: float, deadline: float | None = None) -> Patience:
         """
@@ -98,7 +114,7 @@ def carried_by(event: Any) -> Mapping[str, Any]:
 
 def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationResult | None:
     """Check once, with one request, whether there is anything to wait for; return the result of an end."""
-    return hook.run(watch.settled()) if hook.run(watch.glance()) else None
+    return hook.run(watch.settled(), until=watch.end) if hook.run(watch.glance(), until=watch.end) else None
 
 
 def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> AggregationResult | None:
@@ -109,7 +125,7 @@ def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> Agg
     :param patience: when to give up.
     :param log: where outages are logged.
     """
-    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled())
+    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled(), until=patience.end)
     if result is None:
         log.warning(
             "The triggerer saw account aggregation %s end (%s), but ISC says that it is running; resuming "

@@ -192,7 +192,7 @@ class SailPointHook(BaseHook):
         given_id(aggregation_id, "aggregation_id")
         pace = Pace(seconds(poll_interval, "poll_interval"))
         watch = self.watch(aggregation_id, Patience(time.time() + seconds(timeout, "timeout")))
-        return check_end(self._run(watch.wait(pace, random.random)))
+        return check_end(self.run(watch.wait(pace, random.random), until=watch.end))
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""

@@ -152,7 +152,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _look(self, watch: Watch) -> AggregationResult | None:
-        result = self._hook().run(watch.look())
+        result = self._hook().run(watch.look(), until=watch.end)
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:

@@ -332,9 +332,14 @@ class SailPointHook(BaseHook):
             except Exception as error:
                 log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
 
-    def run(self, steps: Steps[T]) -> T:
-        """Carry out a procedure of several calls, for operators and sensors."""
-        return self._run(steps)
+    def run(self, steps: Steps[T], *, until: float | None = None) -> T:
+        """
+        Carry out a procedure of several calls, for operators and sensors.
+
+        :param until: epoch seconds at which its calls and pauses end, None for no end. A call that is given
+            up then meets the procedure as a ``TenantUnavailableError``.
+        """
+        return self._run(steps, until)
 
     def aconnected(self) -> Connected:
         """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
@@ -345,8 +350,8 @@ class SailPointHook(BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    def _run(self, steps: Steps[T]) -> T:
-        return self._blocking().run(steps)
+    def _run(self, steps: Steps[T], until: float | None = None) -> T:
+        return self._blocking().run(steps, until=until)
 
     def _send(self, call: Call[T]) -> T:
         return self._blocking().send(call)

@@ -23,6 +23,7 @@ BACKSTOP_SECONDS = 300.0
 """What Airflow's own timeout of a deferral leaves beyond our deadlines, so that ours come first."""
 
 _VERIFY_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,25 @@ def carried_by(event: Any) -> Mapping[str, Any]:
     return carried if isinstance(carried, Mapping) else {}
 
 
+def last_look(watch: Watch) -> float | None:
+    """
+    Return until when requests of a wait may take: its deadline, or a moment longer than now.
+
+    A retry keeps the deadline of the first try, which may have passed while the aggregation ended well.
+    """
+    return None if watch.end is None else max(watch.end, time.time() + _LOOK_SECONDS)
+
+
 def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationResult | None:
-    """Check once, with one request, whether there is anything to wait for; return the result of an end."""
-    return hook.run(watch.settled(), until=watch.end) if hook.run(watch.glance(), until=watch.end) else None
+    """
+    Check once, with one request, whether there is anything to wait for; return the result of an end.
+
+    :raises AggregationTimeoutError: the deadline passed meanwhile.
+    """
+    if hook.run(watch.glance(), until=last_look(watch)):
+        return hook.run(watch.settled(), until=last_look(watch))
+    watch.check_deadline()
+    return None
 
 
 def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> AggregationResult | None:

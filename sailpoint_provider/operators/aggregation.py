@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider.airflow_errors import airflow_errors
 from sailpoint_provider.compat import TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, carried_by, result_before_deferring, verified
+from sailpoint_provider.deferral import Times, carried_by, last_look, result_before_deferring, verified
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import (
     AggregationTimeoutError,
@@ -307,7 +307,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         watch = self.hook.watch(other, patience, begun=times.begun, log=self.log)
         with self._turn():
             if not self.deferrable:
-                self.hook.run(watch.wait(Pace(self.poll_interval), random.random), until=watch.end)
+                self.hook.run(watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch))
                 return
             if result_before_deferring(self.hook, watch) is not None:
                 return
@@ -349,7 +349,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if self.deferrable:
             result = result_before_deferring(self.hook, watch)
         else:
-            result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random), until=watch.end)
+            result = self.hook.run(
+                watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch)
+            )
         if result is None:
             self.defer(
                 trigger=self._trigger(aggregation_id, claim.source_id, claim.deadline, times, claim),

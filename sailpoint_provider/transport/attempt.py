@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.tenant import Tenant
 
-_LAST_ANSWER_SECONDS = 1.0
 _CLOCK_SLACK = 0.005
 
 
@@ -77,8 +76,8 @@ class Attempt:
     :param deadline: when the caller gives up.
 
     Until a file is under way, the time limit counts from here; then again from the moment when all of it is
-    sent. In between, only silence ends the call: an upload may last as long as it needs, also past the
-    deadline, because a start that is as good as done should not be lost.
+    sent. In between, only silence ends the call: an upload may last as long as it needs. From its first byte
+    the deadline no longer counts, because a start that ISC may be about to acknowledge must not be abandoned.
     """
 
     __slots__ = (
@@ -139,8 +138,7 @@ class Attempt:
         if not self._is_upload:
             return
         self._is_upload = False
-        left = self._deadline.left()
-        self._end_in(self.limit, math.inf if left <= 0 else max(left, _LAST_ANSWER_SECONDS))
+        self._end_in(self.limit, math.inf)
         self._tell()
 
     @contextmanager

@@ -174,7 +174,7 @@ def test_clearing_the_record_frees_the_source(api, control, people):
         {"op": "replace", "path": "/completionStatus", "value": "Error"},
         {"op": "replace", "path": "/completed", "value": "2026-01-01T00:00:00.000Z"},
     ]
-    answer = api.call("PATCH", f"task-status/v1/{task}", json=patch)
+    answer = api.patch(task, patch)
 
     assert answer.json()["completionStatus"] == "ERROR"
     assert api.status(task).json()["status"] == "STARTED"
@@ -189,4 +189,4 @@ def test_a_patch_of_anything_else_is_refused(api, people):
         [{"op": "replace", "path": "/completionStatus", "value": "DONE"}],
         {},
     ):
-        assert api.call("PATCH", f"task-status/v1/{task}", json=patch).status_code == 400
+        assert api.patch(task, patch).status_code == 400

@@ -51,7 +51,7 @@ class SimulatorControl:
         return dict(self._call("GET", "/health"))
 
     def index(self) -> Json:
-        """Return what the tenant says of itself, its Airflow connection and its control API."""
+        """Return the tenant's description: its URLs, its Airflow connection and its control API."""
         return dict(self._call("GET", ""))
 
     def reset(self) -> None:
@@ -112,9 +112,9 @@ class SimulatorControl:
         self._call("POST", f"/sources/{source_id}/next-run", body)
 
     def start(self, source_id: str) -> Json:
-        """Start an aggregation that is nobody's, as ISC's own schedule does, and return the run.
+        """Start an aggregation as ISC's own schedule would, and return the run.
 
-        It finds a delimited source as it is. A busy source refuses it, which is a run too.
+        A delimited source keeps its accounts. A busy source refuses the start, and that is a run too.
         """
         return dict(self._call("POST", f"/sources/{source_id}/start"))
 

@@ -51,14 +51,14 @@ def control_application(tenant: Tenant) -> Starlette:
 def _index(tenant: Tenant, url: str) -> Json:
     client = tenant.tokens.clients[DEFAULT_CLIENT_ID]
     return {
-        "this_is": "a simulated SailPoint Identity Security Cloud tenant, on this machine only",
+        "this_is": "A simulated SailPoint Identity Security Cloud tenant, reachable from this machine only.",
         "api": {
             "token": f"{url}/oauth/token",
             "generations": list(GENERATIONS),
             "try": f"{url}/sources/v1",
         },
         "airflow_connection": airflow_connection(url, client.id, client.secret),
-        "control_api": [endpoint.as_json() for endpoint in ENDPOINTS],
+        "control_api": {endpoint.name: endpoint.summary for endpoint in ENDPOINTS},
     }
 
 

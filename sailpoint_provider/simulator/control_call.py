@@ -73,14 +73,18 @@ class Endpoint:
             raise ValueError(f"unknown field: {', '.join(sorted(unknown))}")
         return body
 
-    def as_json(self) -> Json:
-        """Describe it for the index."""
-        described: Json = {"method": self.method, "path": f"/_simulator{self.path}"}
-        if self.fields:
-            described["body"] = list(self.fields)
-        if self.parameters:
-            described["query"] = list(self.parameters)
-        return described | {"does": str(self.answer.__doc__).partition("\n")[0]}
+    @property
+    def name(self) -> str:
+        """Its method and its path."""
+        return f"{self.method} /_simulator{self.path}"
+
+    @property
+    def summary(self) -> str:
+        """One line on what it does and what it takes."""
+        line = str(self.answer.__doc__).partition("\n")[0]
+        for place, names in (("Body", self.fields), ("Query", self.parameters)):
+            line += f" {place}: {', '.join(names)}." if names else ""
+        return line
 
 
 class Endpoints(list[Endpoint]):

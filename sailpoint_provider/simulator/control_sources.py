@@ -15,7 +15,7 @@ ENDPOINTS = Endpoints()
 
 @ENDPOINTS.add("GET", "/sources")
 def list_sources(call: ControlCall) -> Any:
-    """List the sources as they are."""
+    """List the sources: type, columns, number of accounts, whether an aggregation is running."""
     steady = call.tenant.clock.steady()
     return [control_records.source_truth(source, steady) for source in call.tenant.sources.values()]
 
@@ -60,8 +60,8 @@ def list_accounts(call: ControlCall) -> Any:
     "/sources/{id}/next-run",
     "outcome messages collect_seconds process_seconds fail_at accounts",
 )
-def decide_next_run(call: ControlCall) -> Any:
-    """Decide about a source's next run; several calls decide about several runs, in order."""
+def script_next_run(call: ControlCall) -> Any:
+    """Script a source's next run; call it again to script the one after that."""
     source, body = call.source(), call.body
     fail_at = float(body.get("fail_at", 0.5))
     if not 0 <= fail_at <= 1:
@@ -82,7 +82,7 @@ def decide_next_run(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("POST", "/sources/{id}/start")
 def start_run(call: ControlCall) -> Any:
-    """Start an aggregation that is nobody's, as ISC's own schedule does; it changes no account of a file."""
+    """Start an aggregation as ISC's own schedule would; a delimited source keeps its accounts."""
     source, tenant = call.source(), call.tenant
     if source.is_busy(tenant.clock.steady()):
         run = tenant.refuse_start(source, True, None)
@@ -105,7 +105,7 @@ def list_runs(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("POST", "/runs/{id}/advance", "seconds")
 def advance_run(call: ControlCall) -> Any:
-    """Move a run on by so many seconds at speed 1."""
+    """Move a run forward by this many seconds at speed 1."""
     run = call.run()
     run.advance(float(call.body["seconds"]))
     return control_records.run_truth(run, call.tenant.clock.steady())
@@ -113,7 +113,7 @@ def advance_run(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("POST", "/runs/{id}/finish", "outcome")
 def finish_run(call: ControlCall) -> Any:
-    """End a run now, as planned or as the outcome says."""
+    """End a run now, with the outcome given or the planned one."""
     run, outcome = call.run(), call.body.get("outcome")
     run.finish(call.tenant.clock.steady(), Outcome(outcome) if outcome else None)
     return control_records.run_truth(run, call.tenant.clock.steady())

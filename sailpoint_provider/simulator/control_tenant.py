@@ -18,13 +18,13 @@ ENDPOINTS = Endpoints()
 
 @ENDPOINTS.add("GET", "/health")
 def health(call: ControlCall) -> Any:
-    """Say that the tenant is up, and how fast its time runs."""
+    """Report that the tenant is up, and how fast its aggregations run."""
     return {"status": "up", "speed": call.tenant.clock.speed, "sources": len(call.tenant.sources)}
 
 
 @ENDPOINTS.add("POST", "/reset")
 def reset(call: ControlCall) -> Any:
-    """Make the tenant fresh: sources, runs, clients, clock, faults, shapes and all."""
+    """Start over with a fresh tenant; only the speed stays."""
     call.tenant.reset()
     return {"status": "fresh"}
 
@@ -37,20 +37,20 @@ def list_requests(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("DELETE", "/requests")
 def clear_requests(call: ControlCall) -> Any:
-    """Forget the requests received."""
+    """Clear the list of requests."""
     call.tenant.journal.clear()
     return {"requests": 0}
 
 
 @ENDPOINTS.add("GET", "/faults")
 def list_faults(call: ControlCall) -> Any:
-    """List the faults in force, and how often each matched and struck."""
+    """List the faults, with how often each matched and struck."""
     return [fault.as_json() for fault in call.tenant.faults.faults]
 
 
 @ENDPOINTS.add("POST", "/faults", "then method path generation start nth skip times chance seed")
 def add_fault(call: ControlCall) -> Any:
-    """Meet requests with trouble."""
+    """Add a fault: which requests it hits, and what happens to them."""
     fault = Fault.of_json(call.body)
     call.tenant.faults.add(fault)
     return fault.as_json()
@@ -58,41 +58,41 @@ def add_fault(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("DELETE", "/faults")
 def clear_faults(call: ControlCall) -> Any:
-    """Lift all faults."""
+    """Remove all faults."""
     call.tenant.faults.clear()
     return []
 
 
 @ENDPOINTS.add("GET", "/shapes")
 def show_shapes(call: ControlCall) -> Any:
-    """Show which odd shapes of answers are on."""
+    """Show which unusual answer shapes are on."""
     return asdict(call.tenant.shapes)
 
 
 @ENDPOINTS.add("POST", "/shapes", " ".join(("all", *asdict(Shapes()))))
 def switch_shapes(call: ControlCall) -> Any:
-    """Switch odd shapes of answers on and off; all means those seen in the wild."""
+    """Switch unusual answer shapes on or off; all stands for those seen in the wild."""
     call.tenant.shapes.switch(call.body)
     return asdict(call.tenant.shapes)
 
 
 @ENDPOINTS.add("GET", "/clock")
 def show_clock(call: ControlCall) -> Any:
-    """Show the tenant's time, and how far it is ahead of this machine's."""
+    """Show the tenant's time and how far it is ahead of this machine."""
     clock = call.tenant.clock
     return {"now": iso_time(clock.now()), "skew_seconds": clock.skew_seconds}
 
 
 @ENDPOINTS.add("POST", "/clock", "skew_seconds")
 def set_clock(call: ControlCall) -> Any:
-    """Set the tenant's clock ahead of this machine's, or behind it with a negative number."""
+    """Set the tenant's clock ahead of this machine, or behind it with a negative number."""
     call.tenant.clock.set_skew(float(call.body["skew_seconds"]))
     return show_clock(call)
 
 
 @ENDPOINTS.add("POST", "/clients", "id secret user scopes token_lifetime")
 def put_client(call: ControlCall) -> Any:
-    """Add an API client, or change one; what is not said of a known client stays."""
+    """Add an API client or change one; fields left out keep their values."""
     body, tokens = call.body, call.tenant.tokens
     known = tokens.clients.get(body["id"])
     client = ApiClient(
@@ -114,7 +114,7 @@ def revoke_tokens(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("POST", "/rate-limit", "requests seconds")
 def set_rate_limit(call: ControlCall) -> Any:
-    """Set another rate limit, and start counting afresh."""
+    """Change the rate limit and restart the count."""
     limit = call.tenant.rate_limit
     limit.change(
         int(call.body.get("requests", limit.requests)), float(call.body.get("seconds", limit.seconds))
@@ -124,7 +124,7 @@ def set_rate_limit(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("POST", "/generations", "generation retired deprecated")
 def set_generation(call: ControlCall) -> Any:
-    """Retire an API generation (410), or mark it as deprecated (X-Deprecated)."""
+    """Retire an API generation (410) or deprecate it (X-Deprecated)."""
     generation = call.body["generation"]
     if generation not in GENERATIONS:
         raise ValueError(f"generation is one of {', '.join(GENERATIONS)}")

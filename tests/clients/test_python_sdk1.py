@@ -1,0 +1,17 @@
+"""SailPoint's Python SDK 1.4, the one for the yearly generations, follows an aggregation from login to end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.conftest import HERE, SDK1
+
+pytestmark = pytest.mark.skipif(
+    not (SDK1 / ".installed").exists(),
+    reason="SailPoint's Python SDK 1.4 is not in .sdk1: 'make test-clients' could not install it",
+)
+
+
+@pytest.mark.parametrize("generation", ["v2025", "v2024", "beta"])
+def test_the_sdk_follows_an_aggregation(follow, check_story, generation):
+    check_story(follow([SDK1 / "bin" / "python", HERE / "sdk1_client.py"], generation), generation)

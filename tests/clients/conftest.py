@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.simulator.server import SimulatorServer
 
+    Follow = Callable[[list[str | Path], str], "Reading"]
+    CheckStory = Callable[["Reading", str], None]
+
 __all__ = ["sailpoint_simulator", "sailpoint_simulator_server"]
 
 HERE = Path(__file__).resolve().parent
@@ -53,9 +56,7 @@ class Reading:
 
 
 @pytest.fixture
-def follow(
-    sailpoint_simulator: SimulatorServer, tmp_path: Path
-) -> Callable[[list[str | Path], str], Reading]:
+def follow(sailpoint_simulator: SimulatorServer, tmp_path: Path) -> Follow:
     """Give a function that runs a client's script for one generation and returns what it read."""
 
     def run(command: list[str | Path], generation: str) -> Reading:
@@ -76,7 +77,7 @@ def follow(
 
 
 @pytest.fixture
-def check_story(sailpoint_simulator: SimulatorServer) -> Callable[[Reading, str], None]:
+def check_story(sailpoint_simulator: SimulatorServer) -> CheckStory:
     """Give a function that compares what a client read with the tenant's own record."""
 
     def check(read: Reading, generation: str) -> None:

@@ -1,7 +1,7 @@
 """Follows one account aggregation with SailPoint's Python SDK 1.4, and prints what the SDK read, as JSON.
 
-Arguments: API generation, CSV. The tenant is named by the ``SAIL_`` variables. It runs in an environment of its own,
-since that release and the current one cannot be installed together.
+Arguments: API generation, CSV. The tenant is named by the ``SAIL_`` variables. It runs in an environment of
+its own, since that release and the current one cannot be installed together.
 """
 
 import json

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.clients.conftest import HERE, NODE
+
+if TYPE_CHECKING:
+    from sailpoint_provider.simulator.server import SimulatorServer
+    from tests.clients.conftest import CheckStory, Follow
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed"),
@@ -18,7 +23,9 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("generation", ["v2024", "beta"])
-def test_the_npm_client_follows_an_aggregation(follow, check_story, sailpoint_simulator, generation):
+def test_the_npm_client_follows_an_aggregation(
+    follow: Follow, check_story: CheckStory, sailpoint_simulator: SimulatorServer, generation: str
+) -> None:
     check_story(follow(["node", HERE / "npm_client.cjs"], generation), generation)
     token = sailpoint_simulator.control.requests()[0]
     assert (token["call"], token["user_agent"].partition("/")[0]) == ("token", "axios")

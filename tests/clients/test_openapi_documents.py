@@ -70,7 +70,7 @@ CHECKS = (
 
 @dataclass
 class Tenant:
-    """A tenant with something in it: sources of all kinds, and runs that ended well, ended badly and go on."""
+    """A tenant with sources of all kinds, and runs that succeeded, failed, are running and were refused."""
 
     server: SimulatorServer
 

@@ -19,6 +19,10 @@ _SAILPOINT_DOMAINS = (
     "saas.sailpointfedramp.com",
     "idn.sailpointfedramp.com",
 )
+# Where people sign in to a tenant of the first domain.
+_SIGN_IN_DOMAIN = "login.sailpoint.com"
+_NO_TENANT_NAMES = ("", "api", "www", "login", "ui")
+_UI_PATH = re.compile(r"/ui(/|$)")
 _EXAMPLE = "https://<tenant>.api.identitynow.com"
 
 
@@ -65,7 +69,9 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
         raise InvalidInputError(f"The connection's schema is {schema!r}; it must be https (or empty).")
     if _TENANT_NAME.fullmatch(text.lower()) and text.lower() != "localhost":
         text = f"{text}.api.identitynow.com"
-    parts = _split(text if "://" in text else f"{scheme or 'https'}://{text}", "host")
+    url = text if "://" in text else f"{scheme or 'https'}://{text.removeprefix('//')}"
+    _refuse_web_page(url, "host")
+    parts = _split(url, "host")
     if scheme and parts.scheme != scheme:
         raise InvalidInputError(
             f"The connection's host begins with {parts.scheme}://, its schema says {scheme}: leave schema "
@@ -83,7 +89,6 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
         raise InvalidInputError(
             f"The connection's host has port {address.port}, its port field {port}: leave the field empty."
         )
-    _refuse_ui_host(address.host)
     return Address(address.scheme, address.host, address.port or port or None)
 
 
@@ -97,9 +102,9 @@ def token_address(url: str) -> Address:
         raise InvalidInputError(
             "The connection's token_url must be a whole address that begins with https://."
         )
+    _refuse_web_page(url, "token_url")
     parts = _split(url, "token_url")
     address = _address(parts, "token_url")
-    _refuse_ui_host(address.host)
     return Address(address.scheme, address.host, address.port, parts.path or "/oauth/token")
 
 
@@ -174,13 +179,43 @@ def _address(parts: SplitResult, field: str) -> Address:
     return Address(parts.scheme, host, parts.port or None)
 
 
-def _refuse_ui_host(host: str) -> None:
+def _refuse_web_page(url: str, field: str) -> None:
+    """
+    Refuse the address of SailPoint's web interface, before its path or fragment can hide what is wrong.
+
+    What cannot be read, or may hold credentials, is left to the other rules.
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return
+    if "@" in parts.netloc or not (host.isascii() and _HOST.fullmatch(host)):
+        return
+    api = _api_host(host)
+    if field == "host" and (host == _SIGN_IN_DOMAIN or host.endswith(f".{_SIGN_IN_DOMAIN}")):
+        labels = host.removesuffix(_SIGN_IN_DOMAIN).split(".")
+        api = f"{_tenant_among(labels)}.api.{_SAILPOINT_DOMAINS[0]}"
+    if api is not None and api != host:
+        raise InvalidInputError(
+            f"The connection's {field} {host!r} is SailPoint's web page, not its API: use https://{api}."
+        )
+    if api is None and field == "host" and _UI_PATH.match(parts.path):
+        raise InvalidInputError(
+            "The connection's host is a page of SailPoint's web interface (its path begins with /ui), not its "
+            f"API: use the baseUrl that the page /ui/session shows, for example {_EXAMPLE}."
+        )
+
+
+def _api_host(host: str) -> str | None:
+    """Return where the API is of the tenant that a host of SailPoint's names; None for any other host."""
     for domain in _SAILPOINT_DOMAINS:
         if host == domain or host.endswith(f".{domain}"):
             labels = host.removesuffix(domain).rstrip(".").split(".")
-            if len(labels) < 2 or labels[-1] != "api":
-                tenant = labels[0] or "<tenant>"
-                raise InvalidInputError(
-                    f"The connection's host {host!r} is SailPoint's web page, not its API: "
-                    f"use https://{tenant}.api.{domain}."
-                )
+            is_api = len(labels) > 1 and labels[-1] == "api"
+            return host if is_api else f"{_tenant_among(labels)}.api.{domain}"
+    return None
+
+
+def _tenant_among(labels: list[str]) -> str:
+    return next((label for label in labels if label not in _NO_TENANT_NAMES), "<tenant>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
@@ -38,4 +39,22 @@ def state_of_task(task_instance: Any) -> str | None:
     return None if state is None else str(state)
 
 
-__all__ = ["TRIGGERS_ARE_TOLD_OF_KILLS", "TaskDeferralError", "TaskDeferralTimeout", "state_of_task"]
+def supervisor_cannot_be_awaited() -> bool:
+    """
+    Tell whether the supervisor of this process takes blocking questions only.
+
+    That of ``dag.test()`` and ``airflow dags test`` lives in the process itself and has no ``asend``. Without
+    it Airflow's asynchronous look-up takes every connection that is stored in the database for missing.
+    """
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    supervisor = getattr(runner, "SUPERVISOR_COMMS", None)
+    return supervisor is not None and not hasattr(supervisor, "asend")
+
+
+__all__ = [
+    "TRIGGERS_ARE_TOLD_OF_KILLS",
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+    "state_of_task",
+    "supervisor_cannot_be_awaited",
+]

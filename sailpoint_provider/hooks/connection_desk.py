@@ -9,14 +9,20 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.errors import SailPointError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
     from typing import Any
+
+    from airflow.providers.common.compat.sdk import BaseHook, Connection
 
     from sailpoint_provider.isc.tenant import Tenant
 
 _FRESH_SECONDS = 5.0
 _SERVED_PER_TURN = 20
+_BLOCKING_SECONDS = 30.0
+"""How long a blocking look-up of a connection may take in its thread."""
 
 
 class ConnectionDesk:
@@ -81,6 +87,30 @@ class ConnectionDesk:
             asyncio.get_running_loop().call_soon(self._serve, key, tenant)
         else:
             del self._lines[key]
+
+
+async def read_connection(conn_id: str, hook: BaseHook) -> Connection:
+    """
+    Return a connection, on an event loop.
+
+    :param conn_id: id of the connection.
+    :param hook: looks it up.
+    :raises AirflowNotFoundException: there is none.
+    :raises SailPointError: a blocking look-up took too long.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from sailpoint_provider.compat import supervisor_cannot_be_awaited
+
+    if not supervisor_cannot_be_awaited():
+        return await get_async_connection(conn_id, hook=hook)
+    try:
+        async with asyncio.timeout(_BLOCKING_SECONDS):
+            return await asyncio.to_thread(hook.get_connection, conn_id)
+    except TimeoutError:
+        raise SailPointError(
+            f"Airflow did not answer within {_BLOCKING_SECONDS:g} s when asked for connection {conn_id!r}."
+        ) from None
 
 
 def connection_desk() -> ConnectionDesk:

@@ -202,8 +202,8 @@ def _refuse_web_page(url: str, field: str) -> None:
         )
     if api is None and field == "host" and _UI_PATH.match(parts.path):
         raise InvalidInputError(
-            "The connection's host is a page of SailPoint's web interface (its path begins with /ui), not its "
-            f"API: use the baseUrl that the page /ui/session shows, for example {_EXAMPLE}."
+            "The connection's host is a page of SailPoint's web interface, because its path begins with /ui: "
+            f"use the baseUrl that the page /ui/session shows, for example {_EXAMPLE}."
         )
 
 

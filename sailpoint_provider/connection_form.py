@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-HIDDEN_FIELDS = ["schema", "port"]
+# The port is shown, because Airflow 3.3 cannot test a stored connection that has none: its page sends 0 for
+# an empty field, which the server takes for another port than null.
+HIDDEN_FIELDS = ["schema"]
 
 RELABELING = {"host": "API base URL", "login": "Client ID", "password": "Client Secret"}
 
 PLACEHOLDERS = {
     "host": "https://<tenant>.api.identitynow.com",
-    "login": "client id of a personal access token",
+    "login": "client ID of a personal access token",
     "password": "its client secret",
+    "port": "0 (left empty, Airflow 3.3 cannot test the connection)",
 }
 
+# None has a default in its schema: the form would store it, and Airflow warn of a "v1" too short to mask.
 EXTRA_FIELDS: dict[str, dict[str, Any]] = {
     "api_version": {
         "label": "API version",
-        "description": "API generation to call.",
-        "schema": {
-            "type": ["string", "null"],
-            "enum": ["v1", "v2026", "v2025", "v2024", "beta"],
-            "default": "v1",
-        },
+        "description": "API generation to call; v1 where none is chosen.",
+        "schema": {"type": ["string", "null"], "enum": ["v1", "v2026", "v2025", "v2024", "beta"]},
     },
     "token_url": {
         "label": "Token URL",

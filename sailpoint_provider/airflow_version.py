@@ -1,4 +1,4 @@
-"""Which Airflow this package needs, said before an import that an older one does not have can fail."""
+"""The check for an Airflow that is too old, made before one of its missing names fails less clearly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def require_airflow() -> None:
     """
     Check that Airflow is there and new enough.
 
-    An installation without dependencies, or a later downgrade of Airflow, leaves one that is not.
+    An installation without dependencies, or a later downgrade of Airflow, can leave one that is not.
 
     :raises ImportError: there is no Airflow, or it is too old.
     """

@@ -1,4 +1,4 @@
-"""The few things that differ between Airflow 3.0 and 3.3, found by looking for them."""
+"""What differs between Airflow 3.0 and 3.3, detected by feature rather than by version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRIGGERS_ARE_TOLD_OF_KILLS = hasattr(BaseTrigger, "on_kill")
-"""From Airflow 3.3 on a trigger's ``on_kill`` is called; before, it is only cancelled."""
+"""Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
 
 
 def state_of_task(task_instance: Any) -> str | None:
@@ -25,7 +25,7 @@ def state_of_task(task_instance: Any) -> str | None:
 
     This asks Airflow and waits for its answer, so it belongs in a thread.
 
-    :raises Exception: nobody answers; the kind depends on the version.
+    :raises Exception: Airflow does not answer; the type depends on the version.
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -41,10 +41,10 @@ def state_of_task(task_instance: Any) -> str | None:
 
 def supervisor_cannot_be_awaited() -> bool:
     """
-    Tell whether the supervisor of this process takes blocking questions only.
+    Return whether the supervisor of this process takes blocking calls only.
 
-    That of ``dag.test()`` and ``airflow dags test`` lives in the process itself and has no ``asend``. Without
-    it Airflow's asynchronous look-up takes every connection that is stored in the database for missing.
+    That is so in ``dag.test()`` and ``airflow dags test``, whose supervisor runs in the process and has no
+    ``asend``: Airflow's asynchronous look-up then reports a connection in the database as missing.
     """
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     supervisor = getattr(runner, "SUPERVISOR_COMMS", None)

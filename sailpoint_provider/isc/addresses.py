@@ -84,7 +84,7 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
         )
     address = _address(parts, "host")
     if port is not None and not 0 <= port <= 65535:
-        raise InvalidInputError(f"The connection's port is {port}; leave it empty, or give one up to 65535.")
+        raise InvalidInputError(f"The connection's port is {port}; leave it empty or enter one up to 65535.")
     if port and address.port not in (None, port):
         raise InvalidInputError(
             f"The connection's host has port {address.port}, its port field {port}: leave the field empty."
@@ -96,12 +96,10 @@ def token_address(url: str) -> Address:
     """
     Return the checked address of a token endpoint of its own.
 
-    :raises InvalidInputError: it is no https address, or holds credentials, a query or a fragment.
+    :raises InvalidInputError: it is not an https address, or has credentials, a query or a fragment.
     """
     if "://" not in url:
-        raise InvalidInputError(
-            "The connection's token_url must be a whole address that begins with https://."
-        )
+        raise InvalidInputError("The connection's token_url must be a full URL that begins with https://.")
     _refuse_web_page(url, "token_url")
     parts = _split(url, "token_url")
     address = _address(parts, "token_url")
@@ -112,7 +110,7 @@ def proxy_address(url: str) -> str:
     """
     Return a proxy's address; it may hold credentials, so errors never show it.
 
-    :raises InvalidInputError: it is no http or https address.
+    :raises InvalidInputError: it is not an http or https address.
     """
     try:
         parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
@@ -125,14 +123,14 @@ def proxy_address(url: str) -> str:
         good = False
     if not good:
         raise InvalidInputError(
-            "A proxy of the connection's extra is no http:// or https:// address (not shown: it may hold "
-            "a password)."
+            "A proxy in the connection's extra is not an http:// or https:// address (not shown: it may "
+            "hold a password)."
         )
     return parts.geturl()
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine itself."""
+    """Return whether the host is this machine."""
     if host == "localhost":
         return True
     try:
@@ -151,10 +149,10 @@ def _split(url: str, field: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise InvalidInputError(f"The connection's {field} {url!r} is no address: {error}.") from None
+        raise InvalidInputError(f"The connection's {field} {url!r} is not an address: {error}.") from None
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise InvalidInputError(
-            f"The connection's {field} has a query or a fragment: leave out all from ? or #."
+            f"The connection's {field} has a query or a fragment: remove it, with its ? or #."
         )
     return parts
 
@@ -168,12 +166,12 @@ def _address(parts: SplitResult, field: str) -> Address:
     is_ip6 = ":" in host
     if not host or (not is_ip6 and not (host.isascii() and _HOST.fullmatch(host))):
         raise InvalidInputError(
-            f"The connection's {field} {parts.netloc!r} is no host name: letters, digits, dots and hyphens "
-            "only."
+            f"The connection's {field} {parts.netloc!r} is not a host name: only letters, digits, dots and "
+            "hyphens are allowed."
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInputError(
-            f"The connection's {field} is http://{parts.netloc}: credentials travel only over https:// "
+            f"The connection's {field} is http://{parts.netloc}: credentials are sent only over https:// "
             "(http:// is for loopback)."
         )
     return Address(parts.scheme, host, parts.port or None)
@@ -181,9 +179,9 @@ def _address(parts: SplitResult, field: str) -> Address:
 
 def _refuse_web_page(url: str, field: str) -> None:
     """
-    Refuse the address of SailPoint's web interface, before its path or fragment can hide what is wrong.
+    Refuse the address of SailPoint's web interface before a complaint about its path or fragment does.
 
-    What cannot be read, or may hold credentials, is left to the other rules.
+    An address that cannot be parsed, or may hold credentials, is left to the other rules.
     """
     try:
         parts = urlsplit(url)
@@ -208,7 +206,7 @@ def _refuse_web_page(url: str, field: str) -> None:
 
 
 def _api_host(host: str) -> str | None:
-    """Return where the API is of the tenant that a host of SailPoint's names; None for any other host."""
+    """Return the API host of the tenant that one of SailPoint's hosts belongs to; None for other hosts."""
     for domain in _SAILPOINT_DOMAINS:
         if host == domain or host.endswith(f".{domain}"):
             labels = host.removesuffix(domain).rstrip(".").split(".")

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from sailpoint_provider import connection_form, isc
 from sailpoint_provider.hooks.connected import Connected, event_loop_module
-from sailpoint_provider.hooks.connection_desk import connection_desk
+from sailpoint_provider.hooks.connection_desk import connection_desk, read_connection
 from sailpoint_provider.hooks.last_word import clear_record
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
@@ -372,10 +372,8 @@ class SailPointHook(BaseHook):
         return self._transport
 
     async def _read_tenant(self) -> Tenant:
-        from airflow.providers.common.compat.connection import get_async_connection
-
         with _found(self.sailpoint_conn_id):
-            connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
+            connection = await read_connection(self.sailpoint_conn_id, self)
         await event_loop_module()
         return self._tenant_of(connection)
 

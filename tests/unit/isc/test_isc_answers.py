@@ -221,7 +221,7 @@ def test_an_empty_page_of_tasks_may_be_told_by_204():
         (errors.AccessDeniedError("x", status=403), "Scope or user level missing"),
         (errors.RateLimitError("x", status=429), "Rate limit reached"),
         (errors.TenantUnavailableError("x"), "Host unreachable"),
-        (errors.TenantUnavailableError("x", status=503), "Tenant in trouble"),
+        (errors.TenantUnavailableError("x", status=503), "Tenant unavailable"),
         (errors.InvalidInputError("x", status=404), "Wrong host or API generation"),
         (errors.InvalidInputError("x", status=410), "Wrong host or API generation"),
         (errors.ProtocolError("x"), "No Identity Security Cloud API at this host"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,6 +23,8 @@ from sailpoint_provider.isc.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.upload import SentFile
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.tenant import Tenant
 
-_LAST_ANSWER_SECONDS = 1.0
 _CLOCK_SLACK = 0.005
 
 
@@ -76,9 +75,10 @@ class Attempt:
     :param call: the call.
     :param deadline: when the caller gives up.
 
-    Until a file is under way, the time limit counts from here; then again from the moment when all of it is
-    sent. In between, only silence ends the call: an upload may last as long as it needs, also past the
-    deadline, because a start that is as good as done should not be lost.
+    Until a file is under way, the time limit counts from here, and then again from the moment when all of it
+    is sent. In between, only silence ends the call: an upload may last as long as it needs, also past the
+    deadline. Its answer then has the tenant's ``timeout`` at least, because a start that is as good as done
+    should not be lost.
     """
 
     __slots__ = (
@@ -86,6 +86,7 @@ class Attempt:
         "_deadline",
         "_ends",
         "_is_upload",
+        "_least_after_sending",
         "changed",
         "is_answering",
         "is_sent",
@@ -100,6 +101,7 @@ class Attempt:
         self.changed: Callable[[], None] | None = None
         self._is_upload = call.upload is not None
         self._deadline = deadline
+        self._least_after_sending = tenant.timeout
         self._end_in(self.limit, deadline.left())
 
     @property
@@ -139,8 +141,7 @@ class Attempt:
         if not self._is_upload:
             return
         self._is_upload = False
-        left = self._deadline.left()
-        self._end_in(self.limit, math.inf if left <= 0 else max(left, _LAST_ANSWER_SECONDS))
+        self._end_in(self.limit, max(self._deadline.left(), self._least_after_sending))
         self._tell()
 
     @contextmanager

@@ -190,8 +190,7 @@ def gzip_bomb_in_gzip(line):
 
 
 def deflate_bomb(line):
-    packer = zlib.compressobj(wbits=-15)
-    _send_packed(line, b"deflate", b"".join(packer.compress(bytes(MIB)) for _ in range(300)) + packer.flush())
+    _send_packed(line, b"deflate", bomb(-15))
 
 
 def gzip_of_nothing_for_ever(line):
@@ -200,8 +199,9 @@ def gzip_of_nothing_for_ever(line):
 
 
 @functools.cache
-def bomb():
-    packer = zlib.compressobj(wbits=31)
+def bomb(window=31):
+    """Return 300 MB of nothing, packed."""
+    packer = zlib.compressobj(wbits=window)
     return b"".join(packer.compress(bytes(MIB)) for _ in range(300)) + packer.flush()
 
 

@@ -271,6 +271,7 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
 
     :returns: the answer, None where there was no token.
     :raises requests.RequestException: nobody answered in time.
+    :raises HeadTooLongError: the head of the answer did not end.
     """
     token = token_in_memory(tenant)
     if token is None:

@@ -85,7 +85,7 @@ class BlockingTransport:
         Carry out one call, with the retries that the policy allows.
 
         :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
-            then is sent to its end.
+            then is sent to its end, and its answer has the tenant's ``timeout`` at least.
         :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
             acted.
         :raises SailPointError: the call failed for good.
@@ -271,6 +271,7 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
 
     :returns: the answer, None where there was no token.
     :raises requests.RequestException: nobody answered in time.
+    :raises HeadTooLongError: the head of the answer did not end.
     """
     token = token_in_memory(tenant)
     if token is None:

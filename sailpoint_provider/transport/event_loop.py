@@ -134,7 +134,7 @@ class EventLoopTransport:
         Carry out one call, with the retries that the policy allows.
 
         :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
-            then is sent to its end.
+            then is sent to its end, and its answer has the tenant's ``timeout`` at least.
         :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
             acted.
         :raises SailPointError: the call failed for good.

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
 from isc_cases import NOON, RUN, SOURCE, answer, task_document, tenant
 
 from sailpoint_provider.isc import calls, errors
-from sailpoint_provider.isc.answers import error_of, read_answer, retry_after
+from sailpoint_provider.isc.answers import BIG, error_of, read_answer, retry_after, says_token_expired
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.generations import GENERATIONS
 
@@ -236,3 +237,153 @@ def test_the_test_of_a_connection_names_the_part_that_is_wrong(error, part):
 def test_json_keeps_what_it_says():
     document = {"text": "ünï", "number": 1}
     assert answer(body=json.dumps(document).encode("utf-8")).json() == document
+
+
+def test_causes_are_told_beside_messages_and_each_text_once():
+    document = {
+        "detailCode": "400.1 Bad Request Content",
+        "messages": [{"locale": "en-US", "localeOrigin": "DEFAULT", "text": "The request was wrong."}],
+        "causes": [
+            {"locale": "en-US", "localeOrigin": "REQUEST", "text": "The file has no header."},
+            {"text": "The request was wrong."},
+            {"text": None},
+            "no object",
+        ],
+    }
+    words = str(error_of(SOURCE_CALL, answer(document, 400)))
+    assert "The request was wrong. | The file has no header." in words
+    assert words.count("The request was wrong.") == 1
+
+
+@pytest.mark.parametrize("causes", [None, {}, "text", 7])
+def test_causes_of_another_shape_are_passed_over(causes):
+    document = ISC_ERROR | {"causes": causes}
+    assert "Something else" in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": "JWT validation failed: JWT is expired"}',
+        b'{"message": "The jwt has Expired."}',
+        b'{"messages": [{"text": "JWT is expired"}]}',
+        b'{"causes": [{"text": "JWT is expired"}]}',
+        b"JWT is expired",
+    ],
+)
+def test_a_400_that_says_so_is_a_token_that_is_no_longer_accepted(body):
+    refusal = answer(body=body, status=400, slpt_request_id="t")
+    assert says_token_expired(refusal)
+    error = error_of(SOURCE_CALL, refusal)
+    assert type(error) is errors.AuthenticationError
+    assert not error.final
+    assert error.status == 400
+    assert "rejects the token that it has just issued" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"error": "JWT is expired"}', 403),
+        (b'{"error": "The password of the source has expired"}', 400),
+        (b'{"error": "JWT is malformed"}', 400),
+        (b'{"error": {"text": 1}}', 400),
+        (b"", 400),
+    ],
+)
+def test_any_other_refusal_is_not(body, status):
+    assert not says_token_expired(answer(body=body, status=status))
+
+
+def test_a_token_request_is_not_about_an_expired_token():
+    error = error_of(TOKEN, answer({"error": "JWT is expired"}, 400))
+    assert error.final
+
+
+ISC_BODIES = [
+    {"detailCode": "405 Method Not Allowed"},
+    {"trackingId": "3f9a0a7d"},
+    {"messages": []},
+    {"error": "JWT validation failed"},
+]
+
+
+@pytest.mark.parametrize("document", ISC_BODIES)
+def test_a_body_in_a_shape_of_isc_is_called_its_answer(document):
+    assert "ISC answered HTTP 405" in str(error_of(SOURCE_CALL, answer(document, 405)))
+
+
+def test_the_request_id_and_the_text_of_the_rate_limit_are_evidence_too():
+    assert "ISC answered HTTP 405" in str(
+        error_of(SOURCE_CALL, answer(body=b"", status=405, slpt_request_id="t"))
+    )
+    rate_limit = {"message": " Rate Limit Exceeded "}
+    assert "ISC answered HTTP 429" in str(error_of(SOURCE_CALL, answer(rate_limit, 429)))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "words"),
+    [
+        (
+            b"<html>",
+            {"content_type": "text/html; charset=utf-8"},
+            "with text/html, which is not an ISC error",
+        ),
+        (b"", {"content_type": "text/html"}, "with an empty body, which is not an ISC error"),
+        (b"oops", {}, "with a body without a content type, which is not an ISC error"),
+        (b'{"detail": "Not Found"}', {"content_type": "application/json"}, "with application/json, which is"),
+        (b'{"message": "Forbidden"}', {"content_type": "application/json"}, ", Forbidden"),
+    ],
+)
+def test_another_answer_is_called_that_of_its_host(body, headers, words):
+    stranger = replace(answer(body=body, status=405, **headers), host="acme.example:8443")
+    error = error_of(SOURCE_CALL, stranger)
+    assert type(error) is errors.InvalidInputError
+    assert f"acme.example:8443 answered HTTP 405 {words}" in str(error) or words in str(error)
+    assert "ISC answered" not in str(error)
+    assert "Check the connection's host and any proxy or gateway in between." in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status):
+    error = error_of(TOKEN, answer(body=b"<html>", status=status, content_type="text/html"))
+    assert isinstance(error, errors.AuthenticationError)
+    assert "login (client id) and password" in str(error)
+    assert "host and token_url and any proxy" in str(error)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
+    call = calls.account_aggregation_status(GENERATIONS[generation], RUN)
+    words = str(error_of(call, answer(ISC_ERROR, 403)))
+    assert "takes a personal access token, not a scope" in words
+    assert "ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN" in words
+    assert ("DASHBOARD" in words) is (generation == "beta")
+
+
+def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():
+    text = 'Column: "[ID;Name]" is unknown and/or column: "[id, name]" is missing'
+    document = ISC_ERROR | {"messages": [{"text": text}]}
+    error = error_of(calls.load_accounts(V1, SOURCE), answer(document, 400))
+    assert text in str(error)
+    assert "separates its columns with semicolons" in str(error)
+    assert "separates its columns" not in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+def test_a_big_list_is_the_same_in_parts_as_in_one():
+    records = [{"number": number, "text": "ünï" * 100} for number in range(3000)]
+    body = json.dumps(records).encode()
+    assert len(body) > BIG
+    assert answer(body=body).json() == records
+
+
+@pytest.mark.parametrize("body", [b'{"a": "%s"}', b'["%s", NaN]', b'"%s"'])
+def test_other_big_bodies_are_read_in_one(body):
+    content = body % (b"x" * BIG)
+    assert repr(answer(body=content).json()) == repr(json.loads(content))
+
+
+@pytest.mark.parametrize("body", [b"[" * (BIG + 1), b"[1," * BIG, b"<" * (BIG + 1)])
+def test_a_big_body_without_json_is_a_broken_protocol(body):
+    with pytest.raises(errors.ProtocolError, match="no JSON"):
+        answer(body=body).json()

@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
+from itertools import count, cycle, repeat
 
 import pytest
 
-from sailpoint_provider.isc.errors import InvalidInputError
+from sailpoint_provider.isc.errors import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.models import TaskStatus
 from sailpoint_provider.isc.task_pages import TaskPages
@@ -181,3 +182,62 @@ def test_a_limit_is_a_whole_number_above_0(limit):
 def test_a_wrong_filter_is_refused_before_anything_is_asked():
     with pytest.raises(InvalidInputError, match="cannot be filtered"):
         TaskPages(GENERATIONS["v1"], filters='target.id eq "x"')
+
+
+def pages_of(generation, answers, **wishes):
+    """Read all pages, each answered with the next list of records."""
+    pages, asked = TaskPages(GENERATIONS[generation], **wishes), []
+    while (call := pages.next_call()) is not None:
+        asked.append(call)
+        assert len(asked) < 100, "it asks for ever"
+        list(pages.take(next(answers)))
+    return asked
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_same_page_again_and_again_is_noticed(generation):
+    page = [task(minute) for minute in range(250)]
+    with pytest.raises(ProtocolError, match="does not end: its pages repeat records") as failure:
+        pages_of(generation, repeat(page))
+    assert failure.value.status == 200
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_pages_that_take_turns_are_noticed(generation):
+    some, others = ([task(minute) for minute in range(start, start + 250)] for start in (0, 250))
+    with pytest.raises(ProtocolError, match="does not end"):
+        pages_of(generation, cycle([some, others]))
+
+
+@pytest.mark.parametrize("generation", ONE_LIST)
+def test_one_page_of_known_records_may_come_while_records_move(generation):
+    page = [task(minute) for minute in range(250)]
+    fresh = [task(minute) for minute in range(250, 300)]
+    assert len(pages_of(generation, iter([page, page, fresh]))) == 3
+
+
+@pytest.mark.parametrize("generation", TWO_LISTS)
+def test_running_tasks_without_end_are_noticed(generation):
+    fresh = ([task(250 * page + at) for at in range(250)] for page in count())
+    with pytest.raises(ProtocolError, match=r"names 10,000 tasks and more follow"):
+        pages_of(generation, fresh)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_nothing_is_asked_for_what_runs_and_has_ended_at_once(generation):
+    filters = 'completionStatus isnull and completionStatus eq "SUCCESS"'
+    asked = pages_of(generation, repeat([]), filters=filters)
+    assert [call.path for call in asked if "pending" in call.path] == []
+    assert not (GENERATIONS[generation].pending_tasks and asked)
+
+
+@pytest.mark.parametrize("generation", ["v2025", "v2024", "beta"])
+def test_a_filter_that_the_generation_does_not_document_is_refused_before_anything_is_sent(generation):
+    with pytest.raises(InvalidInputError, match=f"API generation {generation} cannot filter by launcher"):
+        TaskPages(GENERATIONS[generation], filters='launcher eq "System"')
+
+
+@pytest.mark.parametrize("generation", ["v1", "v2026"])
+def test_a_filter_that_the_generation_documents_is_sent(generation):
+    pages = TaskPages(GENERATIONS[generation], filters='launcher eq "System"')
+    assert dict(pages.next_call().query)["filters"] == 'launcher eq "System"'

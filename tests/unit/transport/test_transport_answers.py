@@ -1,8 +1,11 @@
 """Answers that are not ISC's: pages of proxies, redirects, cut and strange bodies."""
 
 import gzip
+import json
+import zlib
 
 import pytest
+from hostile_server import HostileServer
 from recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
 from transport_cases import DIRECTORY, HR, ONCE, asked, tenant_at
 
@@ -95,6 +98,58 @@ def test_a_compressed_answer_is_unpacked(world):
     status, headers, body = json_answer({"id": HR, "name": "ünï"})
     packed = (status, headers | {"Content-Encoding": "gzip"}, gzip.compress(body))
     assert ask_server(world, packed).name == "ünï"
+
+
+def _zlib(body, window):
+    packer = zlib.compressobj(wbits=window)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("deflate", lambda body: _zlib(body, 15)),
+        ("deflate", lambda body: _zlib(body, -15)),
+        ("x-gzip", gzip.compress),
+        ("GZIP", gzip.compress),
+        ("identity", bytes),
+        ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+        ("deflate, gzip", lambda body: gzip.compress(_zlib(body, 15))),
+        ("gzip", lambda body: gzip.compress(body[:5]) + gzip.compress(body[5:])),
+        ("gzip", lambda body: gzip.compress(body) + bytes(100)),
+        ("gzip", lambda body: gzip.compress(body) + b"no gzip"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_packing_that_is_asked_for_is_unpacked(world, encoding, pack):
+    status, headers, body = json_answer({"id": HR, "name": "ünï" * 100_000})
+    packed = (status, headers | {"Content-Encoding": encoding}, pack(body))
+    assert ask_server(world, packed).name == "ünï" * 100_000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_body_that_is_not_packed_as_it_says_is_told(world, encoding):
+    with pytest.raises(ProtocolError, match="not packed as its Content-Encoding says"):
+        ask_server(world, (200, {"Content-Encoding": encoding}, b"no such thing at all"))
+
+
+def test_the_host_of_an_answer_that_is_not_iscs_is_named(world):
+    answer = (405, {"Content-Type": "text/html"}, b"<html>")
+    with pytest.raises(
+        SailPointError, match=r"127\.0\.0\.1:\d+ answered HTTP 405 with text/html, which is not"
+    ):
+        ask_server(world, answer)
+
+
+@pytest.mark.parametrize("status", [103, 102])
+def test_interim_answers_are_passed_over(world, status):
+    def deed(line):
+        body = json.dumps({"id": HR, "name": "HR"}).encode()
+        line.send(b"HTTP/1.1 %d Early\r\nLink: </x>\r\n\r\n" % status)
+        line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with HostileServer(deed) as server:
+        assert world.send(tenant_at(server.url), CALLS["source"], ONCE).name == "HR"
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,31 @@ def test_a_token_endpoint_that_is_not_there_says_so(world, control, tenant):
     with pytest.raises(TenantUnavailableError, match="Could not get a token") as failure:
         world.send(tenant, CALL)
     assert not failure.value.sent
+
+
+def test_an_expired_token_that_is_told_by_a_400_is_renewed_once(world):
+    def respond(request):
+        if "oauth" in request.target:
+            tokens.append(f"token-{len(tokens)}")
+            return json_answer({"access_token": tokens[-1], "expires_in": 750})
+        if request.headers["authorization"] == "Bearer token-0":
+            return json_answer({"error": "JWT validation failed: JWT is expired"}, 400)
+        return json_answer({"id": HR, "name": "HR"})
+
+    tokens = []
+    with RecordingServer(respond) as server:
+        assert world.send(tenant_at(server.url), CALL).name == "HR"
+    assert tokens == ["token-0", "token-1"]
+
+
+def test_a_400_that_tells_of_an_expired_token_twice_is_an_authentication_error(world):
+    def respond(request):
+        if "oauth" in request.target:
+            return json_answer({"access_token": "of-the-server", "expires_in": 750})
+        return json_answer({"error": "JWT validation failed: JWT is expired"}, 400)
+
+    with RecordingServer(respond) as server:
+        with pytest.raises(AuthenticationError, match="rejects the token") as failure:
+            world.send(tenant_at(server.url), CALL)
+        assert len([one for one in server.received if "oauth" not in one.target]) == 2
+    assert not failure.value.final

@@ -1,0 +1,130 @@
+"""A call that is answered without end disturbs no wait on the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import replace
+
+import hostile_server as hostile
+import pytest
+from hostile_server import HostileServer
+from transport_cases import ONCE, tenant_at
+
+from sailpoint_provider.isc import calls
+from sailpoint_provider.isc.errors import SailPointError
+from sailpoint_provider.isc.generations import GENERATIONS
+from sailpoint_provider.isc.pace import Pace
+from sailpoint_provider.isc.patience import Patience
+from sailpoint_provider.isc.watch import Watch
+from sailpoint_provider.transport.event_loop import EventLoopTransport
+
+V1 = GENERATIONS["v1"]
+HEALTHY = [f"{number:032x}" for number in range(1, 21)]
+BAD = "b" * 32
+RUN_SECONDS = 1.0
+IN_TIME = 4.0
+LONGEST_STALL = 0.15
+
+
+class Aggregations:
+    """Answers for twenty aggregations that end after a second."""
+
+    def __init__(self):
+        self._begun = time.monotonic()
+
+    def __call__(self, target):
+        if BAD in target:
+            return None
+        aggregation_id = next(one for one in HEALTHY if one in target)
+        has_ended = time.monotonic() - self._begun > RUN_SECONDS
+        if target.endswith("/status"):
+            return json.dumps({"status": "COMPLETED" if has_ended else "STARTED"}).encode()
+        return json.dumps(
+            {"id": aggregation_id, "completionStatus": "SUCCESS" if has_ended else None}
+        ).encode()
+
+
+async def longest_stall(is_over, clock):
+    """Return the longest time by that clock between two turns of the event loop."""
+    longest = 0.0
+    while not is_over.is_set():
+        begun = clock()
+        await asyncio.sleep(0.005)
+        longest = max(longest, clock() - begun)
+    return longest
+
+
+async def ends(transport, aggregation_id):
+    watch = Watch(
+        aggregation_id,
+        V1,
+        patience=Patience(time.time() + 60),
+        clock=time.time,
+        log=logging.getLogger(__name__),
+    )
+    return await transport.poller.end_of(watch, Pace(0.5))
+
+
+async def side_by_side(url):
+    """Wait for twenty aggregations while one call after the other is answered without end."""
+    transport = EventLoopTransport(tenant_at(url), ONCE)
+    was_given_up = asyncio.Event()
+
+    async def bad_calls():
+        while True:
+            try:
+                await transport.send(replace(calls.task_status(V1, BAD), time_limit=2.0))
+            except SailPointError:
+                was_given_up.set()
+
+    is_over = asyncio.Event()
+    try:
+        measuring = asyncio.create_task(longest_stall(is_over, time.thread_time))
+        asking = asyncio.create_task(bad_calls())
+        begun = time.monotonic()
+        states = await asyncio.gather(*(ends(transport, one) for one in HEALTHY))
+        seconds = time.monotonic() - begun
+        await was_given_up.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        is_over.set()
+        return states, seconds, await measuring
+    finally:
+        await transport.close()
+
+
+@pytest.mark.parametrize("deed", hostile.DEEDS, ids=lambda deed: deed.__name__)
+def test_twenty_waits_end_in_time_beside_it(deed):
+    hostile.bomb()
+    with HostileServer(deed, Aggregations()) as server:
+        states, seconds, stall = asyncio.run(side_by_side(server.url))
+    assert states == ["succeeded"] * len(HEALTHY)
+    assert seconds < IN_TIME
+    # Counted in processor time of the event loop's thread, because the server here takes turns with it.
+    assert stall < LONGEST_STALL
+
+
+def test_a_big_page_is_read_without_a_stall():
+    record = {"completionStatus": "SUCCESS", "messages": [{"type": "INFO", "key": "k" * 60}] * 800}
+    page = json.dumps([record | {"id": f"{number:032x}"} for number in range(250)]).encode()
+    assert len(page) > 10 * hostile.MIB
+    call = calls.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
+
+    async def read(url):
+        transport, is_over = EventLoopTransport(tenant_at(url), ONCE), asyncio.Event()
+        try:
+            measuring = asyncio.create_task(longest_stall(is_over, time.perf_counter))
+            records = await transport.send(call)
+            is_over.set()
+            return len(records), await measuring
+        finally:
+            await transport.close()
+
+    with HostileServer(None, lambda target: page) as server:
+        count, stall = asyncio.run(read(server.url))
+    assert count == 250
+    # In one piece it takes several times as long; the machine that runs the tests may do much else.
+    assert stall < 2 * LONGEST_STALL

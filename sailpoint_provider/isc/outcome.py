@@ -174,7 +174,7 @@ class Progress:
             share = min(1.0, self.processed / self.total) if self.total > 0 else 1.0
             filled = int(share * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
-            words.append(f"{bar} {self.processed:,}/{self.total:,} accounts {share:4.0%}")
+            words.append(f"{bar} {self.processed:,}/{self.total:,} accounts {int(share * 100):3}%")
         hours, rest = divmod(int(elapsed), 3600)
         words.append(f"elapsed {hours}:{rest // 60:02}:{rest % 60:02}")
         return "  ".join(words)

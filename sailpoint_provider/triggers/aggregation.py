@@ -192,7 +192,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             return events.broken(self.aggregation_id, error, self.carried)
 
     async def _ended(self) -> dict[str, Any]:
-        hook = SailPointHook(self.sailpoint_conn_id)
+        hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         async with hook.aconnected() as transport:
             patience = Patience(self.deadline, self.tolerate_outage, self.execution_deadline)
             watch = hook.watch(
@@ -204,10 +204,11 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             )
             left = math.inf if watch.end is None else watch.end - time.time()
             is_late = left <= 0.0
+            settled = _SETTLE_SECONDS - (time.monotonic() - began)
             state = await transport.poller.end_of(
                 watch,
                 Pace(self.poll_interval),
-                first_pause=0.0 if is_late else min(_SETTLE_SECONDS, self.poll_interval, left / 2.0),
+                first_pause=0.0 if is_late else max(0.0, min(settled, self.poll_interval, left / 2.0)),
                 least_seconds=_LEAST_SECONDS if is_late else 0.0,
             )
             return events.ended(self.aggregation_id, state, self.carried)

@@ -84,11 +84,15 @@ class AnswerBody:
             raise bad_answer(self._call, why, status=self.status)
 
 
-def bad_answer(call: Call[Any], why: str, *, status: int | None = None) -> ProtocolError:
-    """Return the error for an answer that is given up; for a start, the answer says nothing of its effect."""
+_STRANGE = "ISC documents no such answer: check the connection's host and any proxy in between."
+
+
+def bad_answer(
+    call: Call[Any], why: str, *, status: int | None = None, advice: str = _STRANGE
+) -> ProtocolError:
+    """Return the error for an answer that is given up, which says nothing of the effect of a start."""
     return ProtocolError(
-        f"Could not {call.purpose}: the answer was given up, because {why}. ISC documents no such answer: "
-        f"check the connection's host and any proxy in between.{doubt(call)}",
+        f"Could not {call.purpose}: the answer was given up, because {why}. {advice}{doubt(call)}",
         status=status,
     )
 

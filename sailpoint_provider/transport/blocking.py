@@ -91,7 +91,7 @@ class BlockingTransport:
         :raises SailPointError: the call failed for good.
         """
         deadline = Deadline(until)
-        retrying = Retrying(sleep=time.sleep, **retrying_options(call, self._policy, deadline))
+        retrying = Retrying(**retrying_options(call, self._policy, deadline))
         try:
             value: T = retrying(self._attempt, call, deadline)
             return value

@@ -123,7 +123,7 @@ class BoundedConnection(_Connection):
         if isinstance(found[0], socket.gaierror):
             raise NameResolutionError(name, self, found[0]) from found[0]
         if isinstance(found[0], Exception):
-            raise found[0]
+            raise NewConnectionError(self, f"The name {name} cannot be looked up: {found[0]}") from found[0]
         return list(dict.fromkeys(entry[4][0] for entry in found))
 
 

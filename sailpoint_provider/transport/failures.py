@@ -73,7 +73,7 @@ def out_of_time(
         return attempt.passed(call)
     limit = f"{attempt.limit:g} s, the time limit of this call"
     if attempt.is_answering:
-        return bad_answer(call, f"it had not ended after {limit}", status=status)
+        return bad_answer(call, f"it had not ended after {limit}", status=status, advice=_SLOW)
     words = f"Could not {call.purpose}: no answer from {host_of(tenant, call)} within {limit}."
     words += doubt(call) if attempt.is_sent else " Nothing was sent."
     return TenantUnavailableError(words, sent=attempt.is_sent)
@@ -91,6 +91,11 @@ def endless_head(call: Call[Any], error: BaseException) -> SailPointError:
     why = str(root) if isinstance(root, HeadTooLongError) else "its header has too many or too long lines"
     return bad_answer(call, why)
 
+
+_SLOW = (
+    "Check the connection's host, the network and any proxy in between; where these are slow, raise timeout "
+    "in the connection's extra."
+)
 
 # http.client and aiohttp have no types of their own for all of these.
 _ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")

@@ -1,14 +1,21 @@
-"""Time that passes quickly: what the package waits for is over a fortieth of it later."""
+"""Time that passes quickly, for the package, its tenants and Airflow alike: forty seconds in a real one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import timezone
+from airflow.sdk.bases import sensor as airflow_sensors
 
 from sailpoint_provider import deferral
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
+from sailpoint_provider.sensors import aggregation as sensors
+from sailpoint_provider.simulator import trouble as tenant_trouble
+from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.transport import blocking, event_loop, polling, shared
 from sailpoint_provider.triggers import aggregation as triggers
 
@@ -17,11 +24,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FACTOR = 40.0
-"""So many seconds of the package and of the tenant's aggregations pass in a real one."""
+"""So many seconds pass in a real one. Only sockets and late gateways keep real time."""
 
 
 class QuickTime:
-    """Stands in for the module ``time``; its epoch runs ahead of the real one, like a clock that is wrong."""
+    """Stands in for the module ``time``; its epoch runs ahead of the real one."""
 
     def __init__(self) -> None:
         self._epoch, self._begun = time.time(), time.monotonic()
@@ -34,6 +41,33 @@ class QuickTime:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / FACTOR)
+
+
+CLOCK = QuickTime()
+"""The time of this process; whatever chaos compares is told in its epoch seconds."""
+
+
+class QuickTenantClock(TenantClock):
+    """The clock of a tenant; the only difference from Airflow's is its skew."""
+
+    def now(self) -> float:
+        return CLOCK.time() + self.skew_seconds
+
+    def steady(self) -> float:
+        return CLOCK.monotonic()
+
+
+class QuickDates:
+    """Stands in for Airflow's module ``timezone``."""
+
+    def __init__(self, right: ModuleType) -> None:
+        self._right = right
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._right, name)
+
+    def utcnow(self) -> datetime:
+        return datetime.fromtimestamp(CLOCK.time(), UTC)
 
 
 class QuickSleeps:
@@ -71,9 +105,11 @@ class QuickLoop:
 
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
-    clock, loops = QuickTime(), QuickLoops()
-    for module in (blocking, event_loop, polling, shared, operators, sailpoint, deferral):
+    clock, loops = CLOCK, QuickLoops()
+    package = (blocking, event_loop, polling, shared, operators, sensors, sailpoint, deferral)
+    for module in (*package, airflow_sensors, tenant_trouble):
         _replace(module, "time", clock)
+    _replace(airflow_sensors, "timezone", QuickDates(timezone))
     for module in (polling, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.

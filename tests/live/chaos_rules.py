@@ -54,7 +54,7 @@ def wrong_report(story: Story, report: Report, truth: Truth, *, keeps_refusals: 
     epoch = report.attempt.epoch
     if epoch and run.completed is not None and run.completed < story.cleared[epoch - 1] - ROUNDING:
         wrongs.append(f"went green after a clear with aggregation {run.id}, which had ended before")
-    if story.task.rows and report.result["file"] != _named(run):
+    if run in truth.own(story) and report.result["file"] != _named(run):
         wrongs.append(f"says that it sent {report.result['file']}, but ISC received {_named(run)}")
     return wrongs
 
@@ -86,8 +86,8 @@ def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[
     if story.task.is_plain:
         return [] if is_own and run.id in report.known else _wrong_choice(story, run, truth)
     if not is_own:
-        rows = f" of {run.total} rows, as ours" if run.total in story.task.rows else ""
-        return [f"{LOST}: took aggregation {run.id} for its own, which {run.origin} started{rows}"]
+        with_rows = f" with {run.total} rows, as ours" if run.total in story.task.rows else ""
+        return [f"{LOST}: took aggregation {run.id} for its own, which {run.origin} started{with_rows}"]
     if story.task.rows and run.sha256 != story.hashes[report.attempt.version]:
         return [f"{LOST}: took aggregation {run.id}, which loaded another state of its file"]
     if story.task.options.get("disable_optimization") and run.optimized:
@@ -121,12 +121,19 @@ def _wrong_choice(story: Story, run: Run, truth: Truth) -> list[str]:
 
 def _open_intents(story: Story, choice: Choice) -> list[Look]:
     """Return the looks before starts whose fate the task could not know when it chose."""
-    settled = {
-        post.look
-        for post in story.ledger.posts
-        if post.is_settled and post.attempt == choice.attempt and post.sent <= choice.made
-    }
-    return [look for look in story.ledger.intents if look not in settled and look.begun <= choice.look.begun]
+    settled, unsettled = (
+        {
+            post.look
+            for post in story.ledger.posts
+            if post.is_settled is is_settled and post.attempt == choice.attempt and post.sent <= choice.made
+        }
+        for is_settled in (True, False)
+    )
+    return [
+        look
+        for look in story.ledger.intents
+        if look.begun <= choice.look.begun and (look in unsettled or look not in settled)
+    ]
 
 
 def _is_retry(story: Story, choice: Choice) -> bool:

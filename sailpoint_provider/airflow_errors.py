@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
     AuthenticationError,
+    CheckpointError,
     ExecutionTimeoutError,
     InvalidInputError,
     SailPointError,
@@ -35,6 +36,10 @@ class FinalTenantUnavailableError(TenantUnavailableError, AirflowFailException):
     """A certificate that is not trusted: an invalid connection, which fails the task without a retry."""
 
 
+class FinalCheckpointError(CheckpointError, AirflowFailException):
+    """A :class:`~sailpoint_provider.isc.errors.CheckpointError` that fails the task without a retry."""
+
+
 class FinalSailPointError(SailPointError, AirflowFailException):
     """Any other :class:`~sailpoint_provider.isc.errors.SailPointError` that no retry can mend."""
 
@@ -44,6 +49,7 @@ _FINAL: dict[type[SailPointError], type[SailPointError]] = {
     AuthenticationError: FinalAuthenticationError,
     AccessDeniedError: FinalAccessDeniedError,
     TenantUnavailableError: FinalTenantUnavailableError,
+    CheckpointError: FinalCheckpointError,
 }
 
 

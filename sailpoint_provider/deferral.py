@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BACKSTOP_SECONDS = 300.0
 """What Airflow's own timeout of a deferral leaves beyond our deadlines, so that ours come first."""
+
+_VERIFY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,34 @@ class Times:
             ends.append(self.execution_deadline)
         return timedelta(seconds=max(0.0, min(ends) - time.time()) + BACKSTOP_SECONDS)
 
+    def patience_to_verify(self, tolerate_outage: float, deadline: float | None = None) -> Patience:
+        """
+        Return when to give up confirming an end that the triggerer saw in time.
+
+        A worker may resume late: it still gets a few seconds beyond the deadline.
+        """
+        deadline = max(self.deadline if deadline is None else deadline, time.time() + _VERIFY_SECONDS)
+        return Patience(deadline, tolerate_outage, execution_deadline=self.execution_deadline)
+
     def to_json(self) -> dict[str, Any]:
         """Return the times as JSON."""
         return asdict(self)
+
+    @classmethod
+    def carried_by(cls, event: Any) -> Times | None:
+        """Return the times that came back with a trigger's event, None where it brings none."""
+        import msgspec
+
+        try:
+            return msgspec.convert(carried_by(event), cls)
+        except msgspec.ValidationError:
+            return None
+
+
+def carried_by(event: Any) -> Mapping[str, Any]:
+    """Return what a trigger was given to bring back to its task; empty where the event brings nothing."""
+    carried = event.get("carried") if isinstance(event, Mapping) else None
+    return carried if isinstance(carried, Mapping) else {}
 
 
 def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationResult | None:
@@ -73,29 +101,19 @@ def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationRes
     return hook.run(watch.settled()) if hook.run(watch.glance()) else None
 
 
-def verified(
-    hook: SailPointHook,
-    end: End,
-    log: Any,
-    *,
-    tolerate_outage: float,
-    execution_deadline: float | None = None,
-) -> AggregationResult | None:
+def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> AggregationResult | None:
     """
     Ask ISC itself about an end that a trigger saw, and return the result; None where it runs after all.
 
-    :param end: what the trigger told.
-    :param log: where outages are told.
-    :param tolerate_outage: seconds without a good answer that are sat out.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over.
+    :param end: what the trigger reported.
+    :param patience: when to give up.
+    :param log: where outages are logged.
     """
-    if end.result is not None:
-        return end.result
-    patience = Patience(None, tolerate_outage, execution_deadline)
     result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled())
     if result is None:
         log.warning(
-            "The triggerer saw account aggregation %s end (%s), but ISC says that it runs: waiting on.",
+            "The triggerer saw account aggregation %s end (%s), but ISC says that it is running; resuming "
+            "the wait.",
             end.aggregation_id,
             end.state,
         )

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sailpoint_provider.isc.errors import CheckpointError, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.memory import Claim, Memory
 
+T = TypeVar("T")
+
 KEY = "sailpoint_account_aggregation"
+
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
 
 
 class TaskMemory:
@@ -19,7 +28,7 @@ class TaskMemory:
     Keeps a claim under one key of the task state store, which survives retries, crashes, deferral and clear.
 
     :param store: ``context["task_state_store"]``.
-    :param log: where a claim that cannot be kept is told.
+    :param log: where it says that a claim cannot be read or kept.
     """
 
     def __init__(self, store: Any, log: Any) -> None:
@@ -27,31 +36,67 @@ class TaskMemory:
         self._log = log
 
     def load(self) -> Claim | None:
-        """Return the claim of an earlier try, None for none."""
+        """
+        Return the claim of an earlier try; None for none, and for what is not a claim of this version.
+
+        :raises CheckpointError: the store cannot be read. Nothing was sent, and a retry is worth it.
+        """
         from sailpoint_provider.isc.memory import read_claim
 
-        return read_claim(self._store.get(KEY))
-
-    def save(self, claim: Claim) -> None:
-        """
-        Keep a claim in place of the one before.
-
-        An intent that cannot be kept ends the try before anything is sent. Later ones do not: the next try
-        finds the aggregation by the intent.
-        """
         try:
-            self._store.set(KEY, claim.to_json())
-        except Exception:
-            if claim.state == "submitting":
-                raise
-            self._log.warning("What this task has started could not be stored.", exc_info=True)
-
-    def forget(self) -> None:
-        """Keep no claim."""
+            document = _tried(lambda: self._store.get(KEY))
+        except Exception as error:
+            raise CheckpointError(
+                f"Airflow's task state store cannot be read ({type(error).__name__}). Nothing was sent."
+            ) from error
         try:
-            self._store.delete(KEY)
-        except Exception:
-            self._log.warning("What an earlier try has started could not be forgotten.", exc_info=True)
+            return read_claim(document)
+        except ProtocolError as error:
+            self._log.warning("Ignoring the stored checkpoint %r. %s", KEY, error)
+            return None
+
+    def save(self, claim: Claim, *, required: bool = False) -> None:
+        """
+        Keep a claim in place of the one before; try a few times.
+
+        :param required: whether the task must not continue without it.
+        :raises CheckpointError: it could not be kept although it is required. It is final once the start
+            request was sent, because the intent that is still stored would mislead a retry.
+        """
+        document = claim.to_json()
+        try:
+            _tried(lambda: self._store.set(KEY, document))
+        except Exception as error:
+            if not required:
+                self._log.warning(
+                    "The checkpoint %r could not be stored in Airflow's task state store (%s).",
+                    claim.state,
+                    type(error).__name__,
+                )
+                return
+            if claim.state != "submitting":
+                raise CheckpointError(
+                    f"The outcome of the start request ({claim.state}) could not be stored in Airflow's task "
+                    f"state store ({type(error).__name__}). The task ends without a retry, because a retry "
+                    "could mistake another aggregation for its own. Clear the task to run it again.",
+                    final=True,
+                ) from error
+            raise CheckpointError(
+                f"The checkpoint {claim.state!r} could not be stored in Airflow's task state store "
+                f"({type(error).__name__}). Nothing was sent."
+            ) from error
+
+
+def _tried(action: Callable[[], T]) -> T:
+    """Carry out an action on the store, again where it fails: its API may be restarting."""
+    from tenacity import Retrying, stop_after_attempt, wait_exponential
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+        reraise=True,
+    )
+    return retrying(action)
 
 
 def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:
@@ -63,9 +108,24 @@ def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:
 
 
 def max_tries_of(context: Context) -> int:
-    """Return the task instance's ``max_tries``, which Airflow raises on clear and leaves alone on retry."""
+    """Return the task instance's ``max_tries``, which Airflow raises on a clear but not on a retry."""
     max_tries = getattr(context["ti"], "max_tries", 0)
     return max_tries if isinstance(max_tries, int) else 0
+
+
+def clear_number_of(context: Context) -> int | None:
+    """
+    Return the DAG run's ``clear_number``, which rises with every clear of any task of the run.
+
+    ``max_tries`` alone does not show every clear: Airflow sets it to the try number plus the DAG's
+    ``retries`` of that moment, which can be the same number as before. Where another task of the run was
+    cleared, a retry of this one cannot be told from a clear. It then counts as cleared, so that at worst
+    something is loaded twice, and no old result is returned in place of a run.
+
+    :returns: None before Airflow 3.3, which does not pass it to the task.
+    """
+    number = getattr(context.get("dag_run"), "clear_number", None)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def began_before(context: Context, retries: int) -> datetime | None:

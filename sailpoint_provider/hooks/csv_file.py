@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from functools import cache, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from sailpoint_provider.hooks.packed_file import DAMAGE, measure_packed, open_packed
+from sailpoint_provider.hooks.packed_file import measure_packed, open_packed
 from sailpoint_provider.hooks.stored_file import StoredFile
-from sailpoint_provider.isc.csv_rows import RowCounter
 from sailpoint_provider.isc.errors import InvalidInputError
 from sailpoint_provider.isc.orders import CsvOrder
-from sailpoint_provider.isc.upload import FileStamp, SentFile, Upload, empty_file, is_packed
+from sailpoint_provider.isc.upload import FileStamp, Upload, empty_file, is_packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 CsvLocation: TypeAlias = "str | os.PathLike[str] | ObjectStoragePath"
 
-_CHUNK = 1024 * 1024
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # What stores call the state of a file: S3, GCS, Azure, HTTP, local and in-memory file systems.
 _CHANGE_MARKERS = (
@@ -58,40 +55,44 @@ def find_csv(location: CsvLocation) -> Upload:
 
 def csv_order(location: CsvLocation) -> CsvOrder:
     """
-    Describe a file that is looked for only when it is its turn.
+    Describe a file for a start, which looks for it when the task begins and again when the source is free.
 
-    :raises InvalidInputError: the location can never work: no text, a folder, or a store that cannot be used.
+    :raises InvalidInputError: the location can never work: empty text, a folder, or a store that cannot be
+        used.
     """
     find_stamp, shown, _ = _ways(location)
     try:
         find_stamp()
     except InvalidInputError as error:
-        # What is missing or empty now may be there when it is our turn; a folder stays a folder.
+        # A file that is gone may have been loaded by an earlier try, which is taken up first.
         if error.final:
             raise
-    return CsvOrder(shown, partial(find_csv, location), examine_csv)
+    return CsvOrder(shown, _Finder(location).find)
 
 
-def examine_csv(upload: Upload) -> tuple[SentFile, int]:
+class _Finder:
     """
-    Read a file to its end and tell what would be sent of it, and how many rows it has below its header.
+    Finds a file again and again.
 
-    :raises InvalidInputError: it cannot be read, or changed meanwhile.
+    A ``.gz`` that did not change since the last time is not read through again.
+
+    :param location: the file as its user named it.
     """
-    digest, rows, size = hashlib.sha256(), RowCounter(), 0
-    try:
-        with upload.open() as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                rows.feed(chunk)
-                size += len(chunk)
-    except (OSError, *DAMAGE) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise InvalidInputError(
-            f"The file {upload.location} could not be read: {why}.", final=False
-        ) from None
-    upload.check_unchanged()
-    return SentFile(upload.sent_name, size, digest.hexdigest()), rows.rows
+
+    def __init__(self, location: CsvLocation) -> None:
+        self._location = location
+        self._found: Upload | None = None
+
+    def find(self) -> Upload:
+        """
+        Return the file as it is now.
+
+        :raises InvalidInputError: as :func:`find_csv` says.
+        """
+        found = find_csv(self._location)
+        if self._found is None or self._found.stamp != found.stamp:
+            self._found = found
+        return self._found
 
 
 def _ways(location: CsvLocation) -> tuple[Callable[[], FileStamp], str, Callable[[], BinaryIO]]:
@@ -114,7 +115,7 @@ def _local_stamp(path: str) -> FileStamp:
     if stat.S_ISDIR(found.st_mode):
         raise InvalidInputError(f"The file {path} is a folder: give the CSV itself.")
     if not stat.S_ISREG(found.st_mode):
-        raise InvalidInputError(f"The file {path} is no regular file.")
+        raise InvalidInputError(f"The file {path} is not a regular file.")
     if not os.access(path, os.R_OK):
         raise InvalidInputError(f"The file {path} may not be read by this worker.", final=False)
     return FileStamp(os.path.basename(path), _not_empty(path, found.st_size), str(found.st_mtime_ns))

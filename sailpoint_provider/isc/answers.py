@@ -121,6 +121,17 @@ def _now_of_the_server(answer: Answer) -> datetime:
     return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
 
 
+def seconds_ahead(answer: Answer) -> float | None:
+    """
+    Return how far ISC's clock is ahead of this machine's, by the answer's ``Date`` header.
+
+    :returns: seconds, negative where it is behind; None where the header is missing or malformed.
+    """
+    moment = _http_date(answer.headers.get("date", ""))
+    # The header has whole seconds: on average half a second has passed since.
+    return None if moment is None else moment.timestamp() + 0.5 - answer.received
+
+
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)

@@ -109,6 +109,10 @@ class UnknownAggregationError(SailPointError):
     """ISC does not know the aggregation: it never was, or its record is gone."""
 
 
+class CheckpointError(SailPointError):
+    """Airflow's task state store cannot be read, or cannot keep what a later try must know."""
+
+
 class ProtocolError(SailPointError):
     """An answer that is not what ISC documents: not JSON, another shape, a redirect, or no result at all."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as fields_of
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias
 
-from sailpoint_provider.isc.upload import FileStamp, SentFile
+import msgspec
 
-if TYPE_CHECKING:
-    from sailpoint_provider.isc.result import AggregationResult
+from sailpoint_provider.isc.errors import ProtocolError
+from sailpoint_provider.isc.identifiers import answered_id
+from sailpoint_provider.isc.outcome import BAD_STATES, result_file
+from sailpoint_provider.isc.result import AggregationResult  # noqa: TC001 - msgspec reads the annotations
+from sailpoint_provider.isc.upload import FileStamp, SentFile  # noqa: TC001 - msgspec reads the annotations
 
 Json: TypeAlias = "dict[str, Any]"
+ClaimState: TypeAlias = Literal["submitting", "unanswered", "refused", "running", "discarded", "returned"]
+
+VERSION = 1
+"""The form in which a claim is stored; what has another version is ignored."""
 
 
 @dataclass(frozen=True)
@@ -31,77 +37,125 @@ class Mark:
 @dataclass(frozen=True)
 class Claim:
     """
-    One start of a task, from the intent over the aggregation to the result.
+    One start of a task, from the intent to the result.
 
-    :param state: ``submitting`` before ISC told an id, ``running`` after it, ``returned`` once the task has
-        its result.
-    :param max_tries: the task instance's ``max_tries``, which Airflow raises on clear and not on retry.
-    :param source_id: id of the source.
+    :param state: how far the start has come:
+
+        - ``submitting``: the intent, stored before the request is sent.
+        - ``unanswered``: ISC gave no usable response, and no aggregation can be attributed to the request.
+        - ``refused``: nothing was started: ISC refused the request, or it provably never arrived.
+        - ``running``: the aggregation has an ID.
+        - ``discarded``: the aggregation ended badly, or ISC no longer knows it.
+        - ``returned``: the task has its result.
+    :param max_tries: the task instance's ``max_tries``, which Airflow raises on a clear but not on a retry.
+    :param source_id: ID of the source.
     :param source_name: name of the source.
-    :param file_location: the file as its user named it, None for none.
-    :param file: the state of the file at the start.
-    :param mark: the newest task records before the start.
     :param begun: epoch seconds of the look before the start.
     :param deadline: epoch seconds at which the wait for this aggregation is given up.
-    :param aggregation_id: ISC's id.
-    :param sent: what was sent of the file.
-    :param rows: rows of the file, where the aggregation was adopted on the guess that it is ours.
+    :param clear_number: the DAG run's ``clear_number``; None before Airflow 3.3.
+    :param file_location: the file as its user named it, None for none.
+    :param file: the state of the file at the start.
+    :param disable_optimization: whether unchanged accounts are processed too.
+    :param mark: the newest task records before the start.
+    :param may_run: whether an earlier start of this task was never answered, so that an aggregation that runs
+        may be its own.
+    :param aggregation_id: ISC's ID.
+    :param sent: the upload that ISC acknowledged with this ID; None where there was no file.
     :param result: the result that the task returned.
     :param usual_seconds: how long runs of the source took before, None where that is not known.
     """
 
-    state: Literal["submitting", "running", "returned"]
+    state: ClaimState
     max_tries: int
     source_id: str
     source_name: str
     begun: float
     deadline: float
+    clear_number: int | None = None
     file_location: str | None = None
     file: FileStamp | None = None
+    disable_optimization: bool = False
     mark: Mark = Mark()
+    may_run: bool = False
     aggregation_id: str | None = None
     sent: SentFile | None = None
-    rows: int | None = None
     result: AggregationResult | None = None
     usual_seconds: float | None = None
 
-    def running(self, aggregation_id: str, sent: SentFile | None, rows: int | None = None) -> Claim:
-        """Return the claim on an aggregation that ISC has told the id of."""
-        return replace(self, state="running", aggregation_id=aggregation_id, sent=sent, rows=rows)
+    @property
+    def needs_acknowledgement(self) -> bool:
+        """
+        Whether only ISC's own response can show that an aggregation is the one that was asked for.
+
+        Nothing in a task record names the uploaded file or the optimization: equal row counts prove nothing.
+        """
+        return self.file_location is not None or self.disable_optimization
+
+    def running(self, aggregation_id: str, sent: SentFile | None) -> Claim:
+        """Return the claim on an aggregation whose ID is known."""
+        return replace(self, state="running", aggregation_id=aggregation_id, sent=sent, may_run=False)
 
     def returned(self, result: AggregationResult) -> Claim:
         """Return the claim of a task that has its result."""
         return replace(self, state="returned", result=result)
 
-    def is_contradicted_by(self, result: AggregationResult) -> bool:
-        """Tell whether an adopted aggregation scanned another number of accounts than our file has rows."""
-        total = result["counts"]["total"]
-        return self.rows is not None and total is not None and total != self.rows
-
     def to_json(self) -> Json:
-        """Return the claim as JSON."""
-        claim = asdict(self)
-        # Airflow's task state store takes lists and refuses tuples.
-        claim["mark"]["ids"] = list(self.mark.ids)
-        return claim
+        """Return the claim as a JSON object."""
+        document: Json = asdict(self)
+        document["mark"]["ids"] = list(self.mark.ids)
+        return {"version": VERSION} | document
 
 
 def read_claim(document: Any) -> Claim | None:
-    """Return the claim of a JSON document, None where it is none: what cannot be read is not taken up."""
-    if not isinstance(document, Mapping):
+    """
+    Return the claim of a stored JSON document; None where nothing is stored.
+
+    A document is read as strictly as a response from outside: other versions of this package, and others
+    altogether, may have written it.
+
+    :raises ProtocolError: the document is not a claim of this version.
+    """
+    if document is None:
         return None
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise ProtocolError("It was not written by this version of the provider.")
     try:
-        # A newer version of this package may have put down more.
-        fields = {field.name: document[field.name] for field in fields_of(Claim) if field.name in document}
-        if fields["state"] not in ("submitting", "running", "returned"):
-            return None
-        fields["file"] = FileStamp(**fields["file"]) if fields.get("file") else None
-        fields["sent"] = SentFile(**fields["sent"]) if fields.get("sent") else None
-        mark = fields.get("mark") or {}
-        fields["mark"] = Mark(mark.get("created"), tuple(mark.get("ids", ())))
-        return Claim(**cast("Any", fields))
-    except (KeyError, TypeError, AttributeError):
-        return None
+        claim = msgspec.convert(document, Claim)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ProtocolError(f"It is malformed: {error}.") from None
+    if problem := _problem_of(claim):
+        raise ProtocolError(f"It is malformed: {problem}.")
+    return claim
+
+
+def _problem_of(claim: Claim) -> str | None:
+    """Return what makes a claim of the right types impossible, None for nothing."""
+    numbers = (claim.begun, claim.deadline, claim.usual_seconds or 0.0)
+    if not all(math.isfinite(number) for number in numbers):
+        return "a time is not finite"
+    if answered_id(claim.source_id) is None:
+        return "the source ID is not one"
+    has_id = claim.state in ("running", "discarded", "returned")
+    if has_id and answered_id(claim.aggregation_id) is None:
+        return "the aggregation ID is not one"
+    if (claim.file_location is None) != (claim.file is None):
+        return "it names a file without its state, or the reverse"
+    if has_id and (claim.file_location is None) != (claim.sent is None):
+        return "it names a file without an acknowledged upload, or the reverse"
+    return _problem_of_result(claim) if claim.state == "returned" else None
+
+
+def _problem_of_result(claim: Claim) -> str | None:
+    result = claim.result
+    if result is None:
+        return "the result is missing"
+    if result["aggregation_id"] != claim.aggregation_id:
+        return "the result is of another aggregation"
+    if result["state"] in BAD_STATES:
+        return "the result is of a bad end, which no task returns"
+    if result["file"] != result_file(claim.sent):
+        return "the result names another file than the one that was acknowledged"
+    return None
 
 
 class Memory(Protocol):
@@ -110,11 +164,13 @@ class Memory(Protocol):
     def load(self) -> Claim | None:
         """Return the claim of an earlier try, None for none."""
 
-    def save(self, claim: Claim) -> None:
-        """Keep a claim in place of the one before."""
+    def save(self, claim: Claim, *, required: bool = False) -> None:
+        """
+        Keep a claim in place of the one before.
 
-    def forget(self) -> None:
-        """Keep no claim."""
+        :param required: whether the task must not continue without it.
+        :raises CheckpointError: it could not be kept although it is required.
+        """
 
 
 class NoMemory:
@@ -124,8 +180,5 @@ class NoMemory:
         """Return None."""
         return None
 
-    def save(self, claim: Claim) -> None:
+    def save(self, claim: Claim, *, required: bool = False) -> None:
         """Keep nothing."""
-
-    def forget(self) -> None:
-        """Do nothing."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.memory import Claim
     from sailpoint_provider.isc.models import Source
     from sailpoint_provider.isc.result import AggregationResult
-    from sailpoint_provider.isc.upload import SentFile, Upload
+    from sailpoint_provider.isc.upload import Upload
 
 IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 
@@ -20,16 +20,14 @@ IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 @dataclass(frozen=True)
 class CsvOrder:
     """
-    The file of a start; nothing is opened before it is this task's turn.
+    The file of a start.
 
     :param location: the file as its user named it.
-    :param find: finds the file and tells its state.
-    :param examine: reads the file to its end and tells what would be sent, and how many rows it has.
+    :param find: finds the file and returns what to send and its state.
     """
 
     location: str
     find: Callable[[], Upload]
-    examine: Callable[[Upload], tuple[SentFile, int]]
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,13 @@ class Order:
     :param if_running: what to do about another aggregation of the source.
     :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
     :param max_tries: the task instance's ``max_tries``.
+    :param clear_number: the DAG run's ``clear_number``, None where Airflow does not pass it.
     :param begun: epoch seconds of the look before the start; waiting for a busy source counts.
     :param deadline: epoch seconds at which the wait is given up.
     :param tolerate_outage: seconds without a good answer that are sat out once a start may have happened.
-    :param adopt_running_since: on a later try without memory: the only aggregation of the source that runs
-        and began after this moment is taken for the one that an earlier try started.
+    :param retry_since: on a later try without memory, when the DAG run began by Airflow's clock: an
+        aggregation that began after that may be one that an earlier try started. None elsewhere.
+    :param durable: whether an aggregation of an earlier try may be taken up.
     """
 
     source: Source
@@ -59,7 +59,14 @@ class Order:
     disable_optimization: bool = False
     if_running: IfRunning = "wait"
     fail_on_warning: bool = False
-    adopt_running_since: datetime | None = None
+    clear_number: int | None = None
+    retry_since: datetime | None = None
+    durable: bool = True
+
+    @property
+    def may_adopt(self) -> bool:
+        """Whether an aggregation that ISC did not acknowledge to this task can still be what it asked for."""
+        return self.durable and self.csv is None and not self.disable_optimization
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.isc.calls import PAGE_SIZE, Call, pending_tasks, task_statuses
@@ -12,8 +14,9 @@ from sailpoint_provider.isc.filters import parse_task_filters
 from sailpoint_provider.isc.steps import Steps, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from sailpoint_provider.isc.answers import Answer
     from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.models import TaskStatus
 
@@ -130,14 +133,29 @@ class TaskPages:
         return any(one.operator == "isnull" for one in self._conditions)
 
 
-def task_records(generation: Generation, *, filters: str, limit: int) -> Steps[list[TaskStatus]]:
-    """Read the newest task records, running ones included, as a procedure."""
+def task_records(
+    generation: Generation, *, filters: str, limit: int, observe: Callable[[Answer], None] | None = None
+) -> Steps[list[TaskStatus]]:
+    """
+    Read the newest task records, running ones included, as a procedure.
+
+    :param observe: is shown each HTTP answer, None for nobody.
+    """
     pages = TaskPages(generation, filters=filters, limit=limit)
     records: list[TaskStatus] = []
     while (call := pages.next_call()) is not None:
+        if observe is not None:
+            call = replace(call, read=partial(_read_observed, call.read, observe))
         page = yield from ask(call)
         records.extend(pages.take(page))
     return records
+
+
+def _read_observed(
+    read: Callable[[Answer], list[TaskStatus]], observe: Callable[[Answer], None], answer: Answer
+) -> list[TaskStatus]:
+    observe(answer)
+    return read(answer)
 
 
 def _created(task: TaskStatus) -> Any:

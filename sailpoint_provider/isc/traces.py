@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.answers import seconds_ahead
 from sailpoint_provider.isc.calls import ACCOUNT_AGGREGATION, quoted
 from sailpoint_provider.isc.errors import ProtocolError, SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.lenient import as_time
@@ -16,22 +17,30 @@ from sailpoint_provider.isc.task_pages import task_records
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+    from datetime import datetime
 
+    from sailpoint_provider.isc.answers import Answer
     from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.models import TaskStatus
 
 RESOLVE_SECONDS = 30.0
-"""How long a start that nobody answered may take to show in ISC's task records."""
+"""How long a start without a response may take to appear in ISC's task records."""
 
 RESOLVE_PAUSE = 3.0
 _NEWEST = 50
 _LATEST = 5
 
 
-def newest_records(generation: Generation, source_id: str) -> Steps[list[TaskStatus]]:
-    """Look: the newest account aggregations of a source, running ones included, in one request or two."""
+def newest_records(
+    generation: Generation, source_id: str, observe: Callable[[Answer], None] | None = None
+) -> Steps[list[TaskStatus]]:
+    """
+    Look: the newest account aggregations of a source, running ones included, in one request or two.
+
+    :param observe: is shown each HTTP answer, None for nobody.
+    """
     filters = f"sourceId eq {quoted(source_id)} and type eq {quoted(ACCOUNT_AGGREGATION)}"
-    return (yield from task_records(generation, filters=filters, limit=_NEWEST))
+    return (yield from task_records(generation, filters=filters, limit=_NEWEST, observe=observe))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
@@ -62,16 +71,19 @@ def mark_of(records: list[TaskStatus]) -> Mark:
 
 def candidates(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
     """
-    Return the aggregations that came after the mark and were really started.
+    Return the aggregations that began after the mark and were not refused.
 
     ``launcher`` is not looked at: it is "System" for everybody (seen in public reports).
     """
+    return [record for record in _since(records, mark) if not record.refused_as_busy]
+
+
+def _since(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
     since = as_time(mark.created)
     return [
         record
         for record in records
         if record.id not in mark.ids
-        and not record.refused_as_busy
         and (since is None or (record.created is not None and record.created >= since))
     ]
 
@@ -81,6 +93,15 @@ def may_have_started(error: SailPointError) -> bool:
     if isinstance(error, TenantUnavailableError):
         return error.sent
     return isinstance(error, ProtocolError)
+
+
+def was_refused(records: list[TaskStatus], mark: Mark) -> bool:
+    """
+    Tell whether a start was refused after the mark, because another aggregation was running.
+
+    ISC keeps a record of a refused start (nobody has shown whether always), and it may be ours.
+    """
+    return any(record.refused_as_busy for record in _since(records, mark))
 
 
 def find_trace(
@@ -94,14 +115,14 @@ def find_trace(
     log: logging.Logger,
 ) -> Steps[TaskStatus | None]:
     """
-    Find the aggregation of a start that nobody answered.
+    Find the aggregation of a start without a response, where no file and no option has to be its own.
 
     :param mark: the newest records before that start.
     :param deadline: epoch seconds at which an outage ends the search.
-    :param tolerate_outage: seconds without a good answer after which the search is given up.
-    :returns: the only aggregation that came after the mark; None where there is none even 30 seconds later,
-    or
-        where there are several, of which none is taken.
+    :param tolerate_outage: seconds without a valid response after which the search is given up.
+    :returns: the only aggregation that came after the mark; None where there are several, where a start was
+        refused meanwhile (it may be ours, and the aggregation the rival's), and where there is none even 30
+        seconds later.
     :raises SailPointError: ISC could not be asked.
     """
     begun = last_answer = clock()
@@ -111,17 +132,20 @@ def find_trace(
         except SailPointError as error:
             if error.final or clock() - last_answer > tolerate_outage or clock() >= deadline:
                 raise
-            log.warning("ISC cannot be asked for the aggregation yet: %s", error)
+            log.warning("Cannot check yet whether ISC started the aggregation: %s", error)
             yield Pause(max(RESOLVE_PAUSE, error.retry_after or 0.0))
             continue
         last_answer = clock()
+        if was_refused(records, mark):
+            log.info("ISC refused a start on source %s meanwhile, which may have been this one.", source_id)
+            return None
         found = candidates(records, mark)
         if len(found) == 1:
             return found[0]
         if found:
             log.warning(
-                "%d aggregations of source %s came after the start that nobody answered (%s): none is taken "
-                "for ours.",
+                "%d aggregations of source %s began after the start request (%s), so none of them can be "
+                "attributed to it.",
                 len(found),
                 source_id,
                 ", ".join(record.id for record in found),
@@ -129,9 +153,50 @@ def find_trace(
             return None
         if last_answer - begun >= RESOLVE_SECONDS:
             log.info(
-                "No aggregation of source %s shows after %.0f s: none was started.",
+                "No aggregation of source %s appeared within %.0f s, so ISC did not start one.",
                 source_id,
                 RESOLVE_SECONDS,
             )
             return None
         yield Pause(RESOLVE_PAUSE)
+
+
+class Since:
+    """
+    Tells which aggregations an earlier try may have started, where nothing was stored (Airflow 3.0 to 3.2).
+
+    Airflow's clock says when the DAG run began and ISC's clock when an aggregation did. The two are compared
+    by the ``Date`` header of ISC's own response. That header has whole seconds, and the response took a while
+    to arrive; within that uncertainty an aggregation counts as neither certainly newer nor certainly older.
+
+    :param moment: when the DAG run began, by the clock of Airflow.
+    :param clock: tells epoch seconds.
+    """
+
+    def __init__(self, moment: datetime, clock: Callable[[], float]) -> None:
+        self._moment = moment.timestamp()
+        self._clock = clock
+        self._ahead: float | None = None
+        self._uncertain = 0.0
+
+    def newest_records(self, generation: Generation, source_id: str) -> Steps[list[TaskStatus]]:
+        """Look as :func:`newest_records` does, and compare the clocks on the way."""
+        began = self._clock()
+        records = yield from newest_records(generation, source_id, self._compare_clocks)
+        self._uncertain = 1.0 + self._clock() - began
+        return records
+
+    def is_newer(self, record: TaskStatus) -> bool:
+        """Tell whether the aggregation certainly began after the DAG run."""
+        if self._ahead is None or record.created is None:
+            return False
+        return record.created.timestamp() - self._ahead > self._moment + self._uncertain
+
+    def may_be_newer(self, record: TaskStatus) -> bool:
+        """Tell whether the aggregation may have begun after the DAG run."""
+        if self._ahead is None or record.created is None:
+            return True
+        return record.created.timestamp() - self._ahead > self._moment - self._uncertain
+
+    def _compare_clocks(self, answer: Answer) -> None:
+        self._ahead = seconds_ahead(answer)

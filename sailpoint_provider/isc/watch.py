@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sailpoint_provider.isc.calls import account_aggregation_status, task_status
 from sailpoint_provider.isc.errors import (
@@ -23,7 +23,7 @@ from sailpoint_provider.isc.outcome import (
 )
 from sailpoint_provider.isc.pace import Expectation
 from sailpoint_provider.isc.patience import Endurance
-from sailpoint_provider.isc.steps import Pause, Steps, ask
+from sailpoint_provider.isc.steps import Pause, Steps, Together, ask
 
 if TYPE_CHECKING:
     import logging
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.result import AggregationResult, State
 
 _TROUBLE_PAUSE = 3.0
+_LONGEST_STATUS_PAUSE = 300.0
 
 
 class Watch:
@@ -63,6 +64,8 @@ class Watch:
         "_patience",
         "_record_shown",
         "_shown_at",
+        "_status_not_before",
+        "_status_pause",
         "_status_refused",
         "_status_said",
         "_status_shown",
@@ -90,6 +93,8 @@ class Watch:
         self._begun = clock() if begun is None else begun
         self._expectation = Expectation(self._begun, usual_seconds)
         self._status_refused = False
+        self._status_not_before = 0.0
+        self._status_pause = 0.0
         self._status_said: str | None = None
         self._strange_statuses: tuple[str, ...] = ()
         self._status_shown: Progress | None = None
@@ -254,35 +259,50 @@ class Watch:
             return None
 
     def _status(self, task: TaskStatus | None) -> Steps[AccountAggregationStatus | None]:
-        """Return the status endpoint's answer, None where it knows or says nothing."""
-        if self._status_refused:
+        """
+        Return the status endpoint's answer, None where it knows or says nothing.
+
+        While the task record says enough, this endpoint is asked for progress only: once, with little time,
+        and more rarely after it failed, so that its outage never delays the end.
+        """
+        is_decisive = task is None or is_terminated(task)
+        if self._status_refused or (not is_decisive and self._clock() < self._status_not_before):
             return None
         try:
-            status = yield from ask(account_aggregation_status(self._generation, self.aggregation_id))
+            status = yield from self._status_answer(is_decisive=is_decisive)
         except UnknownAggregationError:
             return None
         except AccessDeniedError as error:
             self._status_refused = True
             self._log.warning(
-                "No progress will be shown, because the status endpoint answers only a personal access token "
-                "with the right scope; the end is told by the task status all the same. (%s)",
+                "Progress is not available: the status endpoint answers only a personal access token of a "
+                "user with a sufficient level. The end of the aggregation is read from the task status. (%s)",
                 error,
             )
             return None
         except SailPointError as error:
             if task is None or (is_terminated(task) and not error.final):
                 raise
-            # The task record alone decides, and it has just answered: no progress is no reason to fail.
+            self._status_pause = min(_LONGEST_STATUS_PAUSE, max(_TROUBLE_PAUSE, 2.0 * self._status_pause))
+            self._status_not_before = self._clock() + self._status_pause
             self._log.debug("No progress this time: %s", error)
             return None
+        self._status_pause = 0.0
         if status.status == "NOT_FOUND":
             return None
         if status.status not in KNOWN_STATUSES and status.status not in self._strange_statuses:
             self._strange_statuses += (str(status.status),)
-            self._log.warning(
-                "ISC says status %r, which it does not document; the wait goes on.", status.status
-            )
+            self._log.warning("ISC reports the undocumented status %r; still waiting.", status.status)
         return status
+
+    def _status_answer(self, *, is_decisive: bool) -> Steps[AccountAggregationStatus]:
+        call = account_aggregation_status(self._generation, self.aggregation_id)
+        if is_decisive:
+            return (yield from ask(call))
+        (answer,) = yield Together((call,))
+        if isinstance(answer, SailPointError):
+            raise answer
+        return cast("AccountAggregationStatus", answer)
 
     def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> None:
         progress = progress_of(status, task, self._status_said)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseOperator,
+    conf,
+)
 
 from sailpoint_provider.airflow_errors import airflow_errors
 from sailpoint_provider.compat import TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, result_before_deferring, verified
+from sailpoint_provider.deferral import Times, carried_by, result_before_deferring, verified
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import (
     AggregationTimeoutError,
@@ -27,7 +33,7 @@ from sailpoint_provider.isc.outcome import check_end, end_line, make_result, res
 from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
-from sailpoint_provider.task_memory import began_before, max_tries_of, memory_of
+from sailpoint_provider.task_memory import began_before, clear_number_of, max_tries_of, memory_of
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -37,10 +43,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.hooks.csv_file import CsvLocation
-    from sailpoint_provider.isc.events import End
     from sailpoint_provider.isc.memory import Claim
     from sailpoint_provider.isc.models import Source
-    from sailpoint_provider.isc.orders import Beginning, Follow, IfRunning, Order
+    from sailpoint_provider.isc.orders import Beginning, IfRunning, Order
     from sailpoint_provider.isc.result import AggregationResult
 
 
@@ -142,110 +147,82 @@ class SailPointAccountAggregationOperator(BaseOperator):
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or take up the one of an earlier try, and wait for its end."""
         with airflow_errors():
-            return self._go_on(context, Times.from_now(self.timeout, self))
+            return self._aggregate(context, Times.from_now(self.timeout, self))
 
-    def execute_turn(self, context: Context, times: dict[str, Any], event: Any = None) -> AggregationResult:
-        """Go on after the wait for another aggregation of the source, however that one ended."""
+    def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
+        """Continue after the wait for another aggregation of the source, however that one ended."""
         with airflow_errors():
+            times = Times.carried_by(event) or Times.from_now(self.timeout, self)
             with self._turn():
                 read_event(event)
-            return self._go_on(context, Times(**times))
+            return self._aggregate(context, times)
 
-    def execute_complete(
-        self,
-        context: Context,
-        event: Any = None,
-        claim: dict[str, Any] | None = None,
-        times: dict[str, Any] | None = None,
-        aggregation_id: str | None = None,
-        **known: Any,
-    ) -> AggregationResult:
+    def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """
-        Turn the trigger's event into the result, or into the error that it tells.
+        Turn the trigger's event into the result, or into the error that it reports.
 
-        A deferral of an older version of this package brings no claim; its result is returned as it is.
+        What the task must know of its start comes back with the event. ``airflow dags test`` hands over
+        nothing else: what ``defer`` was given as keyword arguments is lost there.
         """
-        from sailpoint_provider.isc.memory import read_claim
-        from sailpoint_provider.isc.orders import Follow
-
         with airflow_errors():
-            self._claim = claimed = read_claim(claim)
-            now = Times.from_now(self.timeout, self)
-            now = replace(now, execution_deadline=(times or {}).get("execution_deadline"))
-            end = read_event(event, claimed.aggregation_id if claimed is not None else aggregation_id)
-            result = verified(
-                self.hook,
-                end,
-                self.log,
-                tolerate_outage=self.tolerate_outage,
-                execution_deadline=now.execution_deadline,
-            )
-            if claimed is None:
-                return self._end_of_older_version(end, result, known)
+            end = read_event(event)
+            self._claim = claim = self._claim_of(context, event, end.aggregation_id)
+            times = Times.carried_by(event) or Times.from_now(self.timeout, self)
+            patience = times.patience_to_verify(self.tolerate_outage, claim.deadline)
+            result = verified(self.hook, end, patience, self.log)
             if result is None:
-                return self._go_on(context, now, Follow(claimed))
-            return self._end(context, claimed, result) or self._go_on(context, now)
+                return self._follow(context, claim, times)
+            return self._end(context, claim, result)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral; where Airflow's own timeout ended it, say what goes on in ISC."""
+        """Continue after a deferral; where Airflow's own timeout ended it, say what still runs in ISC."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout as error:
             aggregation_id = context["ti"].xcom_pull(task_ids=self.task_id, key="aggregation_id")
             if aggregation_id is None:
                 raise AggregationTimeoutError(
-                    "Airflow ended the wait for a busy source; nothing was started."
+                    "The source stayed busy until Airflow ended the wait; nothing was started."
                 ) from error
             raise AggregationTimeoutError(
-                f"Airflow ended the wait for account aggregation {aggregation_id}. It goes on in Identity "
-                "Security Cloud; a retry takes it up."
+                f"Airflow ended the wait for account aggregation {aggregation_id}, which is still running in "
+                "Identity Security Cloud; a retry resumes the wait."
             ) from error
 
     def on_kill(self) -> None:
-        """Say that the aggregation goes on; with ``on_kill_clear_task`` clear ISC's record of it."""
-        if self._claim is not None:
-            self.hook.say_last_word(
-                self.log,
-                str(self._claim.aggregation_id),
-                source=f"{self._claim.source_name!r} ({self._claim.source_id})",
-                clear_task=self.on_kill_clear_task,
-            )
+        """
+        Log that the aggregation is still running; with ``on_kill_clear_task`` clear ISC's record of it.
 
-    def _end_of_older_version(
-        self, end: End, result: AggregationResult | None, known: dict[str, Any]
-    ) -> AggregationResult:
-        if result is None:
-            raise ProtocolError(
-                f"The triggerer saw account aggregation {end.aggregation_id} end, but ISC says that it runs."
-            )
-        for name in ("source_id", "source_name", "file"):
-            result[name] = known.get(name) or result[name]
-        return check_end(result, fail_on_warning=self.fail_on_warning)
+        Airflow calls this for ``execution_timeout`` too, while it handles that error. Then the task is not
+        killed, and its record stays, because a retry resumes the wait.
+        """
+        if self._claim is None or isinstance(sys.exception(), AirflowTaskTimeout):
+            return
+        self.hook.say_last_word(
+            self.log,
+            str(self._claim.aggregation_id),
+            source=f"{self._claim.source_name!r} ({self._claim.source_id})",
+            clear_task=self.on_kill_clear_task,
+        )
 
-    def _go_on(self, context: Context, times: Times, beginning: Beginning | None = None) -> AggregationResult:
-        """Begin, waiting for our turn where others run, and follow what has begun."""
+    def _aggregate(self, context: Context, times: Times) -> AggregationResult:
+        """Begin, waiting while the source is busy, and follow what has begun."""
         from sailpoint_provider.isc import traces
         from sailpoint_provider.isc.orders import Busy, Returned, Skip
 
         while True:
-            beginning = beginning or self._begin(context, times)
+            beginning = self._begin(context, times)
             if isinstance(beginning, Returned):
                 # Airflow wipes XComs before every retry.
                 context["ti"].xcom_push(key="aggregation_id", value=beginning.result["aggregation_id"])
                 return beginning.result
             if isinstance(beginning, Skip):
                 raise AirflowSkipException(beginning.reason)
-            if isinstance(beginning, Busy):
-                self._wait_turn(beginning.aggregation_id, times)
-                # It has ended, but ISC's list may show it as running for a while yet.
-                time.sleep(traces.RESOLVE_PAUSE)
-                beginning = None
-                continue
-            ended = self._follow(context, beginning, times)
-            if ended is not None:
-                return ended
-            beginning = None
-            times = replace(Times.from_now(self.timeout, self), execution_deadline=times.execution_deadline)
+            if not isinstance(beginning, Busy):
+                return self._follow(context, beginning.claim, times)
+            self._wait_turn(beginning.aggregation_id, times)
+            # It has ended, but ISC's list may show it as running for a while yet.
+            time.sleep(traces.RESOLVE_PAUSE)
 
     def _begin(self, context: Context, times: Times) -> Beginning:
         from sailpoint_provider.isc.beginning import Starter
@@ -267,10 +244,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
             self._check_adoptable()
         csv = csv_order(self.file) if self.file is not None else None
         check_file_fits(self._source, csv is not None)
-        may_adopt = self.durable and csv is None and not disable_optimization
         return Order(
             source=self._source,
             max_tries=max_tries_of(context),
+            clear_number=clear_number_of(context),
             begun=times.begun,
             deadline=times.deadline,
             tolerate_outage=self.tolerate_outage,
@@ -278,7 +255,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
             disable_optimization=disable_optimization,
             if_running=self.if_running,
             fail_on_warning=self.fail_on_warning,
-            adopt_running_since=began_before(context, self.retries or 0) if may_adopt else None,
+            retry_since=began_before(context, self.retries or 0),
+            durable=self.durable,
         )
 
     @cached_property
@@ -292,8 +270,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
         is_template = "{{" in text or "{%" in text
         if self.file is not None or (not is_template and as_bool(self.disable_optimization) is not False):
             raise InvalidInputError(
-                "if_running='adopt' cannot go with file or disable_optimization: an adopted aggregation has "
-                "neither loaded that file nor processed every account."
+                "if_running='adopt' cannot be combined with file or disable_optimization: an adopted "
+                "aggregation has neither loaded that file nor processed every account."
             )
 
     def _wait_turn(self, other: str, times: Times) -> None:
@@ -309,34 +287,34 @@ class SailPointAccountAggregationOperator(BaseOperator):
             self.defer(
                 trigger=self._trigger(other, patience.deadline, times, is_ours=False),
                 method_name="execute_turn",
-                kwargs={"times": times.to_json()},
                 timeout=times.backstop(),
             )
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait for our turn in this block; what ISC no longer knows has ended too."""
+        """Wait for a busy source in this block; what ISC no longer knows has ended too."""
         try:
             yield
         except UnknownAggregationError as error:
             self.log.info("The other aggregation is gone: %s", error)
         except AggregationTimeoutError as error:
-            error.args = (f"Nothing was started, because it was never our turn. {error}",)
+            error.args = (f"Nothing was started, because the source stayed busy. {error}",)
             raise
 
-    def _follow(self, context: Context, follow: Follow, times: Times) -> AggregationResult | None:
-        """Wait for the end of our aggregation; None where it turns out not to be ours."""
-        claim = self._claim = follow.claim
+    def _follow(self, context: Context, claim: Claim, times: Times) -> AggregationResult:
+        """Wait for the end of our aggregation."""
+        self._claim = claim
         aggregation_id = str(claim.aggregation_id)
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         self.log.info(
-            "Account aggregation %s of source %r (%s) runs.",
+            "Account aggregation %s of source %r (%s) is running.",
             aggregation_id,
             claim.source_name,
             claim.source_id,
         )
         if not self.wait_for_completion:
             return self._return(context, claim, make_result(aggregation_id))
+        times = replace(times, begun=claim.begun)
         patience = times.patience(self.tolerate_outage, claim.deadline)
         watch = self.hook.watch(
             aggregation_id, patience, begun=claim.begun, usual_seconds=claim.usual_seconds, log=self.log
@@ -347,33 +325,38 @@ class SailPointAccountAggregationOperator(BaseOperator):
             result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
         if result is None:
             self.defer(
-                trigger=self._trigger(
-                    aggregation_id,
-                    claim.deadline,
-                    replace(times, begun=claim.begun),
-                    is_ours=True,
-                    usual_seconds=claim.usual_seconds,
-                ),
+                trigger=self._trigger(aggregation_id, claim.deadline, times, is_ours=True, claim=claim),
                 method_name="execute_complete",
-                kwargs={"claim": claim.to_json(), "times": times.to_json()},
                 timeout=times.backstop(claim.deadline),
             )
             raise AssertionError("defer() does not return")
         return self._end(context, claim, result)
 
-    def _end(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult | None:
-        """Raise a bad end and return a good one; None where the aggregation turns out not to be ours."""
-        if claim.is_contradicted_by(result):
-            self.log.warning(
-                "Aggregation %s scanned %s accounts, our file has %s rows: it was somebody else's. Loading "
-                "ours.",
-                claim.aggregation_id,
-                result["counts"]["total"],
-                claim.rows,
+    def _claim_of(self, context: Context, event: Any, aggregation_id: str) -> Claim:
+        """
+        Return the claim on the aggregation that was waited for.
+
+        :raises ProtocolError: neither the event nor the task state store holds one on this aggregation.
+        """
+        from sailpoint_provider.isc.memory import read_claim
+
+        try:
+            claim = read_claim(carried_by(event).get("claim"))
+        except ProtocolError as error:
+            self.log.warning("Ignoring the checkpoint in the trigger's event. %s", error)
+            claim = None
+        if claim is None:
+            claim = memory_of(context, self.log, durable=self.durable).load()
+        if claim is None or claim.aggregation_id != aggregation_id:
+            known = "none" if claim is None else str(claim.aggregation_id)
+            raise ProtocolError(
+                f"The trigger's event is of account aggregation {aggregation_id}, not of one that this task "
+                f"is known to have started (known: {known}). Retry the task."
             )
-            self._claim = None
-            memory_of(context, self.log, durable=self.durable).forget()
-            return None
+        return claim
+
+    def _end(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult:
+        """Return a good end, and raise a bad one."""
         self.log.info("%s", end_line(self._known(claim, result)))
         check_end(result, fail_on_warning=self.fail_on_warning)
         return self._return(context, claim, result)
@@ -397,7 +380,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         times: Times,
         *,
         is_ours: bool,
-        usual_seconds: float | None = None,
+        claim: Claim | None = None,
     ) -> SailPointAccountAggregationTrigger:
         return SailPointAccountAggregationTrigger(
             aggregation_id=aggregation_id,
@@ -407,8 +390,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
             execution_deadline=times.execution_deadline,
             tolerate_outage=self.tolerate_outage,
             begun=times.begun,
-            source_id=self._source.id,
+            source_id=claim.source_id if claim is not None else self._source.id,
             is_ours=is_ours,
             clear_task_on_kill=self.on_kill_clear_task and is_ours,
-            usual_seconds=usual_seconds,
+            usual_seconds=claim.usual_seconds if claim is not None else None,
+            carried=times.to_json() | ({} if claim is None else {"claim": claim.to_json()}),
         )

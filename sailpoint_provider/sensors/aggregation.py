@@ -136,20 +136,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             raise _CarriedError(error) from error
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any] | None = None, times: dict[str, Any] | None = None
-    ) -> AggregationResult:
-        """Turn the trigger's event into the result, or into the error that it tells."""
-        known = Times(**times) if times is not None else Times.from_now(self.timeout, self)
-        result = verified(
-            self._hook(),
-            read_event(event, self.aggregation_id),
-            self.log,
-            tolerate_outage=self.tolerate_outage,
-            execution_deadline=known.execution_deadline,
-        )
+    def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
+        """Turn the trigger's event into the result, or into the error that it reports."""
+        times = Times.carried_by(event) or Times.from_now(self.timeout, self)
+        end = read_event(event, self.aggregation_id)
+        result = verified(self._hook(), end, times.patience_to_verify(self.tolerate_outage), self.log)
         if result is None:
-            self._defer(known)
+            self._defer(times)
             raise AssertionError("defer() does not return")
         return self._finish(result)
 
@@ -177,9 +170,9 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
                 tolerate_outage=self.tolerate_outage,
                 begun=times.begun,
                 is_ours=False,
+                carried=times.to_json(),
             ),
             method_name="execute_complete",
-            kwargs={"times": times.to_json()},
             timeout=times.backstop(),
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -27,7 +29,7 @@ the end of the process that deferred it, as if it had died: no event may come to
 """
 
 _LEAST_SECONDS = 30.0
-"""A trigger that starts late, after a triggerer's restart, still looks once before it gives up."""
+"""How long a trigger that starts after its deadline, with a restarted triggerer, may take to look once."""
 
 _STATE_SECONDS = 3.0
 """How long Airflow may take to say in which state the task is."""
@@ -60,6 +62,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
     :param usual_seconds: how long such an aggregation usually takes, so that looks come soon near its end;
         None where that is not known.
+    :param carried: a JSON object that the event brings back to the task unchanged; ``airflow dags test``
+        brings back nothing but the event.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         is_ours: bool = True,
         clear_task_on_kill: bool = False,
         usual_seconds: float | None = None,
+        carried: dict[str, Any] | None = None,
     ) -> None:
         # Airflow does not annotate its trigger classes.
         super().__init__()  # type: ignore[no-untyped-call]
@@ -89,6 +94,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.is_ours = is_ours
         self.clear_task_on_kill = clear_task_on_kill
         self.usual_seconds = usual_seconds
+        self.carried = carried
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments: ids, numbers and the connection id only."""
@@ -106,6 +112,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 "is_ours": self.is_ours,
                 "clear_task_on_kill": self.clear_task_on_kill,
                 "usual_seconds": self.usual_seconds,
+                "carried": self.carried,
             },
         )
 
@@ -179,10 +186,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         try:
             return await self._ended()
         except SailPointError as error:
-            return events.broken(self.aggregation_id, error)
+            return events.broken(self.aggregation_id, error, self.carried)
         except Exception as error:
             self.log.exception("The wait for account aggregation %s broke off", self.aggregation_id)
-            return events.broken(self.aggregation_id, error)
+            return events.broken(self.aggregation_id, error, self.carried)
 
     async def _ended(self) -> dict[str, Any]:
         hook = SailPointHook(self.sailpoint_conn_id)
@@ -195,10 +202,12 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 usual_seconds=self.usual_seconds,
                 log=self.log,
             )
+            left = math.inf if watch.end is None else watch.end - time.time()
+            is_late = left <= 0.0
             state = await transport.poller.end_of(
                 watch,
                 Pace(self.poll_interval),
-                first_pause=min(_SETTLE_SECONDS, self.poll_interval),
-                least_seconds=_LEAST_SECONDS,
+                first_pause=0.0 if is_late else min(_SETTLE_SECONDS, self.poll_interval, left / 2.0),
+                least_seconds=_LEAST_SECONDS if is_late else 0.0,
             )
-            return events.ended(self.aggregation_id, state)
+            return events.ended(self.aggregation_id, state, self.carried)

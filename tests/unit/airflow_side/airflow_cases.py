@@ -134,6 +134,7 @@ class FakeTaskInstance:
     max_tries: int = 0
     store: Any = None
     run_began: datetime | None = None
+    clear_number: int = 0
     on_push: Callable[[], None] | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -152,16 +153,23 @@ class FakeTaskInstance:
     @property
     def context(self) -> Any:
         """Without a store this is the context of Airflow 3.0 to 3.2."""
-        known = {"ti": self, "dag_run": SimpleNamespace(start_date=self.run_began)}
+        run = SimpleNamespace(start_date=self.run_began, clear_number=self.clear_number)
+        known = {"ti": self, "dag_run": run}
         return known if self.store is None else known | {"task_state_store": self.store}
 
     def next_try(self) -> FakeTaskInstance:
         """Return the task instance of a retry: XComs are gone, the store is not."""
         return replace(self, pushed={}, deferrals=[], events=[], on_push=None, try_number=self.try_number + 1)
 
-    def cleared(self) -> FakeTaskInstance:
-        """Return the task instance after a clear, for which Airflow raises ``max_tries``."""
-        return replace(self.next_try(), max_tries=self.max_tries + self.try_number)
+    def cleared(self, retries: int = 0) -> FakeTaskInstance:
+        """
+        Return the task instance after a clear.
+
+        :param retries: the DAG's ``retries`` at the clear, from which Airflow makes ``max_tries``.
+        """
+        return replace(
+            self.next_try(), max_tries=self.try_number + retries, clear_number=self.clear_number + 1
+        )
 
 
 @dataclass
@@ -183,10 +191,6 @@ class FakeStore:
         self.states.append(value["state"])
         if self.after is not None:
             self.after(value["state"])
-
-    def delete(self, key: str) -> None:
-        self.kept.pop(key, None)
-        self.states.append("forgotten")
 
 
 class Crash(BaseException):

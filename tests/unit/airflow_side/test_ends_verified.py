@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_cases import (
     DIRECTORY,
+    HR,
     NEVER,
     POLL,
+    FakeStore,
     FakeTaskInstance,
     assert_whole,
     carried_out,
@@ -18,10 +21,8 @@ from airflow_cases import (
 )
 from turn_cases import operator
 
-from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc import events, patience, watch
+from sailpoint_provider.isc import events, watch
 from sailpoint_provider.isc.errors import AggregationFailedError, ProtocolError, TenantUnavailableError
-from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 KINDS = pytest.mark.parametrize("kind", ["operator", "sensor"])
@@ -55,8 +56,9 @@ def resumed(task, deferral, event):
     return task.resume_execution(deferral.method_name, kwargs, FakeTaskInstance().context)
 
 
-def ended(aggregation_id, state="succeeded"):
-    return events.ended(aggregation_id, state)
+def ended(deferral, state="succeeded", aggregation_id=None):
+    trigger = deferral.trigger
+    return events.ended(aggregation_id or trigger.aggregation_id, state, reloaded(trigger).carried)
 
 
 @KINDS
@@ -100,7 +102,7 @@ def test_the_worker_reads_both_answers_once_and_fills_the_result(tenant, kind):
     task, deferral, aggregation_id = deferred(kind, tenant)
     tenant.control.finish(aggregation_id)
     (event,) = events_of(reloaded(deferral.trigger))
-    assert event == {"event": "ended", "aggregation_id": aggregation_id, "state": "succeeded"}
+    assert event == ended(deferral)
     tenant.control.clear_requests()
     result = resumed(task, deferral, event)
     assert [call for call in tenant.calls() if call != "token"] == [
@@ -118,13 +120,13 @@ def test_the_worker_reads_both_answers_once_and_fills_the_result(tenant, kind):
 def test_an_end_that_isc_does_not_confirm_defers_again_with_the_same_times(tenant, kind, logged):
     task, deferral, aggregation_id = deferred(kind, tenant)
     with pytest.raises(TaskDeferred) as caught:
-        resumed(task, deferral, ended(aggregation_id))
+        resumed(task, deferral, ended(deferral))
     again = caught.value
     assert again.method_name == "execute_complete"
     assert again.trigger.aggregation_id == aggregation_id
     for name in ("deadline", "begun", "execution_deadline", "usual_seconds", "is_ours"):
         assert again.trigger.serialize()[1][name] == deferral.trigger.serialize()[1][name]
-    assert sum("ISC says that it runs" in line for line in logged.messages) == 1
+    assert sum("ISC says that it is running" in line for line in logged.messages) == 1
     tenant.control.finish(aggregation_id)
     (event,) = events_of(reloaded(again.trigger))
     assert resumed(task, again, event)["state"] == "succeeded"
@@ -136,7 +138,7 @@ def test_a_worker_tells_the_end_that_isc_tells_and_not_what_the_event_says(tenan
     task, deferral, aggregation_id = deferred(kind, tenant)
     tenant.control.finish(aggregation_id, "cancelled")
     with pytest.raises(AggregationFailedError) as caught:
-        resumed(task, deferral, ended(aggregation_id, "terminated"))
+        resumed(task, deferral, ended(deferral, "terminated"))
     assert caught.value.result["state"] == "cancelled"
 
 
@@ -145,7 +147,7 @@ def test_an_outage_at_the_resume_is_sat_out(tenant, kind):
     task, deferral, aggregation_id = deferred(kind, tenant)
     tenant.control.finish(aggregation_id)
     tenant.control.fault("answer", path="task-status", status=503, times=5)
-    assert resumed(task, deferral, ended(aggregation_id))["state"] == "succeeded"
+    assert resumed(task, deferral, ended(deferral))["state"] == "succeeded"
 
 
 @KINDS
@@ -154,7 +156,7 @@ def test_an_outage_at_the_resume_that_is_longer_than_tolerated_ends_the_task(ten
     tenant.control.finish(aggregation_id)
     tenant.control.fault("answer", path="task-status", status=503)
     with pytest.raises(TenantUnavailableError, match="tolerate_outage"):
-        resumed(task, deferral, ended(aggregation_id))
+        resumed(task, deferral, ended(deferral))
 
 
 @KINDS
@@ -162,28 +164,56 @@ def test_an_event_of_another_aggregation_is_not_believed(tenant, kind):
     task, deferral, _ = deferred(kind, tenant)
     tenant.control.clear_requests()
     with pytest.raises(ProtocolError, match="not of"):
-        resumed(task, deferral, ended("f" * 32))
+        resumed(task, deferral, ended(deferral, aggregation_id="f" * 32))
     assert tenant.calls() == []
 
 
-@KINDS
-def test_an_event_of_an_older_version_brings_its_result_along(tenant, kind):
-    task, deferral, aggregation_id = deferred(kind, tenant)
+STORED = pytest.mark.parametrize("what", ["event", "store"])
+
+
+@STORED
+def test_an_event_alone_brings_back_all_that_a_result_needs(tenant, tmp_path, what):
+    """As ``airflow dags test`` resumes a task, and as a store fills in where an event brings nothing."""
+    file = tenant.csv(tmp_path)
+    ti = FakeTaskInstance(store=FakeStore() if what == "store" else None)
+    tenant.plan(HR, seconds=NEVER)
+    make = partial(operator, source_id=HR, file=file, deferrable=True)
+    with pytest.raises(TaskDeferred) as caught:
+        make().execute(ti.context)
+    deferral = caught.value
+    assert not deferral.kwargs
+    (run,) = tenant.runs()
+    tenant.control.finish(run["id"])
+    (event,) = events_of(reloaded(deferral.trigger))
+    if what == "store":
+        event["carried"] = {}
+    result = make().resume_execution(deferral.method_name, {"event": event}, ti.context)
+    assert result["source_name"] == "HR Delimited File"
+    assert result["file"] == {
+        "name": file.name,
+        "size_bytes": file.stat().st_size,
+        "sha256": run["file"]["sha256"],
+    }
+    if what == "store":
+        assert ti.store.states[-1] == "returned"
+
+
+@pytest.mark.parametrize("carried", [{}, {"claim": {"state": "running"}}, {"claim": 7}, None, 7])
+def test_an_end_that_nothing_attributes_to_the_task_is_not_believed(tenant, carried):
+    task, deferral, aggregation_id = deferred("operator", tenant)
     tenant.control.finish(aggregation_id)
-    watch = SailPointHook().watch(aggregation_id, patience.Patience())
-    whole = SailPointHook().run(watch.settled())
-    tenant.control.clear_requests()
-    event = {"event": "ended", "aggregation_id": aggregation_id, "result": json.loads(json.dumps(whole))}
-    result = resumed(task, deferral, event)
-    assert tenant.calls() == []
-    assert (result["aggregation_id"], result["counts"]) == (aggregation_id, whole["counts"])
-
-
-def test_an_old_event_whose_result_tells_no_end_is_not_believed(tenant):
-    task, deferral, aggregation_id = deferred("sensor", tenant)
-    event = {"event": "ended", "result": dict(make_result(aggregation_id))}
-    with pytest.raises(ProtocolError, match="no end"):
+    event = ended(deferral) | {"carried": carried}
+    with pytest.raises(ProtocolError, match="not of one that this task is known to have started"):
         resumed(task, deferral, event)
+
+
+@pytest.mark.parametrize("wrong", [{"begun": "now"}, {"deadline": None}, {"execution_deadline": []}])
+def test_times_that_cannot_be_read_begin_anew(tenant, wrong):
+    task, deferral, aggregation_id = deferred("sensor", tenant)
+    tenant.control.finish(aggregation_id)
+    event = ended(deferral)
+    event["carried"] |= wrong
+    assert resumed(task, deferral, event)["state"] == "succeeded"
 
 
 def test_how_long_earlier_runs_took_reaches_the_trigger(tenant):

@@ -226,17 +226,12 @@ def test_starts_without_an_id_to_follow_that_left_no_trace_can_be_retried(tenant
         {},
         "over",
         {"event": "success"},
-        {"event": "ended", "result": {"state": "succeeded"}},
-        {"event": "ended", "result": None},
+        {"event": "ended", "state": "succeeded"},
+        {"event": "ended", "aggregation_id": NOBODY},
+        {"event": "ended", "aggregation_id": NOBODY, "state": "running"},
+        {"event": "ended", "aggregation_id": NOBODY, "state": "succeeded"},
     ],
 )
 def test_an_event_that_tells_no_end_fails(event):
     with pytest.raises(ProtocolError):
-        operator(source_id=HR).execute_complete(
-            FakeTaskInstance().context,
-            event,
-            aggregation_id=NOBODY,
-            source_id=HR,
-            source_name="HR",
-            file=None,
-        )
+        operator(source_id=HR).execute_complete(FakeTaskInstance().context, event)

@@ -3,12 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from threading import Barrier, BrokenBarrierError
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-from airflow_cases import DIRECTORY, HR, NEVER, NOBODY, POLL, FakeStore, FakeTaskInstance, carried_out
+from airflow_cases import DIRECTORY, HR, NEVER, NOBODY, FakeStore, FakeTaskInstance, carried_out
 from turn_cases import counted, crash_at_post, crashed, one_after_the_other, operator, somebody_elses
 
 from sailpoint_provider.isc import patience, traces, watch
@@ -69,31 +68,6 @@ def test_the_wait_for_a_turn_is_not_the_tasks_own_aggregation(tenant):
     assert (own.is_ours, own.clear_task_on_kill, own.source_id) == (True, True, DIRECTORY)
 
 
-def test_a_run_that_was_not_ours_after_all_is_not_ours_at_a_kill_either(tenant, tmp_path, monkeypatch):
-    """The next one that is waited for is somebody else's too."""
-    ours = tenant.csv(tmp_path, rows=3)
-    theirs = tenant.csv(tmp_path, rows=5, name="theirs.csv")
-    crash_at_post(monkeypatch, "before")
-    make = partial(
-        operator, source_id=HR, file=ours, deferrable=True, on_kill_clear_task=True, poll_interval=POLL
-    )
-    ti = FakeTaskInstance(store=FakeStore())
-    crashed(make, ti)
-    somebody_elses(tenant, HR, theirs)
-    forget = FakeStore.delete
-
-    def forget_while_the_next_one_starts(self, key):
-        forget(self, key)
-        if len(counted(tenant, HR)) == 1:
-            somebody_elses(tenant, HR, theirs)
-
-    monkeypatch.setattr(FakeStore, "delete", forget_while_the_next_one_starts)
-    retry = ti.next_try()
-    carried_out(make, retry)
-    turns = [deferred.trigger for deferred in retry.deferrals if deferred.method_name == "execute_turn"]
-    assert [(turn.is_ours, turn.clear_task_on_kill) for turn in turns] == [(False, False)]
-
-
 @MODES
 def test_a_busy_source_can_be_adopted(tenant, deferrable):
     other = somebody_elses(tenant)
@@ -142,22 +116,37 @@ def test_another_wish_for_busy_sources_is_refused_when_the_dag_is_parsed(wrong):
 
 
 @MODES
-def test_a_file_that_comes_only_while_others_run_is_loaded(tenant, tmp_path, deferrable):
-    other = somebody_elses(tenant, HR, tenant.csv(tmp_path, rows=5, name="theirs.csv"), seconds=NEVER)
+@pytest.mark.parametrize("text", [None, ""], ids=["missing", "empty"])
+def test_a_file_that_cannot_be_loaded_is_reported_at_once_and_not_after_the_wait(
+    tenant, tmp_path, deferrable, text
+):
+    somebody_elses(tenant, HR, tenant.csv(tmp_path, name="theirs.csv"), seconds=NEVER)
     file = tmp_path / "accounts.csv"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InvalidInputError, match=r"accounts\.csv") as caught:
+        carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
+    assert not caught.value.final
+
+
+@MODES
+def test_a_file_that_vanishes_while_others_run_is_reported_when_the_source_is_free(
+    tenant, tmp_path, deferrable
+):
+    other = somebody_elses(tenant, HR, tenant.csv(tmp_path, name="theirs.csv"), seconds=NEVER)
+    file = tenant.csv(tmp_path)
     task = watch.Watch._task
 
     def end_the_other(self):
-        tenant.csv(tmp_path)
+        file.unlink(missing_ok=True)
         tenant.control.finish(other)
         return task(self)
 
-    ti = FakeTaskInstance()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch.Watch, "_task", end_the_other)
-        result = carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable), ti)
-    assert result["file"]["name"] == "accounts.csv"
-    assert result["aggregation_id"] == counted(tenant, HR)[-1]["id"] != other
+        with pytest.raises(InvalidInputError, match=r"accounts\.csv"):
+            carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
+    assert tenant.starts() == []
 
 
 @MODES
@@ -208,6 +197,19 @@ def without_store(try_number=2, **changed):
         **{"try_number": try_number, "max_tries": 1, "run_began": datetime.now(UTC) - timedelta(hours=1)}
         | changed
     )
+
+
+@pytest.mark.parametrize("if_running", ["skip", "fail"])
+@MODES
+def test_without_a_store_a_later_try_waits_for_what_may_be_its_own(tenant, if_running, deferrable):
+    other = somebody_elses(tenant)
+    result = carried_out(
+        lambda: retried(deferrable=deferrable, disable_optimization=True, if_running=if_running),
+        without_store(),
+    )
+    theirs, ours = counted(tenant)
+    assert (theirs["id"], ours["id"]) == (other, result["aggregation_id"])
+    assert one_after_the_other([theirs, ours])
 
 
 def retried(**changed):

@@ -49,6 +49,7 @@ def test_the_arguments_are_ids_and_numbers_and_survive_the_database():
         "is_ours",
         "clear_task_on_kill",
         "usual_seconds",
+        "carried",
     }
     assert all(value is None or isinstance(value, str | float | int) for value in kwargs.values())
     assert set(kwargs) == set(inspect.signature(SailPointAccountAggregationTrigger).parameters)
@@ -73,6 +74,7 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
             "is_ours": True,
             "clear_task_on_kill": False,
             "usual_seconds": None,
+            "carried": None,
         },
     )
     (event,) = events_of(old)
@@ -84,7 +86,7 @@ def test_it_tells_the_end_and_no_more_in_every_generation(tenant, generation):
     tenant.connect(extra={"api_version": generation})
     aggregation_id = tenant.started()
     assert events_of(trigger(aggregation_id)) == [
-        {"event": "ended", "aggregation_id": aggregation_id, "state": "succeeded"}
+        {"event": "ended", "aggregation_id": aggregation_id, "state": "succeeded", "carried": {}}
     ]
 
 
@@ -118,7 +120,7 @@ def test_a_bad_id_becomes_an_event(tenant, wrong):
 def test_arguments_that_cannot_work_become_an_event_without_their_words(tenant, wrong):
     tenant.control.fault("answer", path="task-status", status=503)
     error = error_of(events_of(trigger(tenant.started(seconds=NEVER), **wrong)))
-    assert "broke off with TypeError" in str(error)
+    assert "failed with TypeError" in str(error)
 
 
 def test_a_missing_connection_becomes_an_event():

@@ -6,11 +6,18 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from isc_cases import NOON, SOURCE, Driver
 
+from sailpoint_provider.isc.answers import Answer
 from sailpoint_provider.isc.beginning import Starter
-from sailpoint_provider.isc.errors import InvalidInputError, TenantUnavailableError, UnknownAggregationError
+from sailpoint_provider.isc.errors import (
+    CheckpointError,
+    InvalidInputError,
+    TenantUnavailableError,
+    UnknownAggregationError,
+)
 from sailpoint_provider.isc.generations import GENERATIONS
 from sailpoint_provider.isc.memory import Claim, read_claim
 from sailpoint_provider.isc.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
@@ -27,7 +34,6 @@ BUSY_WORDS = TaskMessage(
 PLACE = "/drop/accounts.csv"
 STAMP = FileStamp("accounts.csv", 120, "monday")
 SENT = SentFile("accounts.csv", 120, "a" * 64)
-ROWS = 7
 LOST = TenantUnavailableError("the connection broke", sent=True)
 UNKNOWN = UnknownAggregationError("not found", status=404)
 DAY = 86400.0
@@ -47,6 +53,18 @@ def record(number, completion_status=None, seconds=-100.0, **changed):
     return TaskStatus(an_id(number), completion_status, created=created, **changed)
 
 
+def document_of(record):
+    """Return a record as ISC's list shows it."""
+    created = None if record.created is None else record.created.isoformat()
+    messages = [{"type": one.type, "localizedText": {"message": one.text}} for one in record.messages]
+    return {
+        "id": record.id,
+        "completionStatus": record.completion_status,
+        "created": created,
+        "messages": messages,
+    }
+
+
 def refused(number, seconds=0.0):
     return record(number, "ERROR", seconds, messages=(BUSY_WORDS,))
 
@@ -56,10 +74,9 @@ class FakeFile:
     """The CSV; ``stamp`` None means that it is gone."""
 
     stamp: FileStamp | None = STAMP
-    rows: int = ROWS
 
     def order(self):
-        return CsvOrder(PLACE, self.find, lambda upload: (SENT, self.rows))
+        return CsvOrder(PLACE, self.find)
 
     def find(self):
         if self.stamp is None:
@@ -75,6 +92,9 @@ class Beginning:
     :param records: ISC's task records.
     :param replies: what ISC makes of each start: an error, a task, or a function; a good start after that.
     :param claim: what an earlier try left.
+    :param unwritable: states of a claim that the store does not take.
+    :param skew: seconds by which ISC's clock is ahead; ``record`` and ``at`` are of ISC's clock.
+    :param date: ISC's ``Date`` header, None for the right one.
     """
 
     records: list = field(default_factory=list)
@@ -83,6 +103,9 @@ class Beginning:
     file: FakeFile | None = None
     order: dict = field(default_factory=dict)
     trouble: object = None
+    unwritable: tuple = ()
+    skew: float = 0.0
+    date: str | None = None
 
     def __post_init__(self):
         self.driver = Driver(self.answer)
@@ -117,13 +140,13 @@ class Beginning:
     def load(self):
         return self.remembered
 
-    def save(self, claim):
+    def save(self, claim, *, required=False):
+        if claim.state in self.unwritable:
+            if required:
+                raise CheckpointError("the store is down", final=claim.state != "submitting")
+            return
         self.kept = json.dumps(claim.to_json())
         self.happened.append(claim.state)
-
-    def forget(self):
-        self.kept = None
-        self.happened.append("forgotten")
 
     def answer(self, call):
         trouble = self.trouble(call, self) if self.trouble is not None else None
@@ -141,7 +164,10 @@ class Beginning:
             return next((one for one in self.records if one.id == wanted), UNKNOWN)
         self.happened.append("look")
         long_ago = at(-1e9)
-        return sorted(self.records, key=lambda one: one.created or long_ago, reverse=True)
+        listed = sorted(self.records, key=lambda one: one.created or long_ago, reverse=True)
+        headers = {"date": self.date or format_datetime(at(self.elapsed + self.skew), usegmt=True)}
+        body = json.dumps([document_of(one) for one in listed]).encode()
+        return call.read(Answer(200, headers, body, self.driver.clock.now))
 
     @property
     def elapsed(self):
@@ -189,10 +215,11 @@ def claim(state="running", number=1, **changed):
         "source_name": "Directory",
         "begun": NOON - 500,
         "deadline": NOON + 500,
-        "aggregation_id": None if state == "submitting" else an_id(number),
+        "aggregation_id": an_id(number) if state in ("running", "discarded", "returned") else None,
     }
     return Claim(**usual | changed)
 
 
 def claim_of_file(state="running", **changed):
-    return claim(state, **{"file_location": PLACE, "file": STAMP} | changed)
+    sent = SENT if state in ("running", "discarded", "returned") else None
+    return claim(state, **{"file_location": PLACE, "file": STAMP, "sent": sent} | changed)

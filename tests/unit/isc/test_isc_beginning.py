@@ -2,6 +2,7 @@
 
 import pytest
 from beginning_cases import (
+    BUSY_WORDS,
     DAY,
     LOST,
     SENT,
@@ -24,6 +25,7 @@ from sailpoint_provider.isc.errors import (
     AggregationAlreadyRunningError,
     AggregationTimeoutError,
     AuthenticationError,
+    CheckpointError,
     InvalidInputError,
     ProtocolError,
     RateLimitError,
@@ -52,6 +54,17 @@ CERTAIN = [
 ]
 
 
+def a_file(**order):
+    return {"file": FakeFile(), "order": order}
+
+
+def a_full_run(**order):
+    return {"order": {"disable_optimization": True} | order}
+
+
+OWN = pytest.mark.parametrize("own", [a_file, a_full_run])
+
+
 def words(error):
     return str(error) or "no id"
 
@@ -67,7 +80,7 @@ def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id
     assert tenant.happened == ["look", "submitting", "start", "running"]
     assert isinstance(begun, Follow)
     assert begun.claim == tenant.remembered
-    assert (begun.claim.aggregation_id, begun.claim.rows) == (an_id(1), None)
+    assert begun.claim.aggregation_id == an_id(1)
     assert (begun.claim.file, begun.claim.sent) == ((STAMP, SENT) if has_file else (None, None))
     assert (begun.claim.begun, begun.claim.deadline) == (NOON, NOON + DAY)
 
@@ -79,29 +92,85 @@ def test_the_intent_holds_the_newest_records_of_iscs_own_clock():
     assert set(mark.ids) == {an_id(2), an_id(3)}
 
 
-def test_a_file_that_is_missing_when_its_turn_comes_starts_nothing_and_leaves_no_intent():
-    tenant = beginning()
+def test_a_file_that_is_missing_is_reported_before_anything_is_asked():
+    tenant = beginning(records=[record(9)])
     tenant.file = FakeFile(stamp=None)
+    with pytest.raises(InvalidInputError):
+        tenant.begin()
+    assert tenant.happened == []
+
+
+def test_a_file_that_is_missing_when_the_source_is_free_starts_nothing_and_leaves_no_intent():
+    tenant = beginning(True)
+
+    def take_away(call, tenant):
+        tenant.file.stamp = None
+
+    tenant.trouble = take_away
     with pytest.raises(InvalidInputError):
         tenant.begin()
     assert tenant.happened == ["look"]
 
 
-@FILES
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
-def test_an_unanswered_start_that_left_one_aggregation_is_taken_up_and_not_sent_again(reply, has_file):
-    tenant = beginning(has_file, records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
+def test_an_unanswered_ordinary_start_that_left_one_aggregation_is_followed_and_not_sent_again(reply):
+    tenant = beginning(records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
     begun = tenant.begin()
     assert begun.claim.aggregation_id == an_id(1) == tenant.remembered.aggregation_id
-    assert begun.claim.rows == (7 if has_file else None)
-    assert begun.claim.sent == (SENT if has_file else None)
     assert tenant.happened == ["look", "submitting", "start", "look", "running"]
 
 
-@FILES
+@OWN
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
-def test_an_unanswered_start_that_left_nothing_is_sent_again_after_half_a_minute(reply, has_file):
-    tenant = beginning(has_file, records=[record(5, "SUCCESS")], replies=[reply])
+@pytest.mark.parametrize("ending", [None, "SUCCESS"], ids=["runs", "ended"])
+def test_what_isc_did_not_acknowledge_is_never_followed_however_well_it_fits(reply, ending, own):
+    tenant = Beginning(**own(), replies=[unanswered(7, error=reply, completion_status=ending)])
+    begun = tenant.begin()
+    if ending is None:
+        assert begun == Busy(an_id(7))
+        assert (tenant.remembered.state, tenant.remembered.may_run) == ("unanswered", True)
+        tenant.end(7)
+        begun = tenant.begin()
+    assert begun.claim.aggregation_id == an_id(1)
+    assert begun.claim.sent == (SENT if tenant.file else None)
+    assert tenant.starts == 2
+
+
+@OWN
+def test_an_unacknowledged_start_that_left_nothing_is_sent_again_without_a_long_wait(own):
+    tenant = Beginning(**own(), replies=[LOST])
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+    assert tenant.happened[:4] == ["look", "submitting", "start", "unanswered"]
+    assert tenant.happened[4:] == ["look", "submitting", "start", "running"]
+    assert tenant.elapsed < 2 * traces.RESOLVE_PAUSE
+
+
+@OWN
+def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_waited_for(own):
+    """Loaded twice, one after the other, and the second one is reported."""
+    late = []
+
+    def start_unseen(tenant):
+        late.append(record(7, seconds=tenant.elapsed))
+        return LOST
+
+    def refuse(tenant):
+        tenant.records += late
+        tenant.records.append(refused(107, tenant.elapsed))
+        return LoadAccountsTask(an_id(107), True, "ERROR", (BUSY_WORDS,))
+
+    for if_running in ("wait", "fail", "skip"):
+        late.clear()
+        tenant = Beginning(**own(if_running=if_running), replies=[start_unseen, refuse])
+        assert tenant.begin() == Busy(an_id(7))
+        tenant.end(7)
+        assert tenant.begin().claim.aggregation_id == an_id(1)
+        assert tenant.starts == 3
+
+
+@pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
+def test_an_unanswered_ordinary_start_that_left_nothing_is_sent_again_after_half_a_minute(reply):
+    tenant = beginning(records=[record(5, "SUCCESS")], replies=[reply])
     assert tenant.begin().claim.aggregation_id == an_id(1)
     assert tenant.starts == 2
     assert traces.RESOLVE_SECONDS <= tenant.elapsed < traces.RESOLVE_SECONDS + 2 * traces.RESOLVE_PAUSE
@@ -109,9 +178,8 @@ def test_an_unanswered_start_that_left_nothing_is_sent_again_after_half_a_minute
     assert tenant.happened[::-1][:last_intent] == ["running", "start"]
 
 
-@FILES
-def test_an_aggregation_that_shows_only_later_is_still_found(has_file):
-    tenant = beginning(has_file, replies=[LOST])
+def test_an_aggregation_that_shows_only_later_is_still_found():
+    tenant = beginning(replies=[LOST])
 
     def show(call, tenant):
         if tenant.elapsed > 20 and not tenant.records:
@@ -122,10 +190,26 @@ def test_an_aggregation_that_shows_only_later_is_still_found(has_file):
     assert tenant.starts == 1
 
 
-def test_an_unanswered_start_that_left_only_refused_ones_left_nothing():
-    tenant = beginning(replies=[LOST], records=[refused(4, 1.0)])
+def test_a_refusal_among_the_records_settles_an_unanswered_start_without_a_wait():
+    def refuse_unheard(tenant):
+        tenant.records.append(refused(4, tenant.elapsed))
+        return LOST
+
+    tenant = beginning(replies=[refuse_unheard])
     assert tenant.begin().claim.aggregation_id == an_id(1)
     assert tenant.starts == 2
+    assert tenant.elapsed < traces.RESOLVE_PAUSE
+
+
+def test_the_rival_that_a_start_was_refused_for_is_not_followed_where_the_answer_is_lost():
+    def refuse_unheard(tenant):
+        busy_start(tenant)
+        return LOST
+
+    tenant = beginning(replies=[refuse_unheard])
+    assert tenant.begin() == Busy(an_id(9))
+    tenant.end(9)
+    assert tenant.begin().claim.aggregation_id == an_id(1)
 
 
 def test_of_several_aggregations_after_an_unanswered_start_none_is_taken():
@@ -137,7 +221,17 @@ def test_of_several_aggregations_after_an_unanswered_start_none_is_taken():
 def test_of_several_aggregations_that_run_none_is_taken_and_one_is_waited_for():
     tenant = beginning(replies=[unanswered(7, 8)])
     assert isinstance(tenant.begin(), Busy)
-    assert (tenant.starts, tenant.remembered) == (1, None)
+    assert (tenant.starts, tenant.remembered.state) == (1, "unanswered")
+
+
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+def test_what_may_be_an_earlier_start_is_waited_for_whatever_is_wished_for_busy_sources(if_running):
+    tenant = beginning(replies=[unanswered(7, 8)], order={"if_running": if_running})
+    assert isinstance(tenant.begin(), Busy)
+    tenant.end(7)
+    assert tenant.begin() == Busy(an_id(8))
+    tenant.end(8)
+    assert tenant.begin().claim.aggregation_id == an_id(1)
 
 
 def test_an_aggregation_of_the_same_moment_as_the_mark_is_told_from_it_by_its_id():
@@ -158,28 +252,44 @@ def test_a_record_without_a_time_is_not_taken_where_the_mark_has_one():
     assert tenant.starts == 2
 
 
-def test_a_file_that_changed_since_an_unanswered_start_is_loaded_again():
-    tenant = beginning(True)
-
-    def change(tenant):
-        tenant.arrive(3, "SUCCESS")
-        tenant.file.stamp = FakeFile().stamp.__class__("accounts.csv", 121, "tuesday")
-        return LOST
-
-    tenant.replies = [change]
-    begun = tenant.begin()
-    assert begun.claim.aggregation_id == an_id(1)
-    assert begun.claim.file.change_marker == "tuesday"
-
-
 @FILES
 @pytest.mark.parametrize("error", CERTAIN, ids=words)
-def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_its_intent_forgotten(error, has_file):
+def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_that_is_stored(error, has_file):
     tenant = beginning(has_file, replies=[error])
     with pytest.raises(type(error)) as caught:
         tenant.begin()
     assert caught.value is error
-    assert tenant.happened == ["look", "submitting", "start", "forgotten"]
+    assert tenant.happened == ["look", "submitting", "start", "refused"]
+
+
+@pytest.mark.parametrize("error", CERTAIN, ids=words)
+def test_a_refused_start_that_cannot_be_stored_ends_the_task_before_a_retry_is_misled(error):
+    tenant = beginning(replies=[error], unwritable=("refused",))
+    with pytest.raises(type(error) if error.final else CheckpointError) as caught:
+        tenant.begin()
+    assert caught.value.final
+
+
+def test_a_refusal_for_a_rival_that_cannot_be_stored_ends_the_task_before_a_retry_is_misled():
+    tenant = beginning(replies=[busy_start], unwritable=("refused",))
+    with pytest.raises(CheckpointError) as caught:
+        tenant.begin()
+    assert caught.value.final
+
+
+@OWN
+def test_a_refusal_that_cannot_be_stored_misleads_nobody_who_needs_an_acknowledgement(own):
+    tenant = Beginning(**own(), replies=[busy_start], unwritable=("refused",))
+    assert tenant.begin() == Busy(an_id(9))
+    tenant.end(9)
+    assert tenant.begin().claim.aggregation_id == an_id(1)
+
+
+def test_an_intent_that_cannot_be_stored_starts_nothing():
+    tenant = beginning(unwritable=("submitting",))
+    with pytest.raises(CheckpointError) as caught:
+        tenant.begin()
+    assert (tenant.starts, caught.value.final) == (0, False)
 
 
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
@@ -187,7 +297,7 @@ def test_one_try_sends_three_starts_at_the_most(reply):
     tenant = beginning(replies=[reply] * 9)
     with pytest.raises((TenantUnavailableError, ProtocolError)):
         tenant.begin()
-    assert (tenant.starts, tenant.remembered) == (3, None)
+    assert (tenant.starts, tenant.remembered.state) == (3, "unanswered")
 
 
 def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
@@ -202,7 +312,7 @@ def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
 def test_a_start_refused_inside_the_202_looks_again_and_waits():
     tenant = beginning(replies=[busy_start])
     assert tenant.begin() == Busy(an_id(9))
-    assert tenant.happened == ["look", "submitting", "start", "forgotten", "look"]
+    assert tenant.happened == ["look", "submitting", "start", "refused", "look"]
     tenant.end(9)
     assert tenant.begin().claim.aggregation_id == an_id(1)
 
@@ -218,7 +328,7 @@ def test_starts_that_are_refused_while_nobody_shows_as_running_go_on_ever_slower
     tenant = beginning(replies=[refuse_always] * 99, order={"deadline": NOON + 600})
     with pytest.raises(AggregationTimeoutError):
         tenant.begin()
-    assert tenant.remembered is None
+    assert tenant.remembered.state == "refused"
     assert tenant.driver.pauses == sorted(tenant.driver.pauses)
     assert 3 < tenant.starts < 30
 
@@ -228,7 +338,7 @@ def test_a_refused_start_is_an_error_or_a_skip_where_that_is_wished():
         beginning(replies=[refuse_always], order={"if_running": "fail"}).begin()
     skipped = beginning(replies=[refuse_always], order={"if_running": "skip"})
     assert isinstance(skipped.begin(), Skip)
-    assert (skipped.starts, skipped.remembered) == (1, None)
+    assert (skipped.starts, skipped.remembered.state) == (1, "refused")
 
 
 def busy(**order):
@@ -263,38 +373,91 @@ def test_a_free_source_is_started_whatever_is_wished_for_busy_ones(if_running):
 
 def test_time_that_is_over_while_the_source_is_busy_names_the_other_one():
     tenant = busy(deadline=NOON)
-    with pytest.raises(AggregationTimeoutError, match=f"before it could be started: another.*{an_id(9)}"):
+    with pytest.raises(AggregationTimeoutError, match=f"Nothing was started: .*because another.*{an_id(9)}"):
         tenant.begin()
 
 
 def test_time_that_is_over_before_the_start_starts_nothing():
     tenant = beginning(order={"deadline": NOON})
-    with pytest.raises(AggregationTimeoutError, match="nothing was started"):
+    with pytest.raises(AggregationTimeoutError, match="Nothing was started"):
         tenant.begin()
     assert tenant.starts == 0
 
 
+SKEWS = pytest.mark.parametrize("skew", [0.0, 600.0, -600.0])
+
+
+def later_try(*running, skew=0.0, **order):
+    """A retry without memory of a DAG run that began 100 seconds ago; the records are of ISC's clock."""
+    tenant = beginning(records=list(running), skew=skew)
+    return tenant, tenant.begin(retry_since=at(-100), **order)
+
+
+@SKEWS
 @pytest.mark.parametrize(
     ("running", "adopted"),
     [
-        ([record(9, None, -20)], 9),
-        ([record(9, None, -20), record(8, None, -500)], 9),
-        ([record(9, None, -20), record(8, None, -10)], None),
-        ([record(8, None, -500)], None),
-        ([record(8, None, None)], None),
+        ([(9, -20)], 9),
+        ([(9, -20), (8, -500)], 9),
+        ([(9, -20), (8, -10)], None),
+        ([(8, -500)], None),
+        ([(8, -100.5)], None),
+        ([(8, -99.5)], None),
+        ([(9, -20), (8, -99.5)], None),
     ],
-    ids=["one", "one and an earlier one", "several", "an earlier one", "one without a time"],
+    ids=[
+        "one",
+        "one and an older one",
+        "several",
+        "an older one",
+        "too close",
+        "also too close",
+        "one of two",
+    ],
 )
-def test_a_later_try_without_memory_adopts_the_only_one_that_began_since(running, adopted):
-    begun = beginning(records=running).begin(adopt_running_since=at(-100))
+def test_a_later_try_without_memory_follows_the_only_one_that_surely_began_since(running, adopted, skew):
+    records = [record(number, None, seconds + skew) for number, seconds in running]
+    _, begun = later_try(*records, skew=skew)
     assert isinstance(begun, Follow if adopted else Busy)
     if adopted:
         assert begun.claim.aggregation_id == an_id(adopted)
 
 
+def test_a_later_try_without_memory_follows_nothing_without_a_time_to_compare():
+    assert isinstance(later_try(record(8, None, None))[1], Busy)
+    tenant = beginning(records=[record(8, None, -20)], date="yesterday")
+    assert isinstance(tenant.begin(retry_since=at(-100)), Busy)
+
+
+@pytest.mark.parametrize("order", [{"disable_optimization": True}, {"durable": False}])
+def test_a_later_try_without_memory_follows_nothing_that_only_isc_could_acknowledge(order):
+    assert isinstance(later_try(record(9, None, -20), **order)[1], Busy)
+
+
+@SKEWS
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+def test_a_later_try_without_memory_waits_for_what_may_be_its_own_and_skips_or_fails_for_others(
+    if_running, skew
+):
+    mine = [record(9, None, -20 + skew), record(8, None, -10 + skew)]
+    assert isinstance(later_try(*mine, skew=skew, if_running=if_running)[1], Busy)
+    theirs = record(8, None, -500 + skew)
+    if if_running == "skip":
+        assert isinstance(later_try(theirs, skew=skew, if_running=if_running)[1], Skip)
+    else:
+        with pytest.raises(AggregationAlreadyRunningError):
+            later_try(theirs, skew=skew, if_running=if_running)
+
+
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+def test_a_later_try_without_memory_that_is_refused_waits(if_running):
+    tenant = beginning(replies=[busy_start], order={"if_running": if_running})
+    begun = tenant.begin(retry_since=at(-100), disable_optimization=True)
+    assert begun == Busy(an_id(9))
+
+
 def test_a_later_try_without_memory_starts_where_none_runs():
-    tenant = beginning(records=[record(9, "SUCCESS", -20)])
-    assert tenant.begin(adopt_running_since=at(-100)).claim.aggregation_id == an_id(1)
+    assert later_try(record(9, "SUCCESS", -20))[1].claim.aggregation_id == an_id(1)
 
 
 def test_a_good_start_is_followed_even_where_the_list_lags_behind():

@@ -1,15 +1,11 @@
 """A later try of a start: what is taken up of the earlier one, and what is started anew."""
 
-from dataclasses import replace
-
 import pytest
 from beginning_cases import (
     DAY,
     LOST,
     PLACE,
-    ROWS,
     SENT,
-    STAMP,
     UNKNOWN,
     Beginning,
     FakeFile,
@@ -31,12 +27,10 @@ from sailpoint_provider.isc.errors import (
     TenantUnavailableError,
 )
 from sailpoint_provider.isc.memory import Mark
-from sailpoint_provider.isc.models import TaskStatus
 from sailpoint_provider.isc.orders import Busy, Follow, Returned
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.upload import FileStamp
 
-RESULT = make_result(an_id(1), None, record(1, "SUCCESS"))
 FILES = pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
 MARK = Mark(at(-200).isoformat(), (an_id(5),))
 OLD = record(5, "SUCCESS", -200)
@@ -44,10 +38,17 @@ NEW = 1  # the number that a start gets here
 EARLIER = 3
 
 
+CLEARS = pytest.mark.parametrize(
+    "clear", [{"max_tries": 1}, {"clear_number": 1}, {"max_tries": 1, "clear_number": 1}], ids=str
+)
+
+
 def again(has_file, state, *records, **changed):
     made = claim_of_file if has_file else claim
     usual = {"number": EARLIER} | ({"mark": MARK} if state == "submitting" else {})
-    usual |= {"result": RESULT} if state == "returned" else {}
+    if state == "returned":
+        sent = SENT if has_file else None
+        usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"), file=sent)}
     return Beginning(
         records=[OLD, *records],
         claim=made(state, **usual | changed),
@@ -66,24 +67,33 @@ def taken_up(begun):
 @FILES
 def test_a_retry_after_the_result_returns_it_without_asking_anything(has_file):
     tenant = again(has_file, "returned")
-    assert tenant.begin() == Returned(RESULT)
+    assert tenant.begin() == Returned(tenant.claim.result)
     assert tenant.happened == []
 
 
+@CLEARS
 @FILES
-def test_a_clear_after_the_result_starts_anew(has_file):
-    tenant = again(has_file, "returned", record(EARLIER, "SUCCESS"))
-    assert started_anew(tenant.begin(max_tries=1))
+def test_a_clear_after_the_result_starts_anew(has_file, clear):
+    tenant = again(has_file, "returned", record(EARLIER, "SUCCESS"), clear_number=0)
+    assert started_anew(tenant.begin(**{"clear_number": 0} | clear))
     assert tenant.starts == 1
 
 
+@pytest.mark.parametrize("clear", [{}, {"max_tries": 1}, {"clear_number": 1}], ids=str)
 @FILES
-@pytest.mark.parametrize("max_tries", [0, 1], ids=["retry", "clear"])
-def test_an_aggregation_that_still_runs_is_waited_for(has_file, max_tries):
-    tenant = again(has_file, "running", record(EARLIER))
-    assert taken_up(tenant.begin(max_tries=max_tries))
+def test_an_aggregation_that_still_runs_is_waited_for(has_file, clear):
+    tenant = again(has_file, "running", record(EARLIER), clear_number=0)
+    assert taken_up(tenant.begin(**{"clear_number": 0} | clear))
     assert tenant.starts == 0
-    assert tenant.remembered.max_tries == max_tries
+    kept = tenant.remembered
+    assert {"max_tries": kept.max_tries, "clear_number": kept.clear_number} == {
+        "max_tries": 0,
+        "clear_number": 0,
+    } | clear
+
+
+def test_a_retry_on_an_airflow_that_tells_no_clears_takes_up_what_it_left():
+    assert isinstance(again(False, "returned", clear_number=None).begin(clear_number=None), Returned)
 
 
 def test_a_retry_keeps_the_deadline_of_the_first_try_and_a_clear_renews_it():
@@ -119,15 +129,71 @@ def test_a_clear_starts_anew_however_the_earlier_one_ended(ending, state):
     assert started_anew(again(False, state, record(EARLIER, ending)).begin(max_tries=1))
 
 
-@FILES
-@pytest.mark.parametrize("max_tries", [0, 1], ids=["retry", "clear"])
-def test_an_intent_whose_aggregation_runs_is_taken_up(has_file, max_tries):
-    tenant = again(has_file, "submitting", record(EARLIER))
-    begun = tenant.begin(max_tries=max_tries)
+def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
+    tenant = again(False, "submitting", record(EARLIER))
+    begun = tenant.begin()
     assert taken_up(begun)
-    assert begun.claim.rows == (ROWS if has_file else None)
-    assert begun.claim.sent == (SENT if has_file else None)
     assert tenant.remembered == begun.claim
+
+
+@CLEARS
+def test_a_clear_takes_nothing_up_that_only_an_intent_speaks_for_and_waits_for_what_runs(clear):
+    tenant = again(False, "submitting", record(EARLIER), clear_number=0)
+    asked = {"clear_number": 0} | clear
+    assert tenant.begin(**asked) == Busy(an_id(EARLIER))
+    tenant.end(EARLIER)
+    assert started_anew(tenant.begin(**asked))
+
+
+@pytest.mark.parametrize("ending", [None, "SUCCESS"], ids=["runs", "ended"])
+@pytest.mark.parametrize("max_tries", [0, 1], ids=["retry", "clear"])
+@pytest.mark.parametrize("full", [False, True], ids=["file", "full run"])
+def test_an_intent_with_a_file_or_for_a_full_run_takes_nothing_up(full, max_tries, ending):
+    tenant = again(not full, "submitting", record(EARLIER, ending), disable_optimization=full)
+    order = {"disable_optimization": full, "max_tries": max_tries}
+    begun = tenant.begin(**order)
+    if ending is None:
+        assert begun == Busy(an_id(EARLIER))
+        tenant.end(EARLIER)
+        begun = tenant.begin(**order)
+    assert started_anew(begun)
+    assert tenant.starts == 1
+
+
+@pytest.mark.parametrize("state", ["submitting", "unanswered"])
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+@pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
+def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file, if_running, state):
+    tenant = again(has_file, state, record(6), record(7, seconds=-99))
+    assert isinstance(tenant.begin(if_running=if_running), Busy)
+    tenant.end(6)
+    tenant.end(7)
+    assert started_anew(tenant.begin(if_running=if_running))
+
+
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
+    tenant = again(True, "running", record(EARLIER), file=FileStamp("accounts.csv", 120, "sunday"))
+    assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER))
+
+
+@pytest.mark.parametrize("state", ["refused", "discarded"])
+@FILES
+def test_what_is_settled_takes_nothing_up_and_asks_nothing(has_file, state):
+    tenant = again(has_file, state, record(EARLIER, "SUCCESS"))
+    assert started_anew(tenant.begin())
+    assert tenant.happened == ["look", "submitting", "start", "running"]
+
+
+def test_the_rival_that_an_earlier_try_was_refused_for_is_not_taken_up():
+    tenant = again(False, "refused", record(6), mark=MARK)
+    assert tenant.begin() == Busy(an_id(6))
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_ordinary_run_never_stands_for_a_full_one_nor_the_reverse(stored):
+    tenant = again(False, "running", record(EARLIER, "SUCCESS"), disable_optimization=stored)
+    assert started_anew(tenant.begin(disable_optimization=not stored))
 
 
 @FILES
@@ -141,27 +207,17 @@ def test_an_intent_that_left_nothing_starts_anew(has_file, others):
 def test_an_intent_after_which_several_came_starts_anew_when_they_have_ended():
     tenant = again(False, "submitting", record(6), record(7, seconds=-99))
     assert isinstance(tenant.begin(), Busy)
-    assert tenant.remembered is None
+    assert tenant.remembered.state == "unanswered"
     tenant.end(6)
     tenant.end(7)
     assert started_anew(tenant.begin())
 
 
-def test_a_forgotten_intent_is_not_resolved_again_after_a_wait_for_others():
-    tenant = again(True, "submitting", record(6), record(7))
+def test_an_unanswered_intent_is_not_resolved_again_after_a_wait_for_others():
+    tenant = again(False, "submitting", record(6), record(7))
     assert isinstance(tenant.begin(), Busy)
-    tenant.end(6)
-    tenant.end(7)
+    tenant.records = [OLD, record(6, "SUCCESS")]
     assert started_anew(tenant.begin())
-
-
-def test_an_intent_is_kept_while_its_file_is_gone():
-    tenant = again(True, "submitting", record(6))
-    tenant.file.stamp = None
-    with pytest.raises(InvalidInputError):
-        tenant.begin()
-    tenant.file.stamp = STAMP
-    assert isinstance(tenant.begin(), Follow)
 
 
 @FILES
@@ -221,12 +277,14 @@ def test_trouble_beyond_what_is_tolerated_ends_the_try_and_keeps_what_is_remembe
     [
         {"source_id": "0" * 32},
         {"file_location": "/drop/others.csv"},
-        {"file_location": None, "file": None},
+        {"file_location": None, "file": None, "sent": None},
         {"file": FileStamp("accounts.csv", 120, "sunday")},
     ],
     ids=["another source", "another file", "no file", "an older file"],
 )
 def test_what_an_earlier_try_did_with_something_else_is_not_taken_up(state, changed):
+    if state == "returned" and "sent" in changed:
+        changed = {**changed, "result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"))}
     tenant = again(True, state, record(EARLIER, "SUCCESS"), **changed)
     assert started_anew(tenant.begin())
 
@@ -236,7 +294,7 @@ def test_a_file_that_vanished_after_the_start_does_not_lose_the_run():
         tenant = again(True, state, record(EARLIER))
         tenant.file.stamp = None
         begun = tenant.begin()
-        assert begun == Returned(RESULT) if state == "returned" else taken_up(begun)
+        assert begun == Returned(tenant.claim.result) if state == "returned" else taken_up(begun)
 
 
 def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
@@ -245,16 +303,6 @@ def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
     with pytest.raises(InvalidInputError):
         tenant.begin()
     assert tenant.starts == 0
-
-
-@pytest.mark.parametrize("total", [None, ROWS, ROWS + 1])
-def test_only_an_adopted_run_with_another_number_of_rows_is_contradicted(total):
-    result = make_result(
-        an_id(1), None, TaskStatus(an_id(1), "SUCCESS", attributes={} if total is None else {"total": total})
-    )
-    adopted = claim_of_file(rows=ROWS)
-    assert adopted.is_contradicted_by(result) is (total == ROWS + 1)
-    assert not replace(adopted, rows=None).is_contradicted_by(result)
 
 
 def test_marks_and_candidates_go_by_time_and_id():

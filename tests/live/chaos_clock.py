@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import timezone
 from airflow.sdk.bases import sensor as airflow_sensors
+from tenacity import nap
 
 from sailpoint_provider import deferral
 from sailpoint_provider.hooks import sailpoint
@@ -107,7 +108,7 @@ def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = CLOCK, QuickLoops()
     package = (blocking, event_loop, polling, shared, operators, sensors, sailpoint, deferral)
-    for module in (*package, airflow_sensors, tenant_trouble):
+    for module in (*package, airflow_sensors, tenant_trouble, nap):
         _replace(module, "time", clock)
     _replace(airflow_sensors, "timezone", QuickDates(timezone))
     for module in (polling, triggers):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.live.chaos_truth import Run, Truth
 
 UNANSWERED = "the first start was not answered"
-RIVAL_IN_GAP = "the first start was not answered, and a rival began in the same gap"
+RIVAL_IN_GAP = "the first start was not answered, and a rival began or was refused in the same gap"
 NOT_STORED = "the first start's ID was not stored"
 NO_STORE = "a retry without a state store"
 OTHER_CLEARED = "another task of the run was cleared meanwhile"
@@ -87,8 +87,12 @@ def _reason(story: Story, post: Post, run: Run, posts: list[Post], truth: Truth)
 
 
 def _rival_in_gap(story: Story, post: Post, run: Run, truth: Truth) -> bool:
-    """Tell whether a rival began between the look before a start and the next start, or it came too late."""
+    """
+    Tell whether a rival came between the look before a start and the next start, or ours came too late.
+
+    A rival that was refused counts: its record may be taken for that of ours.
+    """
     sent = [one.sent for one in story.ledger.posts if one.sent > post.sent]
     end = min(sent, default=story.end.ended)
-    others = [one for one in truth.started if one != run and post.look.begun <= one.created <= end]
+    others = [one for one in truth.runs if one != run and post.look.begun <= one.created <= end]
     return bool(others) or run.created > post.sent + RESOLVE_SECONDS

@@ -31,6 +31,7 @@ GAVE_WAY = {"fail": "tries that failed for a rival", "skip": "tries that skipped
 WAYS = ("poke", "reschedule", "deferrable")
 WATCHED_RIVAL, WATCHED_TASK = "sensors of a rival's aggregation", "sensors of an operator's aggregation"
 RESCHEDULES = "reschedules of sensors"
+OUTAGES = "outages of Airflow longer than it is asked again"
 KEPT_MAX_TRIES = "clears with other retries, so that max_tries stayed"
 OTHERS_CLEARED = "clears of another task of the run"
 _CALLS = ("get", "set", "delete", "xcom_push")
@@ -59,6 +60,7 @@ KINDS = (
     WATCHED_RIVAL,
     WATCHED_TASK,
     *(f"Airflow failed: {what}" for what in _AIRFLOW),
+    OUTAGES,
     KEPT_MAX_TRIES,
     OTHERS_CLEARED,
 )
@@ -73,6 +75,7 @@ def kinds_of(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> 
         kinds[BEHIND] += traits.skew < 0
         kinds[KEPT if traits.keeps_refusals else NOT_KEPT] += 1
         kinds[KEPT_MAX_TRIES] += story.kept_max_tries
+        kinds[OUTAGES] += story.mischief.outages
         kinds[OTHERS_CLEARED] += story.others_cleared
         kinds[KILLED_AT_START] += sum(story.mischief.crashes[point] for point in _STARTS)
         for what, number in story.mischief.airflow_troubles.items():
@@ -98,7 +101,7 @@ def _count_starts(kinds: Counter[str], story: Story, truth: Truth) -> None:
     for report in story.reports:
         kinds[GAVE_WAY["skip"]] += report.kind == "skipped"
         kinds[GAVE_WAY["fail"]] += isinstance(report.error, AggregationAlreadyRunningError)
-    kinds[ADOPTED] += sum(run.id in story.ledger.choices for run in rivals)
+    kinds[ADOPTED] += sum(story.ledger.choice(run.id) is not None for run in rivals)
     for post in story.ledger.posts:
         if post.is_settled:
             continue

@@ -20,6 +20,11 @@ CRASH_CHANCE = 0.8
 CRASH_CHANCE_LATER = 0.4
 TRIGGERER_CRASH_CHANCE = 0.2
 IN_FLIGHT_CHANCE = 0.4
+OUTAGE_CHANCE = 0.2
+OUTAGE_REQUESTS = 6
+"""More than a request to Airflow is repeated."""
+FEWER_RIVALS = 0.8
+"""Factor on the chance of a rival for each that came, so that a task comes to an end."""
 WORKER_POINTS = {
     "before load_accounts": 4,
     "after load_accounts": 6,
@@ -30,8 +35,12 @@ WORKER_POINTS = {
     "after set running": 4,
     "before set returned": 3,
     "after set returned": 4,
-    "before delete": 2,
-    "after delete": 2,
+    "before set unanswered": 2,
+    "after set unanswered": 3,
+    "before set refused": 2,
+    "after set refused": 2,
+    "before set discarded": 1,
+    "after set discarded": 2,
     "before get": 1,
     "after get": 1,
     "before xcom_push": 2,
@@ -112,6 +121,9 @@ class Mischief:
     leaks: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     rivals: Counter[str] = field(default_factory=Counter)
+    outages: int = 0
+    _resumed: int = 0
+    _outage: tuple[bool, int] = (False, 0)
     _place: str = ""
     _crash_at: tuple[str, int] | None = None
     _met: Counter[str] = field(default_factory=Counter)
@@ -154,7 +166,8 @@ class Mischief:
 
     def resume(self, number: int) -> None:
         """Come back to a try after its wait, where only what is left of its crash can come."""
-        self._begin(f"try {number} resumed")
+        self._resumed += 1
+        self._begin(f"try {number} resumed {self._resumed}")
         rng = self.rng(self._place, "crash")
         if rng.random() < 0.3 * min(1.0, self.weather):
             points = [point for point in WORKER_POINTS if "load" not in point]
@@ -195,7 +208,8 @@ class Mischief:
         name = "load_accounts"
         number = self._met[name] + 1
         rng = self.rng(self._place, "rival", number)
-        if rng.random() >= self.dangers.rival * min(1.0, self.weather):
+        chance = self.dangers.rival * min(1.0, self.weather) * FEWER_RIVALS ** self.rivals.total()
+        if rng.random() >= chance:
             return self.trouble_for(name, token), None
         self._met[name] = number
         rival = RivalAtStart.draw(f"{self.task}-rival-{self._place}-{number}", self.dangers.rival_rows, rng)
@@ -219,9 +233,15 @@ class Mischief:
         """
         self.reach(f"before {what}")
         rng = self.rng(self._place, "airflow", what, self._met[f"before {what}"])
-        if rng.random() >= self.dangers.airflow * min(1.0, self.weather):
-            return False
-        after = rng.random() < 0.5
+        after, left = self._outage
+        if not left:
+            if rng.random() >= self.dangers.airflow * min(1.0, self.weather):
+                return False
+            after, left = rng.random() < 0.5, 1
+            if rng.random() < OUTAGE_CHANCE:
+                self.outages += 1
+                left = OUTAGE_REQUESTS
+        self._outage = after, left - 1
         self.airflow_troubles[f"{what.split()[0]}, {'after' if after else 'before'} it took effect"] += 1
         self.note(f"Airflow fails {'after' if after else 'before'} {what}")
         if not after:

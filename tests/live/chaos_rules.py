@@ -84,7 +84,7 @@ def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[
     """Make sure that a task took what it had to take: its own, acknowledged start, where that matters."""
     is_own = run in truth.own(story)
     if story.task.is_plain:
-        return [] if is_own and run.id in report.known else _wrong_choice(story, run, truth)
+        return [] if is_own and run.id in report.known else _wrong_choice(story, report, run, truth)
     if not is_own:
         with_rows = f" with {run.total} rows, as ours" if run.total in story.task.rows else ""
         return [f"{LOST}: took aggregation {run.id} for its own, which {run.origin} started{with_rows}"]
@@ -97,9 +97,10 @@ def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[
     return []
 
 
-def _wrong_choice(story: Story, run: Run, truth: Truth) -> list[str]:
+def _wrong_choice(story: Story, report: Report, run: Run, truth: Truth) -> list[str]:
     """Make sure that a task without a file adopted an aggregation only where it may."""
-    choice = story.ledger.choices.get(run.id)
+    # What the state store held was chosen by an earlier try.
+    choice = story.ledger.choice(run.id, None if run.id in report.known else report.attempt)
     if choice is None:
         return [f"reported aggregation {run.id}, which it never followed"]
     look = choice.look

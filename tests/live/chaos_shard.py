@@ -123,7 +123,7 @@ class _UnitRun:
                 found = self._rival_id
             else:
                 operator = by_name[watching.task]
-                found = next(iter(operator.story.ledger.choices), None)
+                found = next((one.aggregation_id for one in operator.story.ledger.choices), None)
                 if found is None and operator.is_over:
                     return None
             if found is not None:

@@ -71,12 +71,13 @@ class Post:
 @dataclass(frozen=True)
 class Choice:
     """
-    The first time that a task followed an aggregation.
+    One time that a task followed an aggregation.
 
     :param look: the look before it.
     :param made: epoch seconds.
     """
 
+    aggregation_id: str
     attempt: Attempt
     look: Look
     made: float
@@ -89,7 +90,7 @@ class Ledger:
 
     :param task: its name.
     :param intents: the look before each start that was sent, and before each intent that was stored.
-    :param choices: aggregation ID to when the task first followed it.
+    :param choices: each time that the task followed an aggregation.
     :param ever_stored: IDs that the state store has held.
     :param known: IDs that answers gave to this try, and those that the state store held at its start.
     """
@@ -97,7 +98,7 @@ class Ledger:
     task: str
     posts: list[Post] = field(default_factory=list)
     intents: list[Look] = field(default_factory=list)
-    choices: dict[str, Choice] = field(default_factory=dict)
+    choices: list[Choice] = field(default_factory=list)
     ever_stored: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
     attempt: Attempt = Attempt()
@@ -145,14 +146,25 @@ class Ledger:
         if claim is None:
             return
         self._kept = claim.get(AGGREGATION_ID)
-        if self._kept is None:
-            self.intents.append(self.look)
-        else:
+        if self._kept is not None:
             self.ever_stored.add(self._kept)
+        elif claim["state"] == "submitting":
+            self.intents.append(self.look)
 
     def follow(self, aggregation_id: str) -> None:
         """Take in that the task follows an aggregation."""
-        self.choices.setdefault(aggregation_id, Choice(self.attempt, self.look, CLOCK.time()))
+        self.choices.append(Choice(aggregation_id, self.attempt, self.look, CLOCK.time()))
+
+    def choice(self, aggregation_id: str, attempt: Attempt | None = None) -> Choice | None:
+        """
+        Return when the task first followed an aggregation, None where it never did.
+
+        :param attempt: the try that counts, None for any.
+        """
+        for choice in self.choices:
+            if choice.aggregation_id == aggregation_id and attempt in (None, choice.attempt):
+                return choice
+        return None
 
 
 def _id_in(body: bytes) -> str | None:

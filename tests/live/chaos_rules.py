@@ -121,7 +121,7 @@ def _wrong_choice(story: Story, report: Report, run: Run, truth: Truth) -> list[
 
 
 def _open_intents(story: Story, choice: Choice) -> list[Look]:
-    """Return the looks before starts whose fate the task could not know when it chose."""
+    """Return the looks before starts whose fate the task could not know when it chose, as far as it knew."""
     settled, unsettled = (
         {
             post.look
@@ -131,9 +131,11 @@ def _open_intents(story: Story, choice: Choice) -> list[Look]:
         for is_settled in (True, False)
     )
     return [
-        look
-        for look in story.ledger.intents
-        if look.begun <= choice.look.begun and (look in unsettled or look not in settled)
+        intent.look
+        for intent in story.ledger.intents
+        if intent.look.begun <= choice.look.begun
+        and (intent.look in unsettled or intent.look not in settled)
+        and (story.task.has_store or intent.attempt == choice.attempt)
     ]
 
 

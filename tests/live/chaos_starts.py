@@ -48,6 +48,18 @@ class Look:
     answered: float = 0.0
 
 
+@dataclass(frozen=True)
+class Intent:
+    """
+    What a task was about to do.
+
+    :param look: the look before it.
+    """
+
+    attempt: Attempt
+    look: Look
+
+
 @dataclass
 class Post:
     """
@@ -89,7 +101,7 @@ class Ledger:
     The starts of one task.
 
     :param task: its name.
-    :param intents: the look before each start that was sent, and before each intent that was stored.
+    :param intents: each start that was sent, and each intent that was stored.
     :param choices: each time that the task followed an aggregation.
     :param ever_stored: IDs that the state store has held.
     :param known: IDs that answers gave to this try, and those that the state store held at its start.
@@ -97,7 +109,7 @@ class Ledger:
 
     task: str
     posts: list[Post] = field(default_factory=list)
-    intents: list[Look] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     ever_stored: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
@@ -122,7 +134,7 @@ class Ledger:
         """Take in a start that is about to be sent."""
         post = Post(f"{self.task}#{len(self.posts) + 1}", self.attempt, self.look, CLOCK.time())
         self.posts.append(post)
-        self.intents.append(self.look)
+        self.intents.append(Intent(self.attempt, self.look))
         return post
 
     def answered(self, status: int, body: bytes) -> None:
@@ -149,7 +161,7 @@ class Ledger:
         if self._kept is not None:
             self.ever_stored.add(self._kept)
         elif claim["state"] == "submitting":
-            self.intents.append(self.look)
+            self.intents.append(Intent(self.attempt, self.look))
 
     def follow(self, aggregation_id: str) -> None:
         """Take in that the task follows an aggregation."""

@@ -5,6 +5,9 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
+CLIENTS_INSTALLED := $(VENV)/.clients-installed
+SDK1 := .sdk1
+NODE := .node
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -13,7 +16,7 @@ SHELL := /bin/sh
 # A PYTHONPATH of the caller would put other packages before the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo up test test-unit test-scheduler test-live chaos test-matrix bench lint format clean
+.PHONY: help setup demo up test test-unit test-scheduler test-clients test-live chaos test-matrix bench lint format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +35,9 @@ test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and tran
 
 test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
 	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
+
+test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
+	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_simulator_sdk.py
 
 test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
 	@$(RUN) -m pytest -q tests/live/test_live_crashes.py
@@ -59,7 +65,7 @@ setup: $(INSTALLED) ## Make .venv, or bring it up to date
 	@echo "$(VENV) is ready."
 
 clean: ## Remove everything that these commands made
-	@rm -rf $(VENV) .airflow .matrix .pytest_cache .mypy_cache .ruff_cache .coverage htmlcov build dist *.egg-info
+	@rm -rf $(VENV) $(SDK1) $(NODE) .airflow .matrix .pytest_cache .mypy_cache .ruff_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp goes first and comes last, so an interrupted set-up is begun anew from an empty folder.
@@ -76,6 +82,25 @@ $(BENCH_INSTALLED): $(INSTALLED)
 	@echo "Adding what the measurements need to $(VENV) ..."
 	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[bench]'
 	@touch $@
+
+$(CLIENTS_INSTALLED): $(INSTALLED)
+	@echo "Adding what the tests with SailPoint's OpenAPI documents need to $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[clients]'
+	@touch $@
+
+# Where one of these two cannot be installed, its tests are skipped and say so.
+$(SDK1)/.installed: tests/clients/sdk1.txt
+	@$(call check_python)
+	@echo "Setting up $(SDK1) with SailPoint's Python SDK 1.4 ..."
+	@$(PYTHON) -m venv --clear $(SDK1)
+	@if $(SDK1)/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r $<; then touch $@; \
+		else echo "SailPoint's Python SDK 1.4 could not be installed." >&2; fi
+
+$(NODE)/.installed: tests/clients/package.json tests/clients/package-lock.json
+	@echo "Setting up $(NODE) with SailPoint's npm client ..."
+	@rm -rf $(NODE) && mkdir $(NODE) && cp tests/clients/.npmrc $^ $(NODE)
+	@if (cd $(NODE) && npm ci --silent --ignore-scripts); then touch $@; \
+		else echo "SailPoint's npm client could not be installed; it needs Node.js and npm." >&2; fi
 
 define check_python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -1,7 +1,8 @@
-"""The few things that differ between Airflow 3.0 and 3.3, found by looking for them."""
+"""What differs between Airflow 3.0 and 3.3, detected by feature rather than by version."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRIGGERS_ARE_TOLD_OF_KILLS = hasattr(BaseTrigger, "on_kill")
-"""From Airflow 3.3 on a trigger's ``on_kill`` is called; before, it is only cancelled."""
+"""Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
 
 
 def state_of_task(task_instance: Any) -> str | None:
@@ -24,7 +25,7 @@ def state_of_task(task_instance: Any) -> str | None:
 
     This asks Airflow and waits for its answer, so it belongs in a thread.
 
-    :raises Exception: nobody answers; the kind depends on the version.
+    :raises Exception: Airflow does not answer; the type depends on the version.
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -38,4 +39,22 @@ def state_of_task(task_instance: Any) -> str | None:
     return None if state is None else str(state)
 
 
-__all__ = ["TRIGGERS_ARE_TOLD_OF_KILLS", "TaskDeferralError", "TaskDeferralTimeout", "state_of_task"]
+def supervisor_cannot_be_awaited() -> bool:
+    """
+    Return whether the supervisor of this process takes blocking calls only.
+
+    That is so in ``dag.test()`` and ``airflow dags test``, whose supervisor runs in the process and has no
+    ``asend``: Airflow's asynchronous look-up then reports a connection in the database as missing.
+    """
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    supervisor = getattr(runner, "SUPERVISOR_COMMS", None)
+    return supervisor is not None and not hasattr(supervisor, "asend")
+
+
+__all__ = [
+    "TRIGGERS_ARE_TOLD_OF_KILLS",
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+    "state_of_task",
+    "supervisor_cannot_be_awaited",
+]

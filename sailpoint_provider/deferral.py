@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.isc.errors import AggregationTimeoutError, ExecutionTimeoutError
 from sailpoint_provider.isc.patience import Patience
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ BACKSTOP_SECONDS = 300.0
 """What Airflow's own timeout of a deferral leaves beyond our deadlines, so that ours come first."""
 
 _VERIFY_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,27 @@ class Times:
             execution_deadline=self.execution_deadline,
         )
 
+    @property
+    def end(self) -> float:
+        """Epoch seconds of whichever deadline comes first."""
+        if self.execution_deadline is None:
+            return self.deadline
+        return min(self.deadline, self.execution_deadline)
+
+    @property
+    def are_over(self) -> bool:
+        """Whether the first deadline has passed."""
+        return time.time() >= self.end
+
+    def expired(self, message: str) -> AggregationTimeoutError:
+        """Return the error for the deadline that came first."""
+        kind = ExecutionTimeoutError if self.end == self.execution_deadline else AggregationTimeoutError
+        return kind(message)
+
     def backstop(self, deadline: float | None = None) -> timedelta:
         """Return Airflow's own timeout for a deferral until then."""
-        ends = [self.deadline if deadline is None else deadline]
-        if self.execution_deadline is not None:
-            ends.append(self.execution_deadline)
-        return timedelta(seconds=max(0.0, min(ends) - time.time()) + BACKSTOP_SECONDS)
+        end = self.end if deadline is None else replace(self, deadline=deadline).end
+        return timedelta(seconds=max(0.0, end - time.time()) + BACKSTOP_SECONDS)
 
     def patience_to_verify(self, tolerate_outage: float, deadline: float | None = None) -> Patience:
         """
@@ -96,9 +113,25 @@ def carried_by(event: Any) -> Mapping[str, Any]:
     return carried if isinstance(carried, Mapping) else {}
 
 
+def last_look(watch: Watch) -> float | None:
+    """
+    Return until when requests of a wait may take: its deadline, or a moment longer than now.
+
+    A retry keeps the deadline of the first try, which may have passed while the aggregation ended well.
+    """
+    return None if watch.end is None else max(watch.end, time.time() + _LOOK_SECONDS)
+
+
 def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationResult | None:
-    """Check once, with one request, whether there is anything to wait for; return the result of an end."""
-    return hook.run(watch.settled()) if hook.run(watch.glance()) else None
+    """
+    Check once, with one request, whether there is anything to wait for; return the result of an end.
+
+    :raises AggregationTimeoutError: the deadline passed meanwhile.
+    """
+    if hook.run(watch.glance(), until=last_look(watch)):
+        return hook.run(watch.settled(), until=last_look(watch))
+    watch.check_deadline()
+    return None
 
 
 def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> AggregationResult | None:
@@ -109,7 +142,7 @@ def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> Agg
     :param patience: when to give up.
     :param log: where outages are logged.
     """
-    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled())
+    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled(), until=patience.end)
     if result is None:
         log.warning(
             "The triggerer saw account aggregation %s end (%s), but ISC says that it is running; resuming "

@@ -1,4 +1,4 @@
-"""All that Airflow reads about this package, importable without the rest of it."""
+"""What Airflow reads about this package; it can be imported without the rest."""
 
 from __future__ import annotations
 

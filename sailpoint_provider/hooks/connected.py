@@ -17,7 +17,7 @@ class Connected:
     """
     Lends the transport that all users of a hook's tenant on this event loop share.
 
-    A triggerer holds thousands of these: generators of contextlib would take three times the memory.
+    A triggerer holds thousands of these; contextlib's generators would take three times the memory.
 
     :param hook: names the tenant.
     """
@@ -48,7 +48,7 @@ async def event_loop_module() -> Any:
     """
     Return the transport for event loops.
 
-    The first import of aiohttp takes 100 ms, which an event loop must not stand still for.
+    The first import of aiohttp takes 100 ms, too long to block an event loop.
     """
     if not _modules:
         for name in ("isc.tenant", "isc.watch", "transport.event_loop"):

@@ -1,4 +1,4 @@
-"""Reads Airflow connections for an event loop: one reading for all that want the same at the same time."""
+"""Reads Airflow connections on an event loop, once for all callers that want the same one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.errors import SailPointError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
     from typing import Any
+
+    from airflow.providers.common.compat.sdk import BaseHook, Connection
 
     from sailpoint_provider.isc.tenant import Tenant
 
 _FRESH_SECONDS = 5.0
 _SERVED_PER_TURN = 20
+_BLOCKING_SECONDS = 30.0
+"""How long a blocking look-up of a connection may take."""
 
 
 class ConnectionDesk:
     """
-    Hands out tenants, of which a triggerer that starts anew wants the same one a thousand times at once.
+    Hands out tenants; a triggerer that restarts wants the same one a thousand times at once.
 
-    Each reading asks Airflow's API, so those who come while one is under way, or a few seconds after it, are
-    given what it found. They are served a few at a time, for each goes on at once and the event loop must not
-    stand still.
+    Each reading is a request to Airflow's API, so callers that arrive during one, or within seconds of it,
+    share what it found. They are served a few at a time, because each resumes its work at once and all of
+    them together would stall the event loop.
     """
 
     def __init__(self) -> None:
@@ -37,7 +43,7 @@ class ConnectionDesk:
         """
         Return the tenant of a connection.
 
-        :param key: what tells connections apart.
+        :param key: identifies the connection.
         :param read: reads the connection.
         """
         loop = asyncio.get_running_loop()
@@ -81,6 +87,30 @@ class ConnectionDesk:
             asyncio.get_running_loop().call_soon(self._serve, key, tenant)
         else:
             del self._lines[key]
+
+
+async def read_connection(conn_id: str, hook: BaseHook) -> Connection:
+    """
+    Return an Airflow connection without blocking the event loop.
+
+    :param conn_id: ID of the connection.
+    :param hook: hook to look it up with.
+    :raises AirflowNotFoundException: there is no such connection.
+    :raises SailPointError: Airflow did not answer in time.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from sailpoint_provider.compat import supervisor_cannot_be_awaited
+
+    if not supervisor_cannot_be_awaited():
+        return await get_async_connection(conn_id, hook=hook)
+    try:
+        async with asyncio.timeout(_BLOCKING_SECONDS):
+            return await asyncio.to_thread(hook.get_connection, conn_id)
+    except TimeoutError:
+        raise SailPointError(
+            f"Airflow did not answer within {_BLOCKING_SECONDS:g} s when asked for connection {conn_id!r}."
+        ) from None
 
 
 def connection_desk() -> ConnectionDesk:

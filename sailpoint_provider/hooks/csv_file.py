@@ -90,7 +90,7 @@ class _Finder:
         :raises InvalidInputError: as :func:`find_csv` says.
         """
         found = find_csv(self._location)
-        if self._found is None or self._found.stamp != found.stamp:
+        if self._found is None or not found.stamp.is_surely(self._found.stamp):
             self._found = found
         return self._found
 
@@ -135,6 +135,8 @@ def _stored_stamp(stored: StoredFile) -> FileStamp:
             f"The store does not tell the size of the file {shown}: copy it elsewhere first."
         )
     markers = [f"{key}={found[key]}" for key in _CHANGE_MARKERS if found.get(key) is not None]
+    if not markers and found.get("created") is not None:
+        markers = [f"created={found['created']}"]  # all that a file system in memory has
     return FileStamp(stored.name, _not_empty(shown, size), " ".join(markers))
 
 

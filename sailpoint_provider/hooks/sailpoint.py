@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from sailpoint_provider import connection_form, isc
 from sailpoint_provider.hooks.connected import Connected, event_loop_module
-from sailpoint_provider.hooks.connection_desk import connection_desk
+from sailpoint_provider.hooks.connection_desk import connection_desk, read_connection
 from sailpoint_provider.hooks.last_word import clear_record
 from sailpoint_provider.isc.diagnosis import diagnose
 from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
@@ -192,7 +192,7 @@ class SailPointHook(BaseHook):
         given_id(aggregation_id, "aggregation_id")
         pace = Pace(seconds(poll_interval, "poll_interval"))
         watch = self.watch(aggregation_id, Patience(time.time() + seconds(timeout, "timeout")))
-        return check_end(self._run(watch.wait(pace, random.random)))
+        return check_end(self.run(watch.wait(pace, random.random), until=watch.end))
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""
@@ -332,9 +332,14 @@ class SailPointHook(BaseHook):
             except Exception as error:
                 log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
 
-    def run(self, steps: Steps[T]) -> T:
-        """Carry out a procedure of several calls, for operators and sensors."""
-        return self._run(steps)
+    def run(self, steps: Steps[T], *, until: float | None = None) -> T:
+        """
+        Carry out a procedure of several calls, for operators and sensors.
+
+        :param until: epoch seconds at which its calls and pauses end, None for no end. A call that is given
+            up then meets the procedure as a ``TenantUnavailableError``.
+        """
+        return self._run(steps, until)
 
     def aconnected(self) -> Connected:
         """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
@@ -345,8 +350,8 @@ class SailPointHook(BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    def _run(self, steps: Steps[T]) -> T:
-        return self._blocking().run(steps)
+    def _run(self, steps: Steps[T], until: float | None = None) -> T:
+        return self._blocking().run(steps, until=until)
 
     def _send(self, call: Call[T]) -> T:
         return self._blocking().send(call)
@@ -367,10 +372,8 @@ class SailPointHook(BaseHook):
         return self._transport
 
     async def _read_tenant(self) -> Tenant:
-        from airflow.providers.common.compat.connection import get_async_connection
-
         with _found(self.sailpoint_conn_id):
-            connection = await get_async_connection(self.sailpoint_conn_id, hook=self)
+            connection = await read_connection(self.sailpoint_conn_id, self)
         await event_loop_module()
         return self._tenant_of(connection)
 

@@ -19,6 +19,10 @@ _SAILPOINT_DOMAINS = (
     "saas.sailpointfedramp.com",
     "idn.sailpointfedramp.com",
 )
+# Where people sign in to a tenant of the first domain.
+_SIGN_IN_DOMAIN = "login.sailpoint.com"
+_NO_TENANT_NAMES = ("", "api", "www", "login", "ui")
+_UI_PATH = re.compile(r"/ui(/|$)")
 _EXAMPLE = "https://<tenant>.api.identitynow.com"
 
 
@@ -65,7 +69,9 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
         raise InvalidInputError(f"The connection's schema is {schema!r}; it must be https (or empty).")
     if _TENANT_NAME.fullmatch(text.lower()) and text.lower() != "localhost":
         text = f"{text}.api.identitynow.com"
-    parts = _split(text if "://" in text else f"{scheme or 'https'}://{text}", "host")
+    url = text if "://" in text else f"{scheme or 'https'}://{text.removeprefix('//')}"
+    _refuse_web_page(url, "host")
+    parts = _split(url, "host")
     if scheme and parts.scheme != scheme:
         raise InvalidInputError(
             f"The connection's host begins with {parts.scheme}://, its schema says {scheme}: leave schema "
@@ -78,12 +84,11 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
         )
     address = _address(parts, "host")
     if port is not None and not 0 <= port <= 65535:
-        raise InvalidInputError(f"The connection's port is {port}; leave it empty, or give one up to 65535.")
+        raise InvalidInputError(f"The connection's port is {port}; leave it empty or enter one up to 65535.")
     if port and address.port not in (None, port):
         raise InvalidInputError(
             f"The connection's host has port {address.port}, its port field {port}: leave the field empty."
         )
-    _refuse_ui_host(address.host)
     return Address(address.scheme, address.host, address.port or port or None)
 
 
@@ -91,15 +96,13 @@ def token_address(url: str) -> Address:
     """
     Return the checked address of a token endpoint of its own.
 
-    :raises InvalidInputError: it is no https address, or holds credentials, a query or a fragment.
+    :raises InvalidInputError: it is not an https address, or has credentials, a query or a fragment.
     """
     if "://" not in url:
-        raise InvalidInputError(
-            "The connection's token_url must be a whole address that begins with https://."
-        )
+        raise InvalidInputError("The connection's token_url must be a full URL that begins with https://.")
+    _refuse_web_page(url, "token_url")
     parts = _split(url, "token_url")
     address = _address(parts, "token_url")
-    _refuse_ui_host(address.host)
     return Address(address.scheme, address.host, address.port, parts.path or "/oauth/token")
 
 
@@ -107,7 +110,7 @@ def proxy_address(url: str) -> str:
     """
     Return a proxy's address; it may hold credentials, so errors never show it.
 
-    :raises InvalidInputError: it is no http or https address.
+    :raises InvalidInputError: it is not an http or https address.
     """
     try:
         parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
@@ -120,14 +123,14 @@ def proxy_address(url: str) -> str:
         good = False
     if not good:
         raise InvalidInputError(
-            "A proxy of the connection's extra is no http:// or https:// address (not shown: it may hold "
-            "a password)."
+            "A proxy in the connection's extra is not an http:// or https:// address (not shown: it may "
+            "hold a password)."
         )
     return parts.geturl()
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine itself."""
+    """Return whether the host is this machine."""
     if host == "localhost":
         return True
     try:
@@ -146,10 +149,10 @@ def _split(url: str, field: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise InvalidInputError(f"The connection's {field} {url!r} is no address: {error}.") from None
+        raise InvalidInputError(f"The connection's {field} {url!r} is not an address: {error}.") from None
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise InvalidInputError(
-            f"The connection's {field} has a query or a fragment: leave out all from ? or #."
+            f"The connection's {field} has a query or a fragment: remove it, with its ? or #."
         )
     return parts
 
@@ -163,24 +166,54 @@ def _address(parts: SplitResult, field: str) -> Address:
     is_ip6 = ":" in host
     if not host or (not is_ip6 and not (host.isascii() and _HOST.fullmatch(host))):
         raise InvalidInputError(
-            f"The connection's {field} {parts.netloc!r} is no host name: letters, digits, dots and hyphens "
-            "only."
+            f"The connection's {field} {parts.netloc!r} is not a host name: only letters, digits, dots and "
+            "hyphens are allowed."
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInputError(
-            f"The connection's {field} is http://{parts.netloc}: credentials travel only over https:// "
+            f"The connection's {field} is http://{parts.netloc}: credentials are sent only over https:// "
             "(http:// is for loopback)."
         )
     return Address(parts.scheme, host, parts.port or None)
 
 
-def _refuse_ui_host(host: str) -> None:
+def _refuse_web_page(url: str, field: str) -> None:
+    """
+    Refuse the address of SailPoint's web interface before a complaint about its path or fragment does.
+
+    An address that cannot be parsed, or may hold credentials, is left to the other rules.
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return
+    if "@" in parts.netloc or not (host.isascii() and _HOST.fullmatch(host)):
+        return
+    api = _api_host(host)
+    if field == "host" and (host == _SIGN_IN_DOMAIN or host.endswith(f".{_SIGN_IN_DOMAIN}")):
+        labels = host.removesuffix(_SIGN_IN_DOMAIN).split(".")
+        api = f"{_tenant_among(labels)}.api.{_SAILPOINT_DOMAINS[0]}"
+    if api is not None and api != host:
+        raise InvalidInputError(
+            f"The connection's {field} {host!r} is SailPoint's web page, not its API: use https://{api}."
+        )
+    if api is None and field == "host" and _UI_PATH.match(parts.path):
+        raise InvalidInputError(
+            "The connection's host is a page of SailPoint's web interface, because its path begins with /ui: "
+            f"use the baseUrl that the page /ui/session shows, for example {_EXAMPLE}."
+        )
+
+
+def _api_host(host: str) -> str | None:
+    """Return the API host of the tenant that one of SailPoint's hosts belongs to; None for other hosts."""
     for domain in _SAILPOINT_DOMAINS:
         if host == domain or host.endswith(f".{domain}"):
             labels = host.removesuffix(domain).rstrip(".").split(".")
-            if len(labels) < 2 or labels[-1] != "api":
-                tenant = labels[0] or "<tenant>"
-                raise InvalidInputError(
-                    f"The connection's host {host!r} is SailPoint's web page, not its API: "
-                    f"use https://{tenant}.api.{domain}."
-                )
+            is_api = len(labels) > 1 and labels[-1] == "api"
+            return host if is_api else f"{_tenant_among(labels)}.api.{domain}"
+    return None
+
+
+def _tenant_among(labels: list[str]) -> str:
+    return next((label for label in labels if label not in _NO_TENANT_NAMES), "<tenant>")

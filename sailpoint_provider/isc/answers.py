@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from sailpoint_provider.isc.columns import column_advice
+from sailpoint_provider.isc.error_body import ErrorBody
 from sailpoint_provider.isc.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -20,15 +21,17 @@ from sailpoint_provider.isc.errors import (
     SailPointError,
     TenantUnavailableError,
 )
-from sailpoint_provider.isc.lenient import as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.upload import SentFile
 
 T = TypeVar("T")
 
-_WORDS_SHOWN = 500
+BIG = 1024 * 1024
+"""Bytes from which on a body is big: it takes so long to read that an event loop has others do it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Answer:
     :param body: the whole body, unpacked.
     :param received: epoch seconds at which the answer came.
     :param sent: the file that went with the request, None where none did.
+    :param host: host and port that were asked.
     """
 
     status: int
@@ -48,6 +52,7 @@ class Answer:
     body: bytes
     received: float
     sent: SentFile | None = None
+    host: str = "the host"
 
     def json(self) -> Any:
         """
@@ -56,7 +61,7 @@ class Answer:
         :raises ProtocolError: it is none, as when a proxy or a login page answers.
         """
         try:
-            return json.loads(self.body)
+            return _in_parts(self.body) if len(self.body) > BIG else json.loads(self.body)
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise ProtocolError(
@@ -85,22 +90,30 @@ def read_answer(call: Call[T], answer: Answer) -> T:
 
 def error_of(call: Call[Any], answer: Answer) -> SailPointError:
     """Return the error that a refusing answer means."""
-    document = _document(answer)
-    detail_code = as_text(document.get("detailCode"))
-    tracking_id = as_text(document.get("trackingId")) or answer.headers.get("slpt-request-id")
-    words = [f"Could not {call.purpose}: ISC answered HTTP {answer.status}"]
-    details = [detail_code, _words(document), tracking_id and f"trackingId {tracking_id}"]
+    body = ErrorBody(answer)
+    who = "ISC" if body.is_from_isc else answer.host
+    words = [f"Could not {call.purpose}: {who} answered HTTP {answer.status}"]
+    if not body.is_from_isc:
+        words.append(f" with {body.kind}, which is not an ISC error")
+    details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
     words.extend(f", {detail}" for detail in details if detail)
-    words.append(f". {_advice(call, answer)}")
+    words.append(f". {_advice(call, answer, body)}")
     kind, final = _kind(call, answer.status)
+    if _is_expired_token(call, answer, body):
+        kind, final = _kind(call, 401)
     return kind(
         "".join(words),
         status=answer.status,
-        detail_code=detail_code,
-        tracking_id=tracking_id,
+        detail_code=body.detail_code,
+        tracking_id=body.tracking_id,
         retry_after=retry_after(answer),
         final=final,
     )
+
+
+def says_token_expired(answer: Answer) -> bool:
+    """Tell whether a 400 means what a 401 does; some OpenAPI documents describe the expired token there."""
+    return answer.status == 400 and ErrorBody(answer).says_token_expired
 
 
 def retry_after(answer: Answer) -> float | None:
@@ -160,50 +173,67 @@ def _kind(call: Call[Any], status: int) -> tuple[type[SailPointError], bool | No
     return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
 
 
-def _advice(call: Call[Any], answer: Answer) -> str:
+def _is_expired_token(call: Call[Any], answer: Answer, body: ErrorBody) -> bool:
+    return answer.status == 400 and not call.is_token_request and body.says_token_expired
+
+
+def _advice(call: Call[Any], answer: Answer, body: ErrorBody) -> str:
     status = answer.status
-    if call.is_token_request and status in (400, 401, 403):
-        return "Check the connection's login (client id) and password (client secret)."
     if 300 <= status < 400:
         host = urlsplit(answer.headers.get("location", "")).netloc or "the same host"
         return (
             f"It redirects to {host!r}; credentials are sent to the connection's host only. "
             "Enter the API's own address as host."
         )
+    if not body.is_from_isc:
+        return _advice_about_a_stranger(call, status)
+    if call.is_token_request and status in (400, 401, 403):
+        return _CREDENTIALS
+    if status == 400 and call.multipart and (why := column_advice(" ".join(body.texts))):
+        return f"{why} {_ADVICE[400]}"
+    if _is_expired_token(call, answer, body):
+        return _ADVICE[401]
     if status == 403:
-        return f"The client needs the scope {call.scope} and a user level that allows it."
+        return (
+            call.denied_advice or f"The client needs the scope {call.scope} and a user level that allows it."
+        )
     if status == 404:
         return call.not_found_advice
-    if status == 410:
-        return "This API generation is retired: set a newer api_version in the connection's extra."
     return _ADVICE.get(status, "")
 
+
+def _advice_about_a_stranger(call: Call[Any], status: int) -> str:
+    """Return what to check, and what the status would mean if ISC had answered all the same."""
+    what = "host and token_url" if call.is_token_request else "host"
+    words = f"Check the connection's {what} and any proxy or gateway in between."
+    if call.is_token_request and status in (400, 401, 403):
+        return f"{_CREDENTIALS} {words}"
+    if status == 404:
+        return f"{call.not_found_advice} {words}"
+    return f"{_ADVICE[status]} {words}" if status in (410, 413, 429) else words
+
+
+_CREDENTIALS = "Check the connection's login (client id) and password (client secret)."
 
 _ADVICE = {
     400: "The same request fails again: correct what ISC names.",
     401: "ISC rejects the token that it has just issued: was the client revoked?",
+    410: "This API generation is retired: set a newer api_version in the connection's extra.",
     413: "The file is too large for ISC: split it, as SailPoint advises above 400,000 lines.",
     429: "All that share this client id share 100 requests in 10 s: lower requests_per_10s.",
 }
 
 
-def _document(answer: Answer) -> Mapping[str, Any]:
+def _in_parts(body: bytes) -> Any:
+    """
+    Parse a big body, a list record by record.
+
+    Parsing all of it in one step would hold Python's global lock, and so an event loop even from a thread.
+    """
+    import msgspec  # waits and starts that meet no big page do without it
+
     try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, Mapping) else {}
-
-
-def _words(document: Mapping[str, Any]) -> str:
-    messages = document.get("messages")
-    texts = []
-    if isinstance(messages, list):
-        texts = [
-            text for entry in messages if isinstance(entry, Mapping) and (text := as_text(entry.get("text")))
-        ]
-    if not texts:
-        keys = ("error", "error_description", "message", "formatted_msg")
-        texts = [text for key in keys if (text := as_text(document.get(key)))]
-    words = " | ".join(dict.fromkeys(texts))
-    return words if len(words) <= _WORDS_SHOWN else f"{words[:_WORDS_SHOWN]}…"
+        records = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except msgspec.MsgspecError:
+        return json.loads(body)
+    return [json.loads(bytes(record)) for record in records]

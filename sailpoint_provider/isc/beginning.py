@@ -111,7 +111,7 @@ class Starter:
         if order.csv is None:
             return True
         try:
-            return order.csv.find().stamp == claim.file
+            return order.csv.find().stamp.is_surely(claim.file)
         except InvalidInputError:
             # The file is gone by now; what was started with it is ours all the same.
             return True
@@ -340,7 +340,7 @@ class Starter:
                 return Skip(f"Another {what}; skipped, because if_running is 'skip'.")
         self._check_deadline(f", because another {what}")
         self._log.info("Another %s; waiting for it to end before starting.", what)
-        return Busy(other.id)
+        return Busy(other.id, self._source_id)
 
     def _earlier_start(self, running: list[TaskStatus]) -> TaskStatus | None:
         """Return the only aggregation that an earlier try without memory can have started."""

@@ -38,6 +38,12 @@ T = TypeVar("T")
 PAGE_SIZE = 250
 ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
 
+MOST_OF_ONE = 8 * 1024 * 1024
+"""Bytes that the answer about one thing may have, unpacked."""
+
+MOST_OF_A_PAGE = 32 * 1024 * 1024
+"""The same for a page of up to 250 records: 128 KiB for each."""
+
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
@@ -56,6 +62,11 @@ class Call(Generic[T]):
     :param upload: the file of the body, None for none.
     :param safe_to_repeat: whether a repeat changes nothing, so that any transient failure may be retried.
     :param is_token_request: whether it asks for a token, and so goes without one.
+    :param time_limit: seconds that one attempt may take in all: connect, send, headers and the whole body;
+        with an upload, from the end of sending. None for twice the tenant's ``timeout``, and with an upload
+        for twice its ``upload_timeout``.
+    :param most_bytes: how large a successful answer may be, unpacked.
+    :param denied_advice: what to do about a 403, empty where the scope says it.
     :param not_found: the error that a 404 means.
     :param not_found_advice: what to do about it.
     """
@@ -72,6 +83,9 @@ class Call(Generic[T]):
     upload: Upload | None = None
     safe_to_repeat: bool = True
     is_token_request: bool = False
+    time_limit: float | None = None
+    most_bytes: int = MOST_OF_ONE
+    denied_advice: str = ""
     not_found: type[SailPointError] = InvalidInputError
     not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
 
@@ -121,15 +135,25 @@ def load_accounts(
     )
 
 
-def account_aggregation_status(generation: Generation, aggregation_id: str) -> Call[AccountAggregationStatus]:
-    """Read the progress of an aggregation; ISC answers a user (a personal access token), no API client."""
+def account_aggregation_status(
+    generation: Generation, aggregation_id: str, *, time_limit: float | None = None
+) -> Call[AccountAggregationStatus]:
+    """
+    Read the progress of an aggregation; ISC answers a user (a personal access token), no API client.
+
+    :param time_limit: seconds that one attempt may take in all, None for the default.
+    """
     aggregation_id = path_id(aggregation_id, "aggregation_id")
     return Call(
         purpose=f"read the status of account aggregation {aggregation_id}",
         method="GET",
         path=f"{generation.account_aggregations}/{aggregation_id}/status",
         read=lambda answer: read_account_aggregation_status(answer.json()),
-        scope="idn:sources:read (with a personal access token)",
+        time_limit=time_limit,
+        denied_advice=(
+            "This call takes a personal access token, not a scope: its user needs one of the user levels "
+            f"{', '.join(generation.status_user_levels)}."
+        ),
         not_found=UnknownAggregationError,
         not_found_advice="ISC forgets this status an hour after the end; the task status stays for 90 days.",
     )
@@ -232,6 +256,7 @@ def sources(
         path=generation.sources,
         read=lambda answer: read_sources(answer.json()),
         scope="idn:sources:read",
+        most_bytes=MOST_OF_A_PAGE,
         query=_query(limit=limit, filters=filters, **{"for-subadmin": "me" if for_subadmin else None}),
     )
 
@@ -254,6 +279,7 @@ def _task_page(
         path=path,
         read=read,
         scope="idn:task-management:read",
+        most_bytes=MOST_OF_A_PAGE,
         query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
     )
 
@@ -270,6 +296,7 @@ def _glimpses(path: str, *, offset: int = 0, **parameters: str) -> Call[list[Gli
         path=path,
         read=read,
         scope="idn:task-management:read",
+        most_bytes=MOST_OF_A_PAGE,
         query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
     )
 

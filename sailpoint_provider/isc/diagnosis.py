@@ -1,4 +1,4 @@
-"""Which part of a connection is wrong, for the button that tests it."""
+"""Names the part of a connection that is wrong, for the *Test* button."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(error: SailPointError) -> str:
-    """Return what is wrong with the connection that met this error at its test, with the part named first."""
+    """Return what is wrong with a connection whose test met this error, the part at fault first."""
     return f"{_part(error)}: {error}"
 
 
@@ -30,7 +30,7 @@ def _part(error: SailPointError) -> str:
     if isinstance(error, RateLimitError):
         return "Rate limit reached"
     if isinstance(error, TenantUnavailableError):
-        return "Host unreachable" if error.status is None else "Tenant in trouble"
+        return "Host unreachable" if error.status is None else "Tenant unavailable"
     if isinstance(error, InvalidInputError) and error.status in (404, 410):
         return "Wrong host or API generation"
     if isinstance(error, ProtocolError):

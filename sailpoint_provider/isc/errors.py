@@ -70,9 +70,9 @@ class RateLimitError(SailPointError):
 
 class TenantUnavailableError(SailPointError):
     """
-    No usable answer: the host cannot be reached, the connection broke, or ISC answered 408 or 5xx.
+    No usable answer: no connection, no answer in time, or ISC answered 408 or 5xx.
 
-    :param sent: False where it is certain that the request never left, so that it had no effect.
+    :param sent: False where it is certain that the request had no effect: it never left, or ISC refused it.
     """
 
     def __init__(self, message: str = "", *, sent: bool = True, **details: Any) -> None:
@@ -114,7 +114,11 @@ class CheckpointError(SailPointError):
 
 
 class ProtocolError(SailPointError):
-    """An answer that is not what ISC documents: not JSON, another shape, a redirect, or no result at all."""
+    """
+    An answer that is not what ISC documents: not JSON, another shape, a redirect, or no result at all.
+
+    So is one that does not end, in time or in size.
+    """
 
 
 def _sentence(result: AggregationResult) -> str:

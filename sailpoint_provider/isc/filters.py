@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.isc.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.models import TaskStatus
 
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([(),])|([^\s(),"]+))')
@@ -50,10 +51,11 @@ class Condition:
         return value in self.values
 
 
-def parse_task_filters(text: str) -> tuple[Condition, ...]:
+def parse_task_filters(text: str, generation: Generation | None = None) -> tuple[Condition, ...]:
     """
     Read a filter for task statuses.
 
+    :param generation: the API generation that will be asked, None for a filter of any of them.
     :raises InvalidInputError: it is none, or uses a field or an operator that ISC does not document for them.
     """
     words = _words(text)
@@ -61,18 +63,21 @@ def parse_task_filters(text: str) -> tuple[Condition, ...]:
     while True:
         if not words:
             raise _wrong(text, "a condition is missing")
-        conditions.append(_condition(text, words))
+        conditions.append(_condition(text, words, generation))
         if not words:
             return tuple(conditions)
         if words.pop(0) != (False, "and"):
             raise _wrong(text, "conditions are joined with 'and'")
 
 
-def _condition(text: str, words: list[tuple[bool, str]]) -> Condition:
+def _condition(text: str, words: list[tuple[bool, str]], generation: Generation | None) -> Condition:
     field = words.pop(0)[1]
     operator = words.pop(0)[1] if words else ""
     if field not in _OPERATORS:
         raise _wrong(text, f"{field!r} cannot be filtered; {', '.join(_OPERATORS)} can")
+    if generation is not None and field not in generation.task_filters:
+        known = ", ".join(generation.task_filters)
+        raise _wrong(text, f"API generation {generation.name} cannot filter by {field}; {known} can be used")
     if operator not in _OPERATORS[field]:
         raise _wrong(text, f"{field} knows {', '.join(_OPERATORS[field])}, not {operator!r}")
     if operator == "isnull":

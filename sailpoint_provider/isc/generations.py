@@ -8,6 +8,9 @@ from sailpoint_provider.isc.errors import InvalidInputError
 
 DEFAULT_GENERATION = "v1"
 
+_TASK_FILTERS = ("id", "sourceId", "type", "completionStatus")
+_STATUS_USER_LEVELS = ("ORG_ADMIN", "SOURCE_ADMIN", "SOURCE_SUBADMIN")
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -20,6 +23,8 @@ class Generation:
     :param task_status: path of the task records.
     :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
         tasks only (beta and v2024, as their OpenAPI documents say); None where that list holds all.
+    :param task_filters: the fields that the list of task records can be filtered by.
+    :param status_user_levels: the user levels that may read an aggregation status.
     """
 
     name: str
@@ -27,24 +32,31 @@ class Generation:
     account_aggregations: str
     task_status: str
     pending_tasks: str | None = None
+    task_filters: tuple[str, ...] = _TASK_FILTERS
+    status_user_levels: tuple[str, ...] = _STATUS_USER_LEVELS
 
 
-def _yearly(name: str, *, pending: bool = False) -> Generation:
+def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> Generation:
     return Generation(
         name=name,
         sources=f"/{name}/sources",
         account_aggregations=f"/{name}/account-aggregations",
         task_status=f"/{name}/task-status",
         pending_tasks=f"/{name}/task-status/pending-tasks" if pending else None,
+        **changes,
     )
 
 
+_WITH_LAUNCHER = (*_TASK_FILTERS, "launcher")
+
 GENERATIONS: dict[str, Generation] = {
-    "v1": Generation("v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1"),
-    "v2026": _yearly("v2026"),
+    "v1": Generation(
+        "v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1", task_filters=_WITH_LAUNCHER
+    ),
+    "v2026": _yearly("v2026", task_filters=_WITH_LAUNCHER),
     "v2025": _yearly("v2025"),
     "v2024": _yearly("v2024", pending=True),
-    "beta": _yearly("beta", pending=True),
+    "beta": _yearly("beta", pending=True, status_user_levels=(*_STATUS_USER_LEVELS, "DASHBOARD")),
 }
 
 

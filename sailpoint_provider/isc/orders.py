@@ -82,9 +82,11 @@ class Busy:
     Another aggregation of the source runs: wait for its end, then begin again.
 
     :param aggregation_id: the other one.
+    :param source_id: the source.
     """
 
     aggregation_id: str
+    source_id: str
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,9 @@ def _pages(records: int) -> int:
 def _raise_what_all_calls_meet(answers: list[Any]) -> None:
     for answer in answers:
         if isinstance(answer, AuthenticationError | RateLimitError) or (
-            isinstance(answer, SailPointError) and answer.status is None
+            isinstance(answer, SailPointError)
+            and answer.status is None
+            and not isinstance(answer, ProtocolError)
         ):
             raise answer
 

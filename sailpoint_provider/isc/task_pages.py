@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.isc.calls import PAGE_SIZE, Call, pending_tasks, task_statuses
-from sailpoint_provider.isc.errors import InvalidInputError
+from sailpoint_provider.isc.errors import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.filters import parse_task_filters
 from sailpoint_provider.isc.steps import Steps, ask
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.generations import Generation
     from sailpoint_provider.isc.models import TaskStatus
 
+_MOST_RUNNING = 10_000
+_MOST_STALE_PAGES = 2
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -54,7 +56,7 @@ class TaskPages:
             raise InvalidInputError(f"limit {limit!r} must be a whole number above 0, or None for all.")
         self._generation = generation
         self._filters = filters if filters and filters.strip() else None
-        self._conditions = parse_task_filters(self._filters) if self._filters else ()
+        self._conditions = parse_task_filters(self._filters, generation) if self._filters else ()
         self._sorters = sorters
         self._left = limit
         self._offset = 0
@@ -63,7 +65,10 @@ class TaskPages:
         self._pending_path = generation.pending_tasks if self._wants_running() else None
         self._lists_ended = generation.pending_tasks is None or not self._wants_only_running()
         self._page = 0
-        self._done = False
+        self._listed: set[str] = set()
+        self._stale_pages = 0
+        # A filter can ask for what is running and has ended at once.
+        self._done = self._pending_path is None and not self._lists_ended
 
     def next_call(self) -> Call[list[TaskStatus]] | None:
         """Return the next page's call, None when there is no more to ask."""
@@ -82,20 +87,51 @@ class TaskPages:
         )
 
     def take(self, page: list[TaskStatus]) -> Iterator[TaskStatus]:
-        """Take the value of the last call and give the records that are now known to come next."""
+        """
+        Take the value of the last call and give the records that are now known to come next.
+
+        :raises ProtocolError: the list does not end.
+        """
         is_last = len(page) < self._page
+        self._check_progress(page, is_last=is_last)
         self._offset += len(page)
         if self._pending_path is not None:
             self._running.extend(task for task in page if all(one.matches(task) for one in self._conditions))
             if not is_last:
                 return
             self._pending_path, self._offset = None, 0
+            self._listed.clear()
             self._running.sort(key=_created, reverse=self._newest_first)
             if self._lists_ended:
                 return
             page = []
         self._done = is_last
         yield from self._new(self._merged(page, is_last))
+
+    def _check_progress(self, page: list[TaskStatus], *, is_last: bool) -> None:
+        """
+        Make sure that the list comes nearer to its end.
+
+        Records move between pages while these are read, so a page may hold known ones only, once.
+
+        :raises ProtocolError: it does not.
+        """
+        fresh = {task.id for task in page} - self._listed
+        self._listed |= fresh
+        self._stale_pages = 0 if fresh or is_last else self._stale_pages + 1
+        if self._stale_pages == _MOST_STALE_PAGES:
+            raise ProtocolError(
+                "ISC's list of task statuses does not end: its pages repeat records of earlier pages (offset "
+                f"{self._offset}). Check the connection's host and any proxy in between, which may answer "
+                "every page alike.",
+                status=200,
+            )
+        if self._pending_path is not None and not is_last and len(self._listed) >= _MOST_RUNNING:
+            raise ProtocolError(
+                f"ISC's list of running tasks does not end: it names {len(self._listed):,} tasks and more "
+                "follow. A newer api_version in the connection's extra lists them without this one.",
+                status=200,
+            )
 
     def _merged(self, page: list[TaskStatus], is_last: bool) -> Iterator[TaskStatus]:
         if not self._running:

@@ -1,4 +1,4 @@
-"""Where and as whom to call: the tenant that a connection names, checked before anything is sent."""
+"""The tenant that a connection names and the credentials for it, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Tenant:
     :param client_id: id of a personal access token or of an API client.
     :param client_secret: its secret.
     :param generation: the API generation to call.
-    :param timeout: seconds of silence after which a call is given up.
+    :param timeout: seconds without a response before a call is abandoned.
     :param upload_timeout: the same for the start with a file, during which ISC may be silent for longer.
-    :param ca_file: file or folder of the certificate authorities to trust; None for the usual ones.
+    :param ca_file: file or folder of the certificate authorities to trust; None for the default ones.
     :param proxies: pairs of scheme and proxy address; empty to take those of the environment.
     :param requests_per_10s: how many requests a process may send in 10 seconds.
     """
@@ -108,7 +108,7 @@ class _Options:
         if unknown := sorted(set(self.values) - set(EXTRA_KEYS)):
             raise InvalidInputError(
                 f"The connection's extra has unknown keys: {', '.join(map(repr, unknown))}. "
-                f"Known are {', '.join(EXTRA_KEYS)}."
+                f"Known keys: {', '.join(EXTRA_KEYS)}."
             )
 
     def text(self, key: str) -> str | None:
@@ -116,7 +116,7 @@ class _Options:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise _wrong(key, value, "a text")
+            raise _wrong(key, value, "text")
         return value.strip()
 
     def seconds(self, key: str, default: float) -> float:
@@ -142,7 +142,7 @@ class _Options:
             raise _wrong(
                 key,
                 value,
-                "true or the path of a CA file: TLS is always verified, so give the CA that signed",
+                "true or the path of a CA file; TLS is always verified, so name the CA that signed",
             )
         return value.strip()
 

@@ -21,12 +21,16 @@ class FileStamp:
 
     :param name: file name without its folder.
     :param size_bytes: size in bytes.
-    :param change_marker: modification time, ETag or the like, as text.
+    :param change_marker: modification time, ETag or the like, as text; empty where the store has none.
     """
 
     name: str
     size_bytes: int
     change_marker: str
+
+    def is_surely(self, other: FileStamp | None) -> bool:
+        """Tell whether both are the same state; without a change marker nobody can know."""
+        return bool(self.change_marker) and self == other
 
 
 @dataclass(frozen=True)

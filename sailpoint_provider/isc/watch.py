@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _TROUBLE_PAUSE = 3.0
 _LONGEST_STATUS_PAUSE = 300.0
+_PROGRESS_SECONDS = 5.0
+"""How long a request may take that only asks for progress."""
 
 
 class Watch:
@@ -296,7 +298,8 @@ class Watch:
         return status
 
     def _status_answer(self, *, is_decisive: bool) -> Steps[AccountAggregationStatus]:
-        call = account_aggregation_status(self._generation, self.aggregation_id)
+        limit = None if is_decisive else _PROGRESS_SECONDS
+        call = account_aggregation_status(self._generation, self.aggregation_id, time_limit=limit)
         if is_decisive:
             return (yield from ask(call))
         (answer,) = yield Together((call,))

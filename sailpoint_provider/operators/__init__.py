@@ -1,1 +1,5 @@
 """Operators."""
+
+from sailpoint_provider.airflow_version import require_airflow
+
+require_airflow()

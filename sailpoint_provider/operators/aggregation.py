@@ -19,12 +19,14 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider.airflow_errors import airflow_errors
 from sailpoint_provider.compat import TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, carried_by, result_before_deferring, verified
+from sailpoint_provider.deferral import Times, carried_by, last_look, result_before_deferring, verified
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import (
     AggregationTimeoutError,
+    CheckpointError,
     InvalidInputError,
     ProtocolError,
+    SailPointError,
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.events import read_event
@@ -47,6 +49,22 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.models import Source
     from sailpoint_provider.isc.orders import Beginning, IfRunning, Order
     from sailpoint_provider.isc.result import AggregationResult
+
+
+@contextmanager
+def _in_time(times: Times, source: str | None) -> Iterator[None]:
+    """Turn an error of this block into a time-out, where the time for it was over."""
+    try:
+        yield
+    except (AggregationTimeoutError, CheckpointError):
+        raise
+    except SailPointError as error:
+        if error.final or not times.are_over:
+            raise
+        raise times.expired(
+            f"The timeout passed before it was certain whether the account aggregation of source {source!r} "
+            f"had started; a retry checks. The last error was: {error}"
+        ) from error
 
 
 class SailPointAccountAggregationOperator(BaseOperator):
@@ -94,6 +112,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
     ui_color = "#cfe3f7"
 
     _claim: Claim | None = None
+    _source: Source | None = None
 
     def __init__(
         self,
@@ -220,19 +239,19 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 raise AirflowSkipException(beginning.reason)
             if not isinstance(beginning, Busy):
                 return self._follow(context, beginning.claim, times)
-            self._wait_turn(beginning.aggregation_id, times)
+            self._wait_turn(beginning.aggregation_id, beginning.source_id, times)
             # It has ended, but ISC's list may show it as running for a while yet.
-            time.sleep(traces.RESOLVE_PAUSE)
+            time.sleep(max(0.0, min(traces.RESOLVE_PAUSE, times.end - time.time())))
 
     def _begin(self, context: Context, times: Times) -> Beginning:
         from sailpoint_provider.isc.beginning import Starter
 
-        order = self._order(context, times)
         memory = memory_of(context, self.log, durable=self.durable)
-        starter = Starter(
-            order, self.hook.tenant.generation, memory, clock=time.time, log=cast("Any", self.log)
-        )
-        return self.hook.run(starter.begin())
+        generation = self.hook.tenant.generation
+        with _in_time(times, self.source_name or self.source_id):
+            order = self._order(context, times)
+            starter = Starter(order, generation, memory, clock=time.time, log=cast("Any", self.log))
+            return self.hook.run(starter.begin(), until=times.end)
 
     def _order(self, context: Context, times: Times) -> Order:
         from sailpoint_provider.hooks.csv_file import csv_order
@@ -243,9 +262,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if self.if_running == "adopt":
             self._check_adoptable()
         csv = csv_order(self.file) if self.file is not None else None
-        check_file_fits(self._source, csv is not None)
+        source = self._find_source(times)
+        check_file_fits(source, csv is not None)
         return Order(
-            source=self._source,
+            source=source,
             max_tries=max_tries_of(context),
             clear_number=clear_number_of(context),
             begun=times.begun,
@@ -259,11 +279,18 @@ class SailPointAccountAggregationOperator(BaseOperator):
             durable=self.durable,
         )
 
-    @cached_property
-    def _source(self) -> Source:
-        if self.source_id is not None:
-            return self.hook.get_source(self.source_id)
-        return self.hook.find_source(self.source_name or "")
+    def _find_source(self, times: Times) -> Source:
+        """Return the source, which is looked up once in a process."""
+        from sailpoint_provider.isc.starts import find_source, get_source
+
+        if self._source is None:
+            generation = self.hook.tenant.generation
+            if self.source_id is not None:
+                steps = get_source(generation, self.source_id)
+            else:
+                steps = find_source(generation, self.source_name or "")
+            self._source = self.hook.run(steps, until=times.end)
+        return self._source
 
     def _check_adoptable(self) -> None:
         text = str(self.disable_optimization)
@@ -274,18 +301,18 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 "aggregation has neither loaded that file nor processed every account."
             )
 
-    def _wait_turn(self, other: str, times: Times) -> None:
+    def _wait_turn(self, other: str, source_id: str, times: Times) -> None:
         """Wait until another aggregation of the source has ended, however it does."""
         patience = times.patience(self.tolerate_outage)
         watch = self.hook.watch(other, patience, begun=times.begun, log=self.log)
         with self._turn():
             if not self.deferrable:
-                self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
+                self.hook.run(watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch))
                 return
             if result_before_deferring(self.hook, watch) is not None:
                 return
             self.defer(
-                trigger=self._trigger(other, patience.deadline, times, is_ours=False),
+                trigger=self._trigger(other, source_id, patience.deadline, times),
                 method_name="execute_turn",
                 timeout=times.backstop(),
             )
@@ -322,10 +349,12 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if self.deferrable:
             result = result_before_deferring(self.hook, watch)
         else:
-            result = self.hook.run(watch.wait(Pace(self.poll_interval), random.random))
+            result = self.hook.run(
+                watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch)
+            )
         if result is None:
             self.defer(
-                trigger=self._trigger(aggregation_id, claim.deadline, times, is_ours=True, claim=claim),
+                trigger=self._trigger(aggregation_id, claim.source_id, claim.deadline, times, claim),
                 method_name="execute_complete",
                 timeout=times.backstop(claim.deadline),
             )
@@ -376,12 +405,12 @@ class SailPointAccountAggregationOperator(BaseOperator):
     def _trigger(
         self,
         aggregation_id: str,
+        source_id: str,
         deadline: float | None,
         times: Times,
-        *,
-        is_ours: bool,
         claim: Claim | None = None,
     ) -> SailPointAccountAggregationTrigger:
+        """Return the trigger that waits for our aggregation, or without a claim for somebody else's."""
         return SailPointAccountAggregationTrigger(
             aggregation_id=aggregation_id,
             sailpoint_conn_id=self.sailpoint_conn_id,
@@ -390,9 +419,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
             execution_deadline=times.execution_deadline,
             tolerate_outage=self.tolerate_outage,
             begun=times.begun,
-            source_id=claim.source_id if claim is not None else self._source.id,
-            is_ours=is_ours,
-            clear_task_on_kill=self.on_kill_clear_task and is_ours,
+            source_id=source_id,
+            is_ours=claim is not None,
+            clear_task_on_kill=self.on_kill_clear_task and claim is not None,
             usual_seconds=claim.usual_seconds if claim is not None else None,
             carried=times.to_json() | ({} if claim is None else {"claim": claim.to_json()}),
         )

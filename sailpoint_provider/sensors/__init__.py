@@ -1,1 +1,5 @@
 """Sensors."""
+
+from sailpoint_provider.airflow_version import require_airflow
+
+require_airflow()

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
 from sailpoint_provider.compat import TaskDeferralError, TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, result_before_deferring, verified
+from sailpoint_provider.deferral import Times, last_look, result_before_deferring, verified
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import (
     AggregationFailedError,
@@ -152,7 +152,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _look(self, watch: Watch) -> AggregationResult | None:
-        result = self._hook().run(watch.look())
+        result = self._hook().run(watch.look(), until=last_look(watch))
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:

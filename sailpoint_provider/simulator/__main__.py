@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.simulator.airflow_connection import CONNECTION_VARIABLE
 from sailpoint_provider.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:
@@ -57,17 +57,10 @@ def _explain(error: OSError | ValueError, host: str, port: int) -> str:
 
 
 def _greeting(server: SimulatorServer) -> str:
-    connection = json.dumps(
-        {
-            "conn_type": "sailpoint",
-            "host": server.url,
-            "login": server.client_id,
-            "password": server.client_secret,
-        }
-    )
     return (
-        f"A simulated ISC tenant is up at {server.url} for client id {server.client_id} and secret"
-        f" {server.client_secret}; in Airflow: export AIRFLOW_CONN_SAILPOINT_DEFAULT='{connection}'"
+        f"A simulated ISC tenant is up at {server.url} (open it to see what it can do), client ID"
+        f" {server.client_id}, secret {server.client_secret}; for Airflow:"
+        f" export {CONNECTION_VARIABLE}='{server.airflow_connection}'"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sailpoint_provider.simulator.accounts import Changes
+    from sailpoint_provider.simulator.clock import TenantClock
     from sailpoint_provider.simulator.csv_files import ReceivedFile
 
 COLLECT_SECONDS = 4.0
@@ -144,6 +145,7 @@ class Run:
     :param refused: whether this is a start refused because the source was busy.
     :param file: what was uploaded.
     :param number: place in the order of starts.
+    :param clock: the tenant's clock, None where nobody sets it while the run goes.
     """
 
     id: str
@@ -159,6 +161,7 @@ class Run:
     refused: bool = False
     file: ReceivedFile | None = None
     number: int = 0
+    clock: TenantClock | None = None
     advanced: float = 0.0
     cleared_status: str | None = None
     cleared_at: str | None = None
@@ -201,7 +204,11 @@ class Run:
 
     def completed(self) -> float:
         """Return the tenant's wall time of the end; only meaningful once it has ended."""
-        return self.created + max(0.0, self.ended_after() - self.advanced) / self.speed
+        seconds = max(0.0, self.ended_after() - self.advanced) / self.speed
+        if self.clock is None:
+            return self.created + seconds
+        set_ahead = self.clock.skew_at(self.started + seconds) - self.clock.skew_at(self.started)
+        return self.created + seconds + set_ahead
 
     def final_outcome(self) -> Outcome:
         """Return how the run ends, with a skipped deletion taken into account."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from email.utils import formatdate
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -20,10 +22,18 @@ from sailpoint_provider.simulator.answers import (
 )
 from sailpoint_provider.simulator.control_api import control_application
 from sailpoint_provider.simulator.csv_files import ReadingStopped
+from sailpoint_provider.simulator.forms import MULTIPART, URL_ENCODED, UnreadableForm, media_type, read_form
 from sailpoint_provider.simulator.journal import ReceivedRequest, without_secrets
 from sailpoint_provider.simulator.load_accounts import load_accounts
+from sailpoint_provider.simulator.oauth import token_refusal
 from sailpoint_provider.simulator.paths import Target, resolve
-from sailpoint_provider.simulator.trouble import replacement, send_answer, strike_answer, strike_connection
+from sailpoint_provider.simulator.trouble import (
+    filled_page,
+    replacement,
+    send_answer,
+    strike_answer,
+    strike_connection,
+)
 
 if TYPE_CHECKING:
     from sailpoint_provider.simulator.connection import Message, Receive, Send
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.tenant import Tenant
 
 CONTROL_PREFIX = "/_simulator"
+_log = logging.getLogger(__name__)
 
 
 class TenantApplication:
@@ -51,13 +62,21 @@ class TenantApplication:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        if scope["path"].startswith(CONTROL_PREFIX):
-            await self._control(scope, receive, send)
+        if scope["path"] == "/" or scope["path"].startswith(CONTROL_PREFIX):
+            await self._control(scope, receive, self._dated(send))
             return
         try:
             await _Exchange(self.tenant, scope, receive, send).serve()
         except (ClientDisconnect, ReadingStopped):
             return
+
+    def _dated(self, send: Send) -> Send:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"date", self.tenant.clock.http_date())]
+            await send(message)
+
+        return send_dated
 
 
 class _Exchange:
@@ -67,6 +86,7 @@ class _Exchange:
         self.tenant, self.receive, self.send = tenant, receive, send
         self.request = Request(scope, self._receive)
         self._body_is_read = False
+        self._trouble: Trouble | None = None
         self.method, self.path = str(scope["method"]), str(scope["path"])
         self.query: str = scope["query_string"].decode("latin-1")
         self.target: Target | None = resolve(self.path)
@@ -83,11 +103,10 @@ class _Exchange:
 
     async def serve(self) -> None:
         """Answer, unless a fault was scripted for this request."""
-        faults = self.tenant.faults
-        trouble = faults.pick(self.method, self.path, self.target.generation if self.target else None)
-        if trouble is not None:
-            self.received.fault = trouble.kind
+        faults, generation = self.tenant.faults, self.received.generation
+        trouble = self._trouble = faults.pick(self.method, self.path, generation)
         if trouble is not None and not trouble.happens_after:
+            self.received.fault = trouble.kind
             await self._strike_before(trouble)
             return
         try:
@@ -95,10 +114,13 @@ class _Exchange:
         except ClientDisconnect:
             self._note(None)
             raise
+        if trouble is None and self.received.start is not None:
+            trouble = faults.pick_start(self.method, self.path, generation, self.received.start)
         if trouble is None:
             self._note(answer)
             await send_answer(self.send, answer, self.tenant)
         else:
+            self.received.fault = trouble.kind
             await self._strike_after(trouble, answer)
 
     def _note(self, answer: Answer | None) -> None:
@@ -118,7 +140,10 @@ class _Exchange:
         await send_answer(self.send, answer, self.tenant)
 
     async def _strike_after(self, trouble: Trouble, answer: Answer) -> None:
-        instead = replacement(trouble, self.tenant)
+        if trouble.kind == "same_page":
+            instead: Answer | None = filled_page(answer, self._parameters())
+        else:
+            instead = replacement(trouble, self.tenant)
         if instead is not None:
             self._note(instead)
             await send_answer(self.send, instead, self.tenant)
@@ -130,20 +155,21 @@ class _Exchange:
             await strike_connection(trouble, self.receive, self.tenant)
 
     async def _answer(self) -> Answer:
-        if self.path == "/oauth/token":
-            return await self._token()
         try:
-            answer = self._refusal() or await self._call()
+            if self.path == "/oauth/token":
+                answer = await self._token()
+            else:
+                answer = self._refusal() or await self._call()
         except ApiError as error:
             answer = error.answer
+        except (ClientDisconnect, ReadingStopped):
+            raise
+        except Exception:
+            _log.exception("The simulator failed at %s %s", self.method, self.path)
+            answer = error_answer(500, "An unexpected error occurred.")
         await self._read_to_end()
         if self._is_deprecated():
-            answer = Answer(
-                answer.status,
-                answer.body,
-                answer.content_type,
-                (*answer.headers, ("x-deprecated", "true")),
-            )
+            answer = replace(answer, headers=(*answer.headers, ("x-deprecated", "true")))
         return answer
 
     async def _receive(self) -> Message:
@@ -164,12 +190,16 @@ class _Exchange:
 
     async def _token(self) -> Answer:
         if self.method != "POST":
-            return error_answer(405, f"Method {self.method} is not allowed here")
-        content_type = self.request.headers.get("content-type", "")
-        if not content_type.startswith("application/x-www-form-urlencoded"):
-            await self._read_to_end()
-            return error_answer(415, f"Content-Type '{content_type}' is not supported")
-        form = {name: value for name, value in (await self.request.form()).items() if isinstance(value, str)}
+            return self._not_allowed("POST")
+        kind = media_type(self.request.headers)
+        if kind not in (MULTIPART, URL_ENCODED):
+            return error_answer(415, f"Content-Type '{kind}' is not supported")
+        try:
+            fields = await read_form(self.request.headers, self.request.stream())
+        except UnreadableForm as error:
+            return token_refusal(400, "invalid_request", str(error))
+        form = {name: value for name, value in fields.items() if isinstance(value, str)}
+        await fields.close()
         self.received.client_id = form.get("client_id")
         self.received.call = "token"
         self.received.parts = tuple(form)
@@ -194,8 +224,12 @@ class _Exchange:
     def _call_refusal(self, client: ApiClient, target: Target) -> Answer | None:
         call = self.received.call
         if call is None:
-            return error_answer(405, f"Method {self.method} is not allowed here")
+            return self._not_allowed(*target.calls)
         return access.refusal(client, call, target.generation)
+
+    def _not_allowed(self, *allowed: str) -> Answer:
+        refusal = error_answer(405, f"Method {self.method} is not allowed here")
+        return replace(refusal, headers=(("allow", ", ".join(allowed)),))
 
     def _retry_after(self, wait: float) -> str:
         if self.tenant.shapes.retry_after_date:
@@ -223,8 +257,12 @@ class _Exchange:
             case "get_account_schema":
                 return source_calls.get_account_schema(tenant, target)
             case "update_task_status":
-                return task_calls.update_task_status(tenant, target, await self.request.body())
+                body = await self.request.body()
+                return task_calls.update_task_status(tenant, target, media_type(self.request.headers), body)
         return await load_accounts(tenant, target, self.request, self.received)
 
     def _parameters(self) -> dict[str, Any]:
-        return dict(parse_qsl(self.query, keep_blank_values=True)) if self.query else {}
+        parameters = dict(parse_qsl(self.query, keep_blank_values=True)) if self.query else {}
+        if self._trouble is not None and self._trouble.kind == "same_page":
+            parameters.pop("offset", None)
+        return parameters

@@ -50,6 +50,10 @@ class SimulatorControl:
         """Return its status and speed."""
         return dict(self._call("GET", "/health"))
 
+    def index(self) -> Json:
+        """Return the tenant's description: its URLs, its Airflow connection and its control API."""
+        return dict(self._call("GET", ""))
+
     def reset(self) -> None:
         """Make the tenant fresh: sources, runs, clients, faults, shapes and all."""
         self._call("POST", "/reset")
@@ -107,6 +111,13 @@ class SimulatorControl:
         }
         self._call("POST", f"/sources/{source_id}/next-run", body)
 
+    def start(self, source_id: str) -> Json:
+        """Start an aggregation as ISC's own schedule would, and return the run.
+
+        A delimited source keeps its accounts. A busy source refuses the start, and that is a run too.
+        """
+        return dict(self._call("POST", f"/sources/{source_id}/start"))
+
     def runs(self, source_id: str | None = None) -> list[Json]:
         """Return every run and every refused start, oldest first."""
         return list(self._call("GET", "/runs" + (f"?source_id={source_id}" if source_id else "")))
@@ -134,6 +145,7 @@ class SimulatorControl:
         method: str | None = None,
         path: str | None = None,
         generation: str | None = None,
+        start: str | None = None,
         nth: int | Sequence[int] | None = None,
         skip: int = 0,
         times: int | None = None,
@@ -147,6 +159,7 @@ class SimulatorControl:
         :param method: HTTP method, any by default.
         :param path: regular expression searched in the path.
         :param generation: API generation.
+        :param start: ``accepted`` or ``refused``, for starts whose 202 says so.
         :param nth: which of the matching requests, counted from 1.
         :param skip: how many matching requests pass first.
         :param times: how often at most.
@@ -160,6 +173,7 @@ class SimulatorControl:
             "method": method,
             "path": path,
             "generation": generation,
+            "start": start,
             "nth": nth if nth is None or isinstance(nth, int) else list(nth),
             "skip": skip,
             "times": times,
@@ -181,9 +195,14 @@ class SimulatorControl:
         """Turn shapes of answers on and off, ``all=True`` for every one seen in the wild; return them all."""
         return dict(self._call("POST", "/shapes", switches))
 
-    def clock(self, skew_seconds: float) -> None:
-        """Set the tenant's clock ahead, or behind with a negative number."""
-        self._call("POST", "/clock", {"skew_seconds": skew_seconds})
+    def clock(self, skew_seconds: float | None = None) -> Json:
+        """Return the tenant's time, ``{"now": …, "skew_seconds": …}``.
+
+        :param skew_seconds: sets the clock ahead of this machine's first, or behind with a negative number.
+        """
+        if skew_seconds is None:
+            return dict(self._call("GET", "/clock"))
+        return dict(self._call("POST", "/clock", {"skew_seconds": skew_seconds}))
 
     def client(self, id: str, **settings: Any) -> Json:
         """Add a client, or change one.

@@ -24,10 +24,16 @@ KINDS = frozenset(
         "stall",
         "cut_body",
         "clock_skew",
+        "same_page",
     }
 )
+STARTS = ("accepted", "refused")
+"""What the 202 of a start can say."""
+
+_WHOLE_NUMBERS = frozenset({"status", "bytes"})
+_SECONDS = frozenset({"delay_seconds", "seconds"})
 _ALWAYS_BEFORE = frozenset({"refuse"})
-_ALWAYS_AFTER = frozenset({"delay", "stall", "cut_body", "clock_skew"})
+_ALWAYS_AFTER = frozenset({"delay", "stall", "cut_body", "clock_skew", "same_page"})
 _USUALLY_AFTER = frozenset({"timeout"})
 
 
@@ -51,6 +57,10 @@ class Trouble:
         kind = settings.pop("kind", None)
         if kind not in KINDS:
             raise ValueError(f"unknown kind of fault {kind!r}; known: {', '.join(sorted(KINDS))}")
+        for name in settings.keys() & (_WHOLE_NUMBERS | _SECONDS):
+            settings[name] = (int if name in _WHOLE_NUMBERS else float)(settings[name])
+        if not isinstance(settings.get("headers", {}), dict):
+            raise ValueError("headers must be an object")
         usual = "after" if kind in _ALWAYS_AFTER | _USUALLY_AFTER else "before"
         when = settings.pop("when", usual)
         if when not in ("before", "after"):
@@ -68,6 +78,8 @@ class Fault:
     :param method: HTTP method, None for any.
     :param path: regular expression searched in the path, None for any.
     :param generation: API generation, None for any.
+    :param start: ``accepted`` or ``refused``: only starts whose 202 says so, so that the trouble comes after
+        the start; None looks at no answer.
     :param nth: which of the matching requests it meets, counted from 1; None for all.
     :param skip: how many matching requests pass first.
     :param times: how often it strikes in all; None without end.
@@ -79,6 +91,7 @@ class Fault:
     method: str | None = None
     path: str | None = None
     generation: str | None = None
+    start: str | None = None
     nth: tuple[int, ...] | None = None
     skip: int = 0
     times: int | None = None
@@ -89,7 +102,13 @@ class Fault:
     struck: int = 0
 
     def __post_init__(self) -> None:
-        """Compile the path and seed the chance."""
+        """Check what it asks for, compile the path and seed the chance."""
+        if self.start not in (None, *STARTS):
+            raise ValueError(f"start is {' or '.join(STARTS)}, not {self.start!r}")
+        if self.start is not None and not self.trouble.happens_after:
+            raise ValueError("a fault that looks at the answer to a start comes after it, not before")
+        self.skip, self.chance = int(self.skip), float(self.chance)
+        self.times = None if self.times is None else int(self.times)
         self._pattern = re.compile(self.path) if self.path else None
         self._random = random.Random(self.seed)
 
@@ -115,6 +134,7 @@ class Fault:
             "method": self.method,
             "path": self.path,
             "generation": self.generation,
+            "start": self.start,
             "kind": self.trouble.kind,
             "matched": self.matched,
             "struck": self.struck,
@@ -123,7 +143,7 @@ class Fault:
     @classmethod
     def of_json(cls, body: dict[str, Any]) -> Fault:
         """Read the body of ``POST /_simulator/faults``."""
-        known = {"method", "path", "generation", "nth", "skip", "times", "chance", "seed", "then"}
+        known = {"method", "path", "generation", "start", "nth", "skip", "times", "chance", "seed", "then"}
         if unknown := body.keys() - known:
             raise ValueError(f"unknown field: {', '.join(sorted(unknown))}")
         settings = {name: value for name, value in body.items() if name != "then"}
@@ -131,9 +151,12 @@ class Fault:
         if nth is not None:
             settings["nth"] = (nth,) if isinstance(nth, int) else tuple(nth)
         if settings.get("method"):
-            settings["method"] = settings["method"].upper()
+            settings["method"] = str(settings["method"]).upper()
+        then = dict(body.get("then") or {})
+        if settings.get("start") is not None:
+            then.setdefault("when", "after")
         try:
-            return cls(trouble=Trouble.of_json(body.get("then") or {}), **settings)
+            return cls(trouble=Trouble.of_json(then), **settings)
         except re.error as error:
             raise ValueError(f"path is no regular expression: {error}") from error
 
@@ -153,10 +176,22 @@ class FaultScript:
 
     def pick(self, method: str, path: str, generation: str | None) -> Trouble | None:
         """Return what meets this request: every matching fault counts it, the first that strikes wins."""
+        return self._pick(None, method, path, generation)
+
+    def pick_start(self, method: str, path: str, generation: str | None, start: str) -> Trouble | None:
+        """Return what meets a start that nothing has met yet, now that its answer is known.
+
+        :param start: ``accepted`` or ``refused``.
+        """
+        return self._pick(start, method, path, generation)
+
+    def _pick(self, start: str | None, method: str, path: str, generation: str | None) -> Trouble | None:
         if not self.faults:
             return None
         chosen: Fault | None = None
         for fault in self.faults:
+            if fault.start != start:
+                continue
             if fault.strikes(method, path, generation) and chosen is None:
                 chosen = fault
         if chosen is None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _TOKEN = re.compile(r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(),])|(?P<word>[^\s"(),]+))')
+_OF_PARTS = frozenset({"sw", "co"})
 _OPERATORS = frozenset({"eq", "ne", "in", "sw", "co", "isnull", "gt", "ge", "lt", "le"})
 
 
@@ -67,7 +68,8 @@ class Field:
     """A field a collection may be filtered by.
 
     :param operators: the operators allowed on it.
-    :param fold: how values are made comparable before they are compared.
+    :param fold: how whole values are made comparable before they are compared; ValueError for one that
+        cannot be a value of the field.
     """
 
     operators: frozenset[str]
@@ -165,6 +167,10 @@ def _checked(
         raise IllegalFilter(
             f'Operator "{comparison.operator}" is not supported for field "{comparison.field}"'
         )
-    return Comparison(
-        comparison.field, comparison.operator, tuple(field.fold(value) for value in comparison.values)
-    )
+    if comparison.operator in _OF_PARTS:
+        return comparison
+    try:
+        values = tuple(field.fold(value) for value in comparison.values)
+    except ValueError as error:
+        raise IllegalFilter(str(error)) from error
+    return Comparison(comparison.field, comparison.operator, values)

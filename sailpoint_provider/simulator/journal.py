@@ -32,10 +32,11 @@ class ReceivedRequest:
     :param disable_optimization: what that part said.
     :param file: the uploaded file.
     :param task_id: the task id answered, a refused one too.
+    :param start: ``accepted`` or ``refused`` for a start that ISC answers with 202.
     :param fault: kind of the scripted fault that met it.
     :param user_agent: the ``User-Agent`` header.
     :param experimental: the ``X-SailPoint-Experimental`` header.
-    :param received: epoch seconds at which its head had arrived.
+    :param received: epoch seconds at which its head had arrived, by this machine's clock.
     """
 
     method: str
@@ -49,6 +50,7 @@ class ReceivedRequest:
     disable_optimization: str | None = None
     file: ReceivedFile | None = None
     task_id: str | None = None
+    start: str | None = None
     fault: str | None = None
     user_agent: str = ""
     experimental: str | None = None

@@ -6,7 +6,6 @@ import asyncio
 from typing import IO, TYPE_CHECKING, cast
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
 
 from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
 from sailpoint_provider.simulator.csv_files import (
@@ -16,24 +15,29 @@ from sailpoint_provider.simulator.csv_files import (
     fingerprint,
     read_accounts,
 )
+from sailpoint_provider.simulator.forms import (
+    MULTIPART,
+    URL_ENCODED,
+    UnreadableForm,
+    media_type,
+    read_form,
+)
 from sailpoint_provider.simulator.records import load_accounts_task
 from sailpoint_provider.simulator.source_calls import find_source
 from sailpoint_provider.simulator.sources import SourceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
     from sailpoint_provider.simulator.accounts import AccountSet
+    from sailpoint_provider.simulator.aggregations import Run
     from sailpoint_provider.simulator.csv_files import ReceivedFile
     from sailpoint_provider.simulator.journal import ReceivedRequest
     from sailpoint_provider.simulator.paths import Target
     from sailpoint_provider.simulator.sources import Source
     from sailpoint_provider.simulator.tenant import Tenant
-
-_MULTIPART = "multipart/form-data"
-_URLENCODED = "application/x-www-form-urlencoded"
 
 
 async def load_accounts(
@@ -46,16 +50,19 @@ async def load_accounts(
     """
     async with _ReceivedForm(request, target.generation) as form:
         received.parts = tuple(form)
+        if tenant.shapes.empty_form_fails and not form and media_type(request.headers) == MULTIPART:
+            raise ApiError(error_answer(500, "An unexpected error occurred."))
         source = find_source(tenant, target)
         part = form.get("file")
         received.disable_optimization = _text(form, "disableOptimization")
         upload = part if isinstance(part, UploadFile) else None
         if upload is not None:
             received.file = await asyncio.to_thread(fingerprint, upload.filename or "", _bytes(upload))
-        _check_parts(source, form, request.headers)
+        _check_parts(source, form)
         optimized = _is_optimized(received.disable_optimization)
-        answer, received.task_id = await _start(tenant, source, upload, optimized, received.file)
-        return answer
+        run = await _start(tenant, source, upload, optimized, received.file)
+        received.task_id, received.start = run.id, "refused" if run.refused else "accepted"
+        return json_answer(load_accounts_task(run, tenant.shapes), 202)
 
 
 def _bytes(upload: UploadFile) -> IO[bytes]:
@@ -67,25 +74,37 @@ class _ReceivedForm:
 
     def __init__(self, request: Request, generation: str) -> None:
         self._request = request
-        self._generation = generation
+        self._accepted = (MULTIPART, URL_ENCODED) if generation == "beta" else (MULTIPART,)
+        self._form = FormData()
 
     async def __aenter__(self) -> FormData:
-        """Receive the whole body."""
-        request = self._request
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        accepted = (_MULTIPART, _URLENCODED) if self._generation == "beta" else (_MULTIPART,)
-        if content_type not in accepted:
-            async for _ in request.stream():
+        """Receive the whole body; none at all is an empty form, whatever its media type."""
+        body = self._request.stream()
+        begin = await anext(body)
+        if begin:
+            self._form = await self._read(_joined(begin, body))
+        return self._form
+
+    async def _read(self, body: AsyncGenerator[bytes, None]) -> FormData:
+        headers = self._request.headers
+        if media_type(headers) not in self._accepted:
+            async for _ in body:
                 pass
-            raise ApiError(error_answer(415, f"Content-Type '{content_type}' is not supported"))
+            raise ApiError(error_answer(415, f"Content-Type '{media_type(headers)}' is not supported"))
         try:
-            return await request.form()
-        except MultiPartException as error:
-            raise illegal(error.message) from error
+            return await read_form(headers, body)
+        except UnreadableForm as error:
+            raise illegal(str(error)) from error
 
     async def __aexit__(self, *_: object) -> None:
         """Throw the spooled file away."""
-        await self._request.close()
+        await self._form.close()
+
+
+async def _joined(begin: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield begin
+    async for chunk in rest:
+        yield chunk
 
 
 def _text(form: FormData, name: str) -> str | None:
@@ -93,10 +112,7 @@ def _text(form: FormData, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _check_parts(source: Source, form: FormData, headers: Mapping[str, str]) -> None:
-    if not form and headers.get("content-type", "").startswith(_MULTIPART):
-        # The entitlement twin of this call was seen to fall over on a multipart body without parts.
-        raise ApiError(error_answer(500, "An unexpected error occurred."))
+def _check_parts(source: Source, form: FormData) -> None:
     part = form.get("file")
     if source.kind is SourceKind.DIRECT and part is not None:
         raise illegal(f'Source "{source.name}" does not take a file')
@@ -116,20 +132,18 @@ def _is_optimized(disable_optimization: str | None) -> bool:
 
 async def _start(
     tenant: Tenant, source: Source, upload: UploadFile | None, optimized: bool, file: ReceivedFile | None
-) -> tuple[Answer, str]:
+) -> Run:
     if upload is not None:
         await asyncio.to_thread(_check_header, source, upload)
     if source.is_busy(tenant.clock.steady()):
-        run = tenant.refuse_start(source, optimized, file)
-    else:
-        # Reading a large file takes time: the source is taken meanwhile.
-        source.is_starting = True
-        try:
-            accounts = None if upload is None else await asyncio.to_thread(_accounts, tenant, source, upload)
-            run = tenant.start(source, accounts, optimized, file)
-        finally:
-            source.is_starting = False
-    return json_answer(load_accounts_task(run, tenant.shapes), 202), run.id
+        return tenant.refuse_start(source, optimized, file)
+    # Reading a large file takes time: the source is taken meanwhile.
+    source.is_starting = True
+    try:
+        accounts = None if upload is None else await asyncio.to_thread(_accounts, tenant, source, upload)
+        return tenant.start(source, accounts, optimized, file)
+    finally:
+        source.is_starting = False
 
 
 def _check_header(source: Source, upload: UploadFile) -> None:

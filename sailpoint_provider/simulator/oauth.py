@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from sailpoint_provider.simulator.answers import Answer, json_answer
+from sailpoint_provider.simulator.clock import TenantClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +49,12 @@ class ApiClient:
 class TokenDesk:
     """Issues and checks tokens.
 
+    :param clock: the tenant's clock, for the times that a token names. How long a token lives is counted in
+        real seconds, whatever the clock is set to.
     :param org: the tenant's name.
     """
 
+    clock: TenantClock = field(default_factory=TenantClock)
     org: str = "simulator"
     tenant_id: str = field(default_factory=lambda: uuid4().hex)
     clients: dict[str, ApiClient] = field(default_factory=dict)
@@ -93,23 +97,33 @@ class TokenDesk:
             them.
         """
         if {"client_secret", "client_id", "grant_type"} & parse_qs(query, keep_blank_values=True).keys():
-            return _refusal(
+            return token_refusal(
                 400, "invalid_request", "Credentials belong in the form body, not in the query string"
             )
         if form.get("grant_type") != "client_credentials":
-            return _refusal(400, "unsupported_grant_type", "Unsupported grant type")
+            return token_refusal(400, "unsupported_grant_type", "Unsupported grant type")
         if not form.get("client_id") or not form.get("client_secret"):
-            return _refusal(400, "invalid_request", "Missing client_id or client_secret")
+            return token_refusal(400, "invalid_request", "Missing client_id or client_secret")
         client = self.clients.get(form["client_id"])
         if client is None or not secrets.compare_digest(
             client.secret.encode(), form["client_secret"].encode()
         ):
-            return _refusal(401, "invalid_client", "Bad client credentials")
+            return token_refusal(401, "invalid_client", "Bad client credentials")
         return json_answer(self._grant(client, steady), headers=(("cache-control", "no-store"),))
 
     def _grant(self, client: ApiClient, steady: float) -> dict[str, Any]:
         jti = secrets.token_urlsafe(20)
-        token = _jwt({"tenant_id": self.tenant_id, "org": self.org, "client_id": client.id, "jti": jti})
+        issued = int(self.clock.now())
+        token = _jwt(
+            {
+                "tenant_id": self.tenant_id,
+                "org": self.org,
+                "client_id": client.id,
+                "jti": jti,
+                "iat": issued,
+                "exp": issued + client.token_lifetime,
+            }
+        )
         self._tokens[token] = (client, steady + client.token_lifetime)
         grant: dict[str, Any] = {
             "access_token": token,
@@ -127,11 +141,12 @@ class TokenDesk:
         return grant
 
 
-def _refusal(status: int, error: str, description: str) -> Answer:
+def token_refusal(status: int, error: str, description: str) -> Answer:
+    """Answer a token request that gets no token."""
     return json_answer({"error": error, "error_description": description}, status)
 
 
-def _jwt(claims: dict[str, str]) -> str:
+def _jwt(claims: dict[str, Any]) -> str:
     """Return something of a JWT's form; nobody but the simulator is meant to check it."""
     parts = (json.dumps({"alg": "none", "typ": "JWT"}).encode(), json.dumps(claims).encode())
     encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]

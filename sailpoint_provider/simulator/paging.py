@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 MOST_PER_PAGE = 250
+MOST_OFFSET = 2**31 - 1
+"""The documents call the offset an int32."""
+
+_WHOLE = re.compile(r"0*[0-9]{1,10}")
+_TRUTH = {"true": True, "false": False}
 
 
-def _number(query: Mapping[str, str], name: str, default: int, most: int | None = None) -> int:
+def number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """Read a whole number from 0 to ``most``, or end the call with 400."""
     text = query.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or (most is not None and int(text) > most):
-        limit = "" if most is None else f" and at most {most}"
-        raise illegal(f'"{name}" must be a whole number, not negative{limit}')
+    if _WHOLE.fullmatch(text) is None or int(text) > most:
+        raise illegal(f'"{name}" must be a whole number from 0 to {most}')
     return int(text)
+
+
+def truth(query: Mapping[str, str], name: str) -> bool:
+    """Read ``true`` or ``false`` in any case, or end the call with 400; the default is false."""
+    text = query.get(name, "false").lower()
+    if text not in _TRUTH:
+        raise illegal(f'"{name}" must be true or false')
+    return _TRUTH[text]
 
 
 def page_answer(
@@ -32,10 +46,10 @@ def page_answer(
     :param query: the query parameters.
     :param write: writes one record as JSON.
     """
-    limit = _number(query, "limit", MOST_PER_PAGE, MOST_PER_PAGE)
-    offset = _number(query, "offset", 0)
+    limit = number(query, "limit", MOST_PER_PAGE, MOST_PER_PAGE)
+    offset = number(query, "offset", 0, MOST_OFFSET)
     headers: tuple[tuple[str, str], ...] = ()
-    if query.get("count", "false").lower() == "true":
+    if truth(query, "count"):
         records = list(records)
         headers = (("x-total-count", str(len(records))),)
     page = [write(record) for record in islice(records, offset, offset + limit)]

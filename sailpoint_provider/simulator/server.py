@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from sailpoint_provider.simulator.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.app import TenantApplication
 from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.simulator.control import SimulatorControl
@@ -117,6 +119,11 @@ class SimulatorServer:
             context = ssl.create_default_context(cafile=self._tls[0])
             context.check_hostname = False
         return SimulatorControl(self.url, ssl_context=context)
+
+    @property
+    def airflow_connection(self) -> str:
+        """The Airflow connection to it, as the JSON text of an ``AIRFLOW_CONN_`` variable."""
+        return json.dumps(airflow_connection(self.url, self.client_id, self.client_secret))
 
     @property
     def is_running(self) -> bool:

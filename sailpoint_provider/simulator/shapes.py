@@ -52,6 +52,8 @@ class Shapes:
     :param busy_without_status: a refused start's ``completionStatus`` is null.
     :param busy_success_false: a refused start's ``success`` is false.
     :param busy_without_record: a refused start leaves no record in task-status.
+    :param empty_form_fails: a start whose multipart body has no part at all is a 500, as was seen of the
+        entitlement twin of that call.
     :param early_not_found_seconds: for so long after the start the status endpoint knows nothing of it, in
         seconds at speed 1.
     """
@@ -77,6 +79,7 @@ class Shapes:
     busy_without_status: bool = False
     busy_success_false: bool = False
     busy_without_record: bool = False
+    empty_form_fails: bool = False
     early_not_found_seconds: float = 0.0
 
     def switch(self, wanted: dict[str, Any]) -> None:

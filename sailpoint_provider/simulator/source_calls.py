@@ -7,8 +7,9 @@ import io
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.filters import fields
-from sailpoint_provider.simulator.paging import page_answer
+from sailpoint_provider.simulator.clock import normal_time
+from sailpoint_provider.simulator.filters import Field, fields
+from sailpoint_provider.simulator.paging import page_answer, truth
 from sailpoint_provider.simulator.records import source_record
 from sailpoint_provider.simulator.task_calls import parsed_filters
 
@@ -24,14 +25,15 @@ _FIELDS = fields(
     name="co eq in sw ge gt ne isnull",
     type="eq in ge gt ne isnull sw",
     description="eq sw",
-    created="eq ge gt in le lt ne isnull sw",
-    modified="eq ge gt in le lt ne isnull sw",
     authoritative="eq ne isnull",
     status="eq in ge gt le lt ne isnull sw",
     connectionType="eq ge gt in le lt ne isnull sw",
     connectorName="eq ge gt in ne isnull sw",
     category="co eq ge gt in le lt ne sw",
     owner__id="eq in ge gt le lt ne isnull sw",
+) | dict.fromkeys(
+    ("created", "modified"),
+    Field(frozenset({"eq", "ge", "gt", "in", "le", "lt", "ne", "isnull", "sw"}), fold=normal_time),
 )
 _SORTERS = frozenset({"id", "name", "type", "created", "modified", "status", "description", "connectorName"})
 
@@ -47,6 +49,7 @@ def find_source(tenant: Tenant, target: Target) -> Source:
 def list_sources(tenant: Tenant, query: Mapping[str, str]) -> Answer:
     """Answer the list of sources; ``for-subadmin`` is accepted and hides nothing."""
     comparisons = parsed_filters(query, _FIELDS)
+    truth(query, "includeIDNSource")
     records = [source_record(source, tenant.shapes) for source in tenant.sources.values()]
     for comparison in comparisons:
         path = comparison.field

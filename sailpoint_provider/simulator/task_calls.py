@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.simulator.aggregations import RETENTION_SECONDS
 from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
+from sailpoint_provider.simulator.clock import normal_time
 from sailpoint_provider.simulator.filters import BrokenFilter, Field, IllegalFilter, fields, parse
 from sailpoint_provider.simulator.paging import page_answer
 from sailpoint_provider.simulator.records import aggregation_status, task_status
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.paths import Target
     from sailpoint_provider.simulator.tenant import Tenant
 
+_JSON_PATCH = "application/json-patch+json"
 _TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 _ENDED_ONLY = frozenset({"beta", "v2024"})
 _KNOW_LAUNCHER = frozenset({"v1", "v2026"})
@@ -74,7 +76,7 @@ def _written(tenant: Tenant, run: Run) -> dict[str, Any]:
 def list_task_status(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
     """Answer the list; on beta and v2024 it holds ended tasks only."""
     comparisons = parsed_filters(query, _FIELDS[target.generation], broken=frozenset({"target.id"}))
-    order = query.get("sorters", "-created")
+    order = query.get("sorters") or "-created"
     if order not in ("created", "-created"):
         raise illegal(f'Sorting by "{order}" is not supported')
     matching = _matching(tenant, target.generation, comparisons, newest_first=order == "-created")
@@ -146,12 +148,14 @@ def _matching(
             yield run, state
 
 
-def update_task_status(tenant: Tenant, target: Target, body: bytes) -> Answer:
+def update_task_status(tenant: Tenant, target: Target, media_type: str, body: bytes) -> Answer:
     """Carry out a JSON Patch: it clears the record of a task, and stops nothing."""
     run = _run(tenant, target)
+    if media_type != _JSON_PATCH:
+        raise illegal(f'The body must be "{_JSON_PATCH}", not "{media_type}"')
     try:
         operations = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise illegal("The body is not JSON") from error
     if not isinstance(operations, list) or not operations:
         raise illegal("The body must be a JSON Patch, a list of operations")
@@ -172,4 +176,8 @@ def _patched(operation: Any) -> tuple[str, str]:
         value = _same_case(value)
         if value not in _STATUSES:
             raise illegal(f'"{operation["value"]}" is not a completion status')
-    return path, value
+        return path, value
+    try:
+        return path, normal_time(value)
+    except ValueError as error:
+        raise illegal(str(error)) from error

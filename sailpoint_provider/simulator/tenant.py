@@ -57,10 +57,10 @@ class Tenant:
 
     def reset(self) -> None:
         """Become a fresh tenant; the speed stays."""
-        self.clock.skew_seconds = 0.0
+        self.clock.set_skew(0.0)
         self.sources: dict[str, Source] = {source.id: source for source in default_sources()}
         self.runs: dict[str, Run] = {}
-        self.tokens = TokenDesk()
+        self.tokens = TokenDesk(self.clock)
         self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
         self.rate_limit = RateLimit()
         self.shapes = Shapes()
@@ -134,6 +134,7 @@ class Tenant:
             refused=refused,
             file=file,
             number=event_id,
+            clock=self.clock,
         )
 
 

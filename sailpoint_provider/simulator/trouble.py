@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
+from dataclasses import replace
 from email.utils import formatdate
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.simulator import connection
@@ -15,8 +16,11 @@ from sailpoint_provider.simulator.answers import (
     rate_limited,
     unauthorized,
 )
+from sailpoint_provider.simulator.paging import MOST_PER_PAGE, number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sailpoint_provider.simulator.connection import Receive, Send
     from sailpoint_provider.simulator.faults import Trouble
     from sailpoint_provider.simulator.tenant import Tenant
@@ -72,6 +76,15 @@ def replacement(trouble: Trouble, tenant: Tenant) -> Answer | None:
     return Answer(answer.status, answer.body, answer.content_type, answer.headers + extra)
 
 
+def filled_page(answer: Answer, query: Mapping[str, str]) -> Answer:
+    """Repeat a page's records until it is full, since a client takes a short page for the last one."""
+    records = json.loads(answer.body) if answer.status == 200 else None
+    if not isinstance(records, list) or not records:
+        return answer
+    full = islice(cycle(records), number(query, "limit", MOST_PER_PAGE, MOST_PER_PAGE))
+    return replace(answer, body=json_answer(list(full)).body)
+
+
 def _scripted(settings: dict[str, Any]) -> Answer:
     status = int(settings.get("status", 200))
     body = settings.get("body")
@@ -91,7 +104,7 @@ def _retry_after(wanted: Any, tenant: Tenant) -> str | None:
     if wanted == "date":
         wanted = {"date": 1}
     if isinstance(wanted, dict):
-        return formatdate(time.time() + tenant.clock.skew_seconds + float(wanted["date"]), usegmt=True)
+        return formatdate(tenant.clock.now() + float(wanted["date"]), usegmt=True)
     return str(wanted)
 
 

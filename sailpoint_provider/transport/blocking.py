@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from tenacity import Retrying
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from sailpoint_provider.isc import calls
 from sailpoint_provider.isc.answers import Answer, read_answer
 from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
-from sailpoint_provider.transport.failures import unreachable
+from sailpoint_provider.transport.answer_body import PIECE, AnswerBody
+from sailpoint_provider.transport.attempt import Attempt, Deadline
+from sailpoint_provider.transport.bounded_adapter import bounded_session
+from sailpoint_provider.transport.failures import HeadTooLongError, failure_of, host_of, out_of_time
 from sailpoint_provider.transport.multipart import MultipartBody
 from sailpoint_provider.transport.network import proxy_for
-from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
+from sailpoint_provider.transport.requests_made import address_of, headers_of
 from sailpoint_provider.transport.retrying import retrying_options
 from sailpoint_provider.transport.shared import (
     is_refused_token,
@@ -28,7 +32,7 @@ from sailpoint_provider.transport.shared import (
     strike_out,
     token_in_memory,
 )
-from sailpoint_provider.transport.tls import SharedTlsAdapter, shared_tls_context
+from sailpoint_provider.transport.tls import shared_tls_context
 from sailpoint_provider.transport.upload_adapter import UploadAdapter
 
 if TYPE_CHECKING:
@@ -56,17 +60,18 @@ class BlockingTransport:
         self._share = share_of(tenant)
         self._session: requests.Session | None = None
 
-    def run(self, steps: Steps[T]) -> T:
+    def run(self, steps: Steps[T], *, until: float | None = None) -> T:
         """
         Carry out a procedure.
 
+        :param until: epoch seconds at which its calls and pauses end, None for no end; see :meth:`send`.
         :raises SailPointError: as the procedure says.
         """
         try:
             wish = next(steps)
             while True:
                 try:
-                    value = self._fulfil(wish)
+                    value = self._fulfil(wish, until)
                 except SailPointError as error:
                     wish = steps.throw(error)
                 else:
@@ -75,15 +80,20 @@ class BlockingTransport:
             result: T = end.value
             return result
 
-    def send(self, call: Call[T]) -> T:
+    def send(self, call: Call[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
+        :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
+            then is sent to its end.
+        :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
+            acted.
         :raises SailPointError: the call failed for good.
         """
-        retrying = Retrying(**retrying_options(call, self._policy))
+        deadline = Deadline(until)
+        retrying = Retrying(sleep=time.sleep, **retrying_options(call, self._policy, deadline))
         try:
-            value: T = retrying(self._attempt, call)
+            value: T = retrying(self._attempt, call, deadline)
             return value
         except SailPointError as error:
             error.exhausted = True
@@ -105,27 +115,28 @@ class BlockingTransport:
         """Close the connections."""
         self.close()
 
-    def _fulfil(self, wish: Wish) -> Any:
+    def _fulfil(self, wish: Wish, until: float | None) -> Any:
         if isinstance(wish, Pause):
-            time.sleep(wish.seconds)
+            time.sleep(Deadline(until).bounded(wish.seconds))
             return None
         if isinstance(wish, Together):
-            return [self._once(call) for call in wish.calls]
-        return self.send(wish)
+            return [self._once(call, until) for call in wish.calls]
+        return self.send(wish, until=until)
 
-    def _once(self, call: Call[T]) -> T | SailPointError:
+    def _once(self, call: Call[T], until: float | None) -> T | SailPointError:
         try:
-            return self._attempt(call)
+            return self._attempt(call, Deadline(until))
         except SailPointError as error:
             return error
 
-    def _attempt(self, call: Call[T]) -> T:
-        token = None if call.is_token_request else self._token()
-        answer = self._exchange(call, token)
+    def _attempt(self, call: Call[T], deadline: Deadline) -> T:
+        deadline.check(call)
+        token = None if call.is_token_request else self._token(call, deadline)
+        answer = self._exchange(call, token, deadline)
         if token is not None and is_refused_token(answer, token):
             self._share.drop(token)
-            token = self._token()
-            answer = self._exchange(call, token)
+            token = self._token(call, deadline)
+            answer = self._exchange(call, token, deadline)
         try:
             return read_answer(call, answer)
         except SailPointError as error:
@@ -133,63 +144,102 @@ class BlockingTransport:
             self._share.heed(error)
             raise
 
-    def _token(self) -> Token:
+    def _token(self, call: Call[Any], deadline: Deadline) -> Token:
         token = self._share.token()
         if token is None:
-            with self._share.token_lock:
+            with self._token_lock(call, deadline):
                 token = self._share.token()
                 if token is None:
                     asked = time.monotonic()
-                    token = self._new_token()
+                    token = self._new_token(deadline)
                     self._share.keep(token, asked)
         return token
 
-    def _new_token(self) -> Token:
+    @contextmanager
+    def _token_lock(self, call: Call[Any], deadline: Deadline) -> Iterator[None]:
+        left = deadline.left()
+        if not self._share.token_lock.acquire(timeout=-1 if left == math.inf else max(0.0, left)):
+            raise deadline.passed(call, is_sent=False)
         try:
-            return self.send(calls.token(self.tenant))
+            yield
+        finally:
+            self._share.token_lock.release()
+
+    def _new_token(self, deadline: Deadline) -> Token:
+        try:
+            return self.send(calls.token(self.tenant), until=deadline.until)
         except TenantUnavailableError as error:
             # Without a token the call itself was never sent.
             error.sent = False
             raise
 
-    def _exchange(self, call: Call[Any], token: Token | None) -> Answer:
-        self._wait_for_turn()
+    def _exchange(self, call: Call[Any], token: Token | None, deadline: Deadline) -> Answer:
+        self._wait_for_turn(call, deadline)
         if not call.multipart:
-            return self._request(call, token, call.form or None, headers_of(token))
+            return self._request(call, token, call.form or None, headers_of(token), deadline)
         with MultipartBody(call) as body:
             headers = headers_of(token, body.content_type)
-            answer = self._request(call, token, body, headers)
-            return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
+            answer = self._request(call, token, body, headers, deadline)
+            return replace(answer, sent=body.sent())
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self, call: Call[Any], deadline: Deadline) -> None:
         while (turn := self._share.line_up(self._policy)).seconds:
-            time.sleep(turn.seconds)
+            time.sleep(deadline.bounded(turn.seconds))
+            deadline.check(call)
             if self._share.still_holds(turn):
                 return
 
-    def _request(self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]) -> Answer:
+    def _request(
+        self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str], deadline: Deadline
+    ) -> Answer:
+        deadline.check(call)
         url = address_of(self.tenant, call)
         proxy = proxy_for(self.tenant, url)
-        with self._session_for(call) as session:
-            try:
+        attempt = Attempt(self.tenant, call, deadline)
+        try:
+            with self._session_for(call) as session, attempt.current():
                 response = session.request(
                     call.method,
                     url,
                     params=call.query,
                     data=body,
                     headers=headers,
-                    timeout=(self.tenant.timeout, silence_of(self.tenant, call)),
+                    timeout=(self.tenant.timeout, attempt.silence),
                     allow_redirects=False,
+                    stream=True,
                     proxies={"all": proxy} if proxy else None,
                 )
-            except requests.RequestException as error:
-                raise unreachable(self.tenant, call, error, never_sent=_never_sent(error)) from None
+                with response:
+                    fields = {name.lower(): value for name, value in response.headers.items()}
+                    content = self._content(call, response, fields, attempt)
+        except (requests.RequestException, HTTPError, HeadTooLongError) as error:
+            failure = failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error))
+            strike_out(failure, self.tenant, token)
+            raise failure from None
         return Answer(
             status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=scrubbed(response.content, self.tenant, token),
+            headers=fields,
+            body=scrubbed(content, self.tenant, token),
             received=time.time(),
+            host=host_of(self.tenant, call),
         )
+
+    def _content(
+        self, call: Call[Any], response: requests.Response, fields: dict[str, str], attempt: Attempt
+    ) -> bytes:
+        body = AnswerBody(call, response.status_code, fields)
+        try:
+            for piece in response.raw.stream(PIECE, decode_content=False):
+                for _ in body.add(piece):
+                    pass
+                if body.is_full:
+                    break
+        except HTTPError:
+            if not attempt.is_over:
+                raise
+            if not body.is_error:
+                raise out_of_time(self.tenant, call, attempt, status=response.status_code) from None
+        return body.content()
 
     @contextmanager
     def _session_for(self, call: Call[Any]) -> Iterator[requests.Session]:
@@ -201,24 +251,15 @@ class BlockingTransport:
         """
         if call.safe_to_repeat:
             if self._session is None:
-                self._session = self._new_session()
+                self._session = bounded_session(self.tenant)
             yield self._session
             return
-        with self._new_session() as session:
+        with bounded_session(self.tenant) as session:
             if call.upload is not None:
                 context = shared_tls_context(self.tenant)
                 for scheme in ("https://", "http://"):
                     session.mount(scheme, UploadAdapter(context, self.tenant.upload_timeout))
             yield session
-
-    def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        # What the environment says is read in network.py; requests itself would also take a password from
-        # .netrc and send that instead of the token.
-        session.trust_env = False
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.mount("https://", SharedTlsAdapter(shared_tls_context(self.tenant)))
-        return session
 
 
 def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | None:
@@ -236,9 +277,8 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
         return None
     url = address_of(tenant, call)
     proxy = proxy_for(tenant, url)
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("https://", SharedTlsAdapter(shared_tls_context(tenant)))
+    attempt = Attempt(tenant, replace(call, time_limit=seconds), Deadline())
+    with bounded_session(tenant) as session, attempt.current():
         response = session.request(
             call.method,
             url,
@@ -249,10 +289,11 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
             stream=True,  # the status is all that matters, and a body may drip
             proxies={"all": proxy} if proxy else None,
         )
+        response.close()
         return Answer(response.status_code, {}, b"", time.time())
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def _never_sent(error: Exception) -> bool:
     """Tell whether no connection was made, so that ISC cannot have seen the request."""
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
         return True

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,17 +15,20 @@ import aiohttp
 from tenacity import AsyncRetrying
 
 from sailpoint_provider.isc import calls
-from sailpoint_provider.isc.answers import Answer, read_answer
+from sailpoint_provider.isc.answers import BIG, Answer, read_answer
 from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
-from sailpoint_provider.transport.failures import unreachable
+from sailpoint_provider.transport.answer_body import AnswerBody
+from sailpoint_provider.transport.attempt import Attempt, Deadline
+from sailpoint_provider.transport.bounded_client import bounded, bounded_session, read_body
+from sailpoint_provider.transport.failures import HeadTooLongError, failure_of, host_of
 from sailpoint_provider.transport.network import proxy_for, tls_context
 from sailpoint_provider.transport.polling import Poller
-from sailpoint_provider.transport.requests_made import address_of, headers_of, silence_of
+from sailpoint_provider.transport.requests_made import address_of, headers_of
 from sailpoint_provider.transport.retrying import retrying_options
 from sailpoint_provider.transport.shared import is_refused_token, scrubbed, share_of, strike_out
-from sailpoint_provider.transport.upload_payload import UploadPayload
+from sailpoint_provider.transport.upload_payload import UploadPayload, opened_body
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.policy import RequestBudget
     from sailpoint_provider.isc.tenant import Tenant
     from sailpoint_provider.isc.tokens import Token
-    from sailpoint_provider.transport.multipart import MultipartBody
 
 T = TypeVar("T")
 
@@ -106,17 +109,18 @@ class EventLoopTransport:
         """The request budget that all calls keep to."""
         return self._share.budget
 
-    async def run(self, steps: Steps[T]) -> T:
+    async def run(self, steps: Steps[T], *, until: float | None = None) -> T:
         """
         Carry out a procedure.
 
+        :param until: epoch seconds at which its calls and pauses end, None for no end; see :meth:`send`.
         :raises SailPointError: as the procedure says.
         """
         try:
             wish = next(steps)
             while True:
                 try:
-                    value = await self._fulfil(wish)
+                    value = await self._fulfil(wish, until)
                 except SailPointError as error:
                     wish = steps.throw(error)
                 else:
@@ -125,15 +129,20 @@ class EventLoopTransport:
             result: T = end.value
             return result
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
+        :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
+            then is sent to its end.
+        :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
+            acted.
         :raises SailPointError: the call failed for good.
         """
-        retrying = AsyncRetrying(**retrying_options(call, self._policy))
+        deadline = Deadline(until)
+        retrying = AsyncRetrying(**retrying_options(call, self._policy, deadline))
         try:
-            return await retrying(self._attempt, call)
+            return await retrying(self._attempt, call, deadline)
         except SailPointError as error:
             error.exhausted = True
             raise
@@ -146,102 +155,133 @@ class EventLoopTransport:
         if session is not None:
             await session.close()
 
-    async def _fulfil(self, wish: Wish) -> Any:
+    async def _fulfil(self, wish: Wish, until: float | None) -> Any:
         if isinstance(wish, Pause):
-            await asyncio.sleep(wish.seconds)
+            await asyncio.sleep(Deadline(until).bounded(wish.seconds))
             return None
         if isinstance(wish, Together):
-            return await asyncio.gather(*(self._once(call) for call in wish.calls))
-        return await self.send(wish)
+            return await asyncio.gather(*(self._once(call, until) for call in wish.calls))
+        return await self.send(wish, until=until)
 
-    async def _once(self, call: Call[T]) -> T | SailPointError:
+    async def _once(self, call: Call[T], until: float | None) -> T | SailPointError:
         try:
-            return await self._attempt(call)
+            return await self._attempt(call, Deadline(until))
         except SailPointError as error:
             return error
 
-    async def _attempt(self, call: Call[T]) -> T:
-        token = None if call.is_token_request else await self._token()
-        answer = await self._exchange(call, token)
+    async def _attempt(self, call: Call[T], deadline: Deadline) -> T:
+        deadline.check(call)
+        token = None if call.is_token_request else await self._token(call, deadline)
+        answer = await self._exchange(call, token, deadline)
         if token is not None and is_refused_token(answer, token):
             self._share.drop(token)
-            token = await self._token()
-            answer = await self._exchange(call, token)
+            token = await self._token(call, deadline)
+            answer = await self._exchange(call, token, deadline)
         try:
+            if len(answer.body) > BIG:
+                return await asyncio.to_thread(read_answer, call, answer)
             return read_answer(call, answer)
         except SailPointError as error:
             strike_out(error, self.tenant, token)
             self._share.heed(error)
             raise
 
-    async def _token(self) -> Token:
+    async def _token(self, call: Call[Any], deadline: Deadline) -> Token:
         token = self._share.token()
         if token is None:
-            async with self._token_lock:
+            async with self._token_turn(call, deadline):
                 token = self._share.token()
                 if token is None:
                     asked = time.monotonic()
-                    token = await self._new_token()
+                    token = await self._new_token(deadline)
                     self._share.keep(token, asked)
         return token
 
-    async def _new_token(self) -> Token:
+    @asynccontextmanager
+    async def _token_turn(self, call: Call[Any], deadline: Deadline) -> AsyncIterator[None]:
         try:
-            return await self.send(calls.token(self.tenant))
+            async with asyncio.timeout(None if deadline.until is None else deadline.left()):
+                await self._token_lock.acquire()
+        except TimeoutError:
+            raise deadline.passed(call, is_sent=False) from None
+        try:
+            yield
+        finally:
+            self._token_lock.release()
+
+    async def _new_token(self, deadline: Deadline) -> Token:
+        try:
+            return await self.send(calls.token(self.tenant), until=deadline.until)
         except TenantUnavailableError as error:
             # Without a token the call itself was never sent.
             error.sent = False
             raise
 
-    async def _exchange(self, call: Call[Any], token: Token | None) -> Answer:
-        await self._wait_for_turn()
+    async def _exchange(self, call: Call[Any], token: Token | None, deadline: Deadline) -> Answer:
+        await self._wait_for_turn(call, deadline)
         if not call.multipart:
             form = aiohttp.FormData(list(call.form)) if call.form else None
-            return await self._request(call, token, form, headers_of(token))
-        body = await _opened(call)
+            attempt = Attempt(self.tenant, call, deadline)
+            return await self._request(call, token, form, headers_of(token), attempt)
+        body = await opened_body(call)
         try:
+            deadline.check(call)
             headers = headers_of(token, body.content_type)
-            payload = UploadPayload(body, self.tenant.upload_timeout)
-            answer = await self._request(call, token, payload, headers)
-            return Answer(answer.status, answer.headers, answer.body, answer.received, body.sent())
+            attempt = Attempt(self.tenant, call, deadline)
+            payload = UploadPayload(body, self.tenant.upload_timeout, attempt)
+            answer = await self._request(call, token, payload, headers, attempt)
+            return replace(answer, sent=body.sent())
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
 
-    async def _wait_for_turn(self) -> None:
+    async def _wait_for_turn(self, call: Call[Any], deadline: Deadline) -> None:
         while (turn := self._share.line_up(self._policy)).seconds:
-            await asyncio.sleep(turn.seconds)
+            await asyncio.sleep(deadline.bounded(turn.seconds))
+            deadline.check(call)
             if self._share.still_holds(turn):
                 return
 
     async def _request(
-        self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str]
+        self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt
     ) -> Answer:
         url = address_of(self.tenant, call)
         silence = aiohttp.ClientTimeout(
-            total=None, sock_connect=self.tenant.timeout, sock_read=silence_of(self.tenant, call)
+            total=None, sock_connect=self.tenant.timeout, sock_read=attempt.silence
         )
+        received: AnswerBody | None = None
         async with self._session_for(call) as session:
             try:
-                async with session.request(
-                    call.method,
-                    url,
-                    params=call.query,
-                    data=body,
-                    headers=headers,
-                    timeout=silence,
-                    allow_redirects=False,
-                    proxy=self._proxy_for(call, url),
-                ) as response:
-                    content = await response.read()
-            except (aiohttp.ClientError, TimeoutError) as error:
-                if isinstance(error.__cause__, SailPointError):
-                    raise error.__cause__ from None
-                raise unreachable(self.tenant, call, error, never_sent=_never_sent(error)) from None
+                async with (
+                    bounded(attempt),
+                    session.request(
+                        call.method,
+                        url,
+                        params=call.query,
+                        data=body,
+                        headers=headers,
+                        timeout=silence,
+                        allow_redirects=False,
+                        proxy=self._proxy_for(call, url),
+                    ) as response,
+                ):
+                    attempt.end_sending()
+                    fields = {name.lower(): value for name, value in response.headers.items()}
+                    received = AnswerBody(call, response.status, fields)
+                    await read_body(response, received)
+            except (aiohttp.ClientError, TimeoutError, HeadTooLongError) as error:
+                if received is None or not (received.is_error and attempt.is_over):
+                    never_sent, status = _never_sent(error), None if received is None else received.status
+                    failure = failure_of(
+                        self.tenant, call, attempt, error, never_sent=never_sent, status=status
+                    )
+                    strike_out(failure, self.tenant, token)
+                    raise failure from None
         return Answer(
-            status=response.status,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=scrubbed(content, self.tenant, token),
+            status=received.status,
+            headers=fields,
+            body=scrubbed(received.content(), self.tenant, token),
             received=time.time(),
+            host=host_of(self.tenant, call),
         )
 
     def _proxy_for(self, call: Call[Any], url: str) -> str | None:
@@ -259,40 +299,11 @@ class EventLoopTransport:
                     self._tls = await asyncio.to_thread(tls_context, self.tenant)
         if call.safe_to_repeat:
             if self._session is None:
-                self._session = self._new_session(self._tls)
+                self._session = bounded_session(self._tls, _CONNECTIONS)
             yield self._session
             return
-        async with self._new_session(self._tls) as session:
+        async with bounded_session(self._tls, _CONNECTIONS) as session:
             yield session
-
-    def _new_session(self, tls: ssl.SSLContext) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls, limit=_CONNECTIONS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
-
-
-async def _opened(call: Call[Any]) -> MultipartBody:
-    """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
-    opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unused)
-        raise
-
-
-def _body_of(call: Call[Any]) -> MultipartBody:
-    # Waits, of which there are far more than starts on an event loop, do without it.
-    from sailpoint_provider.transport.multipart import MultipartBody
-
-    return MultipartBody(call)
-
-
-def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().__exit__(None, None, None)
 
 
 def _never_sent(error: BaseException) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.errors import TenantUnavailableError
+from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
+from sailpoint_provider.transport.answer_body import bad_answer, doubt
 from sailpoint_provider.transport.requests_made import address_of
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.transport.attempt import Attempt
 
 
 class NothingTakenError(TimeoutError):
@@ -24,6 +26,81 @@ class NothingTakenError(TimeoutError):
         super().__init__(f"it took nothing of the upload for {seconds:g} s, see upload_timeout")
 
 
+MOST_OF_A_HEAD = 256 * 1024
+"""Bytes of header fields, interim answers among them, that are read of one answer."""
+
+
+class HeadTooLongError(Exception):
+    """The head of an answer does not end."""
+
+    def __init__(self) -> None:
+        super().__init__(f"its header is larger than {MOST_OF_A_HEAD // 1024} KiB")
+
+
+def failure_of(
+    tenant: Tenant,
+    call: Call[Any],
+    attempt: Attempt,
+    error: Exception,
+    *,
+    never_sent: bool,
+    status: int | None = None,
+) -> SailPointError:
+    """
+    Return what it means that an attempt broke off.
+
+    :param never_sent: True where it is certain that no connection was made.
+    :param status: HTTP status of the answer, None where its head had not come.
+    """
+    if isinstance(error.__cause__, SailPointError):
+        return error.__cause__  # what is wrong with a file broke the request off
+    if attempt.is_over:
+        return out_of_time(tenant, call, attempt, status=status)
+    if is_endless_head(error):
+        return endless_head(call, error)
+    return unreachable(tenant, call, error, never_sent=never_sent)
+
+
+def out_of_time(
+    tenant: Tenant, call: Call[Any], attempt: Attempt, *, status: int | None = None
+) -> SailPointError:
+    """
+    Return the error for an attempt that has no time left.
+
+    :param status: HTTP status of the answer, None where its head had not come.
+    """
+    if attempt.is_past_deadline:
+        return attempt.passed(call)
+    limit = f"{attempt.limit:g} s, the time limit of this call"
+    if attempt.is_answering:
+        return bad_answer(call, f"it had not ended after {limit}", status=status)
+    words = f"Could not {call.purpose}: no answer from {host_of(tenant, call)} within {limit}."
+    words += doubt(call) if attempt.is_sent else " Nothing was sent."
+    return TenantUnavailableError(words, sent=attempt.is_sent)
+
+
+def is_endless_head(error: BaseException) -> bool:
+    """Tell whether the head of an answer was given up, by whichever library, because it was too large."""
+    root = root_of(error)
+    return isinstance(root, HeadTooLongError) or any(sign in repr(root) for sign in _ENDLESS_HEADS)
+
+
+def endless_head(call: Call[Any], error: BaseException) -> SailPointError:
+    """Return the error for a head that was given up because it was too large."""
+    root = root_of(error)
+    why = str(root) if isinstance(root, HeadTooLongError) else "its header has too many or too long lines"
+    return bad_answer(call, why)
+
+
+# http.client and aiohttp have no types of their own for all of these.
+_ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
+
+
+def host_of(tenant: Tenant, call: Call[Any]) -> str:
+    """Return host and port that a call goes to."""
+    return address_of(tenant, call).split("/")[2]
+
+
 def unreachable(
     tenant: Tenant, call: Call[Any], error: BaseException, *, never_sent: bool
 ) -> TenantUnavailableError:
@@ -32,8 +109,8 @@ def unreachable(
 
     :param never_sent: True where it is certain that no connection was made.
     """
-    host = address_of(tenant, call).split("/")[2]
-    root = _root(error)
+    host = host_of(tenant, call)
+    root = root_of(error)
     if isinstance(root, ssl.SSLCertVerificationError):
         return TenantUnavailableError(
             f"Could not {call.purpose}: the certificate of {host} is not trusted ({root.verify_message}). "
@@ -50,16 +127,13 @@ def unreachable(
     elif call.safe_to_repeat:
         advice = "The connection broke or timed out."
     else:
-        advice = (
-            "The connection broke or timed out after sending, so the aggregation may have been started "
-            "all the same: look at the source's aggregation activity before starting again."
-        )
+        advice = f"The connection broke or timed out after sending.{doubt(call)}"
     return TenantUnavailableError(
         f"Could not {call.purpose}: no answer from {host} ({what}). {advice}", sent=not never_sent
     )
 
 
-def _root(error: BaseException) -> BaseException:
+def root_of(error: BaseException) -> BaseException:
     """Return the innermost error, since the outer ones only repeat it in worse words."""
     seen = {id(error)}
     while True:

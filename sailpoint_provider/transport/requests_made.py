@@ -21,10 +21,12 @@ def headers_of(token: Token | None, content_type: str | None = None) -> dict[str
     """
     Return the header fields of a request.
 
+    Only packings that :mod:`~sailpoint_provider.transport.answer_body` can unpack are asked for.
     ``X-SailPoint-Experimental`` was required for these calls on v2024 and is harmless everywhere.
     """
     headers = {
         "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
         "User-Agent": f"airflow-provider-sailpoint/{__version__}",
         "X-SailPoint-Experimental": "true",
     }

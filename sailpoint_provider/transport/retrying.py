@@ -13,18 +13,27 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.policy import RetryPolicy
+    from sailpoint_provider.transport.attempt import Deadline
 
 log = logging.getLogger(__name__)
 
 
-def retrying_options(call: Call[Any], policy: RetryPolicy) -> dict[str, Any]:
-    """Return the arguments with which ``Retrying`` and ``AsyncRetrying`` follow the policy for this call."""
+def retrying_options(call: Call[Any], policy: RetryPolicy, deadline: Deadline) -> dict[str, Any]:
+    """
+    Return the arguments with which ``Retrying`` and ``AsyncRetrying`` follow the policy for this call.
+
+    A pause ends at the deadline, and the attempt after it finds that there is no time left.
+    """
 
     def wait(state: RetryCallState) -> float:
-        return policy.pause(state.attempt_number, _error(state), random.random())
+        return deadline.bounded(policy.pause(state.attempt_number, _error(state), random.random()))
 
     def tell(state: RetryCallState) -> None:
-        log.info("Trying again in %.1f s: %s", state.upcoming_sleep, _error(state))
+        deadline.last_error = _error(state)
+        if state.upcoming_sleep < deadline.left():
+            log.info("Trying again in %.1f s: %s", state.upcoming_sleep, deadline.last_error)
+        else:
+            log.info("Not trying again, because the deadline comes first: %s", deadline.last_error)
 
     return {
         "retry": retry_if_exception(lambda error: policy.may_repeat(call, error)),

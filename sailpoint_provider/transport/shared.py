@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
+from sailpoint_provider.isc.answers import says_token_expired
 from sailpoint_provider.isc.errors import RateLimitError, SailPointError
 from sailpoint_provider.isc.policy import RequestBudget
 
@@ -142,7 +143,7 @@ def strike_out(error: SailPointError, tenant: Tenant, token: Token | None) -> No
 
 def is_refused_token(answer: Answer, token: Token | None) -> bool:
     """Tell whether ISC refused the token, so that nothing was done and a new one is worth a try."""
-    return answer.status == 401 and token is not None
+    return token is not None and (answer.status == 401 or says_token_expired(answer))
 
 
 _shares: dict[tuple[Any, ...], TenantShare] = {}

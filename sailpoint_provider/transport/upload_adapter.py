@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.transport.bounded_adapter import BoundedAdapter, BoundedConnection
 from sailpoint_provider.transport.failures import NothingTakenError
-from sailpoint_provider.transport.tls import SharedTlsAdapter
 
 if TYPE_CHECKING:
     import socket
     import ssl
 
-    from requests import PreparedRequest
-    from urllib3 import HTTPConnectionPool
-    from urllib3.connection import HTTPSConnection
-
-    _Connection = HTTPSConnection
-else:
-    _Connection = object
+    from sailpoint_provider.transport.attempt import Attempt
 
 
-class UploadAdapter(SharedTlsAdapter):
+class UploadAdapter(BoundedAdapter):
     """
     Sends bodies of any length: a time-out is for silence, not for the whole.
 
@@ -34,28 +28,15 @@ class UploadAdapter(SharedTlsAdapter):
         super().__init__(context)
         self._silence = silence
 
-    def get_connection_with_tls_context(
-        self, request: PreparedRequest, *args: Any, **kwargs: Any
-    ) -> HTTPConnectionPool:
-        """Return the pool of an address, whose connections are patient."""
-        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
-        kind = pool.ConnectionCls  # a SOCKS proxy brings a class of its own
-        if not issubclass(kind, _PatientConnection):
-            patient = type(kind.__name__, (_PatientConnection, kind), {"silence": self._silence})
-            pool.ConnectionCls = patient
-        return pool
+    def bounded(self, kind: type[Any]) -> type[Any]:
+        """Return a kind of connection that is bounded but for its sending, which is patient."""
+        return type(kind.__name__, (_PatientConnection, kind), {"silence": self._silence})
 
 
-class _PatientConnection(_Connection):
+class _PatientConnection(BoundedConnection):
     """A connection whose time-out starts anew with every piece that is taken."""
 
     silence: float
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        self.timeout = self.silence  # urllib3 gives it to the socket at the beginning of a request
-        super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
         if self.sock is None or not isinstance(data, bytes):
@@ -65,6 +46,9 @@ class _PatientConnection(_Connection):
             _send_all(self.sock, data)
         except TimeoutError:
             raise NothingTakenError(self.sock.gettimeout()) from None
+
+    def _sending_timeout(self, attempt: Attempt) -> float:
+        return self.silence
 
 
 def _send_all(sock: socket.socket, block: bytes) -> None:

@@ -12,6 +12,8 @@ from sailpoint_provider.transport.failures import NothingTakenError
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
+    from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.transport.attempt import Attempt
     from sailpoint_provider.transport.multipart import MultipartBody
 
 _PIECE = 64 * 1024
@@ -23,13 +25,15 @@ class UploadPayload(Payload):
 
     :param body: the body.
     :param silence: seconds for which the other side may take nothing.
+    :param attempt: is told when all is sent.
     """
 
-    def __init__(self, body: MultipartBody, silence: float) -> None:
+    def __init__(self, body: MultipartBody, silence: float, attempt: Attempt) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.len
         self._body = body
         self._silence = silence
+        self._attempt = attempt
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Refuse: the body is never held as text."""
@@ -45,6 +49,7 @@ class UploadPayload(Payload):
         while block := await asyncio.to_thread(next, blocks, b""):
             for start in range(0, len(block), _PIECE):
                 await self._send(writer, block[start : start + _PIECE])
+        self._attempt.end_sending()
 
     async def _send(self, writer: AbstractStreamWriter, piece: bytes) -> None:
         try:
@@ -53,3 +58,25 @@ class UploadPayload(Payload):
                 await writer.drain()
         except TimeoutError:
             raise NothingTakenError(self._silence) from None
+
+
+async def opened_body(call: Call[Any]) -> MultipartBody:
+    """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
+    opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unused)
+        raise
+
+
+def _body_of(call: Call[Any]) -> MultipartBody:
+    # Waits, of which there are far more than starts on an event loop, do without it.
+    from sailpoint_provider.transport.multipart import MultipartBody
+
+    return MultipartBody(call)
+
+
+def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().__exit__(None, None, None)

@@ -28,7 +28,7 @@ The worker has just looked. And a scheduler can fail a task that is resumed befo
 the end of the process that deferred it, as if it had died: no event may come too soon.
 """
 
-_LEAST_SECONDS = 30.0
+_LEAST_SECONDS = 2.0
 """How long a trigger that starts after its deadline, with a restarted triggerer, may take to look once."""
 
 _STATE_SECONDS = 3.0

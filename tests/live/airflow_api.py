@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TIMEOUT = 30.0
 
@@ -98,6 +101,15 @@ class AirflowApi:
     def dag_ids(self) -> set[str]:
         """Return the ids of all DAGs that Airflow has read."""
         return {dag["dag_id"] for dag in self._get("/dags")["dags"]}
+
+    def store_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
+        """Put a connection into Airflow's database, as a person does in the web page."""
+        self._call("POST", "/connections", json={"connection_id": conn_id, **fields})
+
+    def test_connection(self, conn_id: str, fields: Mapping[str, object]) -> tuple[bool, str]:
+        """Press the button *Test* of a connection's form, and return whether it is good, and what is said."""
+        tested = self._call("POST", "/connections/test", json={"connection_id": conn_id, **fields})
+        return tested["status"], tested["message"]
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run a DAG."""

@@ -70,6 +70,11 @@ class AirflowHome:
             # Four processes share this file; with a write-ahead log readers do not wait for the writer.
             database.execute("PRAGMA journal_mode=WAL")
 
+    def store_connection(self, processes: Processes, conn_id: str, fields: dict[str, object]) -> None:
+        """Put a connection into the database, for Airflow processes that are not running yet."""
+        words = ("connections", "add", conn_id, "--conn-json", json.dumps(fields))
+        processes.run("connections-add", self.command(*words), self.environment(), self.folder)
+
     def command(self, *words: str) -> list[str]:
         """Return an ``airflow`` command line of this interpreter."""
         return [sys.executable, "-m", "airflow", *words]

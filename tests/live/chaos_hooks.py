@@ -127,20 +127,24 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
 
     blocking_request, event_loop_request = BlockingTransport._request, EventLoopTransport._request
 
-    def request(self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str]) -> Any:
+    def request(
+        self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
+    ) -> Any:
         headers = prepared(self.tenant, call, token, headers)
         try:
-            answer = blocking_request(self, call, token, body, headers)
+            answer = blocking_request(self, call, token, body, headers, *rest)
         except SailPointError as error:
             failed(call, error)
             raise
         answered(call, answer, token)
         return answer
 
-    async def arequest(self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str]) -> Any:
+    async def arequest(
+        self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
+    ) -> Any:
         headers = prepared(self.tenant, call, token, headers)
         try:
-            answer = await event_loop_request(self, call, token, body, headers)
+            answer = await event_loop_request(self, call, token, body, headers, *rest)
         except SailPointError as error:
             failed(call, error)
             raise
@@ -165,15 +169,15 @@ def forget_shares(client_id: str) -> None:
 def _put_points_at_pauses() -> None:
     blocking_fulfil, event_loop_fulfil = BlockingTransport._fulfil, EventLoopTransport._fulfil
 
-    def fulfil(self: Any, wish: Any) -> Any:
+    def fulfil(self: Any, wish: Any, *rest: Any) -> Any:
         _reach("before pause", isinstance(wish, Pause))
-        value = blocking_fulfil(self, wish)
+        value = blocking_fulfil(self, wish, *rest)
         _reach("after pause", isinstance(wish, Pause))
         return value
 
-    async def afulfil(self: Any, wish: Any) -> Any:
+    async def afulfil(self: Any, wish: Any, *rest: Any) -> Any:
         _reach("before pause", isinstance(wish, Pause))
-        value = await event_loop_fulfil(self, wish)
+        value = await event_loop_fulfil(self, wish, *rest)
         _reach("after pause", isinstance(wish, Pause))
         return value
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FOLDER = PROJECT / ".airflow" / "demo"
 ACCOUNTS = 1000
 NEW, CHANGED, REMOVED = 30, 50, 20
+# Slow enough that an aggregation shows its progress, also where a new triggerer needs ten seconds to begin.
+SPEED = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def main() -> int:
     try:
         with workplace(FOLDER), Processes(FOLDER / "logs") as processes:
             try:
-                file_drop = start_file_drop(processes, FOLDER, console.say)
+                file_drop = start_file_drop(processes, FOLDER, console.say, speed=SPEED)
                 comparisons = load_two_files(file_drop)
                 starts = len(file_drop.tenant.runs())
             finally:

@@ -79,7 +79,6 @@ class SimulatedTenant:
             "host": self.url,
             "login": CLIENT_ID,
             "password": CLIENT_SECRET,
-            "extra": {"api_version": "v1"},
         }
 
     def _authorization(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from shlex import quote
 
 from tests.live.account_files import AccountFile
 from tests.live.console import Console
-from tests.live.file_drop import DAG_ID, SOURCE_NAME, FileDrop, start_file_drop
+from tests.live.file_drop import CONNECTION_ID, DAG_ID, SOURCE_NAME, FileDrop, start_file_drop
 from tests.live.processes import Processes
 from tests.live.simulator_process import PROJECT
 from tests.live.stop_signals import StopRequestedError
@@ -29,11 +29,14 @@ def main() -> int:
             file_drop = start_file_drop(processes, FOLDER, console.say, usual_ports=True)
             write_samples(file_drop)
             print(welcome(file_drop), flush=True)
-            while True:
-                processes.check()
-                time.sleep(1.0)
+            try:
+                while True:
+                    processes.check()
+                    time.sleep(1.0)
+            finally:
+                print("\nStopping everything ...", flush=True)
     except StopRequestedError:
-        print("\nEverything is stopped.")
+        print("Everything is stopped.")
         return 0
     except RuntimeError as failure:
         print(f"\n{failure}\n\nAll logs are in {FOLDER}.", file=sys.stderr)
@@ -56,6 +59,8 @@ def welcome(file_drop: FileDrop) -> str:
     return f"""
 Airflow        {file_drop.api.url}
                There is no account and no password: open the page, and you are logged in as an admin.
+Connection     {file_drop.api.url}/connections
+               {CONNECTION_ID} leads to the tenant; its button *Test* shows whether it does.
 Tenant         {file_drop.tenant.url} (what it was asked for: {file_drop.tenant.url}/_simulator/runs)
 Watched folder {file_drop.watched}
                The DAG {DAG_ID} waits for files there and loads them into '{SOURCE_NAME}'. Try:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.live.account_files import AccountFile
 from tests.live.airflow_home import AirflowHome
@@ -15,26 +20,68 @@ DAG_FILE = Path(__file__).parent / "dags" / "matrix_aggregation.py"
 ACCOUNTS = 50
 
 
-def test_a_deferrable_aggregation_runs_with_dag_test(tmp_path: Path) -> None:
-    with Processes(tmp_path / "logs") as processes:
+@dataclass(frozen=True)
+class Tried:
+    """What one ``dag.test()`` left.
+
+    :param outcome: state of the run, result and aggregation ID, as the DAG's file prints them.
+    :param output: everything that was written meanwhile.
+    :param runs: the aggregations that the tenant was asked for.
+    :param file: the file that was loaded.
+    """
+
+    outcome: dict[str, Any]
+    output: str
+    runs: list[dict[str, Any]]
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    """Run the DAG once, with a connection that only Airflow's metadata database knows."""
+    folder = tmp_path_factory.mktemp("dag_test")
+    with Processes(folder / "logs") as processes:
         tenant = start_simulator(processes)
         header = tenant.file_header("HR Delimited File")
-        file = AccountFile.numbered(ACCOUNTS).drop(tmp_path, "accounts.csv", header)
+        file = AccountFile.numbered(ACCOUNTS).drop(folder, "accounts.csv", header)
         # dag.test() reads the DAG's file again, by way of the DAG folder.
-        home = AirflowHome(
-            tmp_path / "home",
-            DAG_FILE.parent,
-            connections={"sailpoint_default": tenant.connection()},
-            variables={"MATRIX_FILE": str(file)},
-        )
+        home = AirflowHome(folder / "home", DAG_FILE.parent, variables={"MATRIX_FILE": str(file)})
         home.create(processes)
+        home.store_connection(processes, "sailpoint_default", tenant.connection())
         processes.run("dag-test", [sys.executable, str(DAG_FILE)], home.environment(), PROJECT)
         runs = tenant.runs()
+    output = (folder / "logs" / "dag-test.log").read_text(encoding="utf-8")
+    return Tried(json.loads(output.splitlines()[-1]), output, runs, file)
 
-    output = (tmp_path / "logs" / "dag-test.log").read_text(encoding="utf-8")
-    outcome = json.loads(output.splitlines()[-1])
-    assert outcome["state"] == "success"
-    assert outcome["aggregation"]["counts"]["created"] == ACCOUNTS
-    assert outcome["aggregation_id"] == outcome["aggregation"]["aggregation_id"]
-    assert [run["id"] for run in runs] == [outcome["aggregation_id"]]
-    assert "running trigger in line" in output, "the task did not defer"
+
+def test_a_stored_connection_serves_the_worker_and_the_trigger(tried: Tried) -> None:
+    assert "running trigger in line" in tried.output, "the task did not defer"
+    assert "There is no Airflow connection" not in tried.output
+    assert tried.outcome["state"] == "success"
+
+
+def test_the_aggregation_is_started_once_and_its_result_handed_over(tried: Tried) -> None:
+    aggregation_id = tried.outcome["aggregation_id"]
+    assert [run["id"] for run in tried.runs] == [aggregation_id]
+    assert tried.outcome["aggregation"]["aggregation_id"] == aggregation_id
+    assert tried.outcome["aggregation"]["state"] == "succeeded"
+    assert tried.outcome["aggregation"]["counts"]["created"] == ACCOUNTS
+
+
+def test_the_result_names_the_source_and_the_file_as_it_does_in_production(tried: Tried) -> None:
+    content = tried.file.read_bytes()
+    (run,) = tried.runs
+    assert tried.outcome["aggregation"]["source_id"] == run["source_id"]
+    assert tried.outcome["aggregation"]["source_name"] == "HR Delimited File"
+    assert tried.outcome["aggregation"]["file"] == {
+        "name": "accounts.csv",
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def test_the_log_closes_with_what_became_of_the_accounts(tried: Tried) -> None:
+    aggregation_id = tried.outcome["aggregation_id"]
+    closing = f"Account aggregation {aggregation_id} of source 'HR Delimited File': succeeded after"
+    (line,) = (line for line in tried.output.splitlines() if closing in line)
+    assert f"{ACCOUNTS} created" in line

@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_cases import DIRECTORY, NEVER, POLL, Crash, FakeTaskInstance
 from turn_cases import crash, operator, somebody_elses
 
@@ -49,6 +50,18 @@ def test_a_killed_operator_says_what_goes_on_and_sends_nothing(tenant, logged):
 def test_an_operator_that_is_killed_before_its_aggregation_runs_says_nothing(tenant, logged):
     operator(source_id=DIRECTORY, on_kill_clear_task=True).on_kill()
     assert said(logged) == tenant.calls() == []
+
+
+def test_an_execution_timeout_is_not_a_kill(tenant, logged):
+    """Airflow calls ``on_kill`` for it too, while it handles the error; a retry resumes the wait."""
+    task, _ = killed(tenant, on_kill_clear_task=True)
+    tenant.control.clear_requests()
+    try:
+        raise AirflowTaskTimeout
+    except AirflowTaskTimeout:
+        task.on_kill()
+    assert not any("killed" in message for message in logged.messages)
+    assert tenant.calls() == []
 
 
 def test_a_killed_operator_clears_the_record_once_with_the_token_in_memory(tenant, logged):

@@ -78,6 +78,17 @@ def test_the_form_has_a_field_for_every_key_of_extra():
     assert fields["proxies"]["schema"]["format"] == "password"
 
 
+def test_the_form_stores_nothing_in_extra_that_nobody_chose():
+    fields = connection_type()["conn-fields"]
+    assert [name for name, field in fields.items() if field["schema"].get("default") is not None] == []
+
+
+def test_the_form_lets_a_port_be_entered_without_which_airflow_cannot_test_it():
+    behaviour = connection_type()["ui-field-behaviour"]
+    assert "port" not in behaviour["hidden-fields"]
+    assert behaviour["placeholders"]["port"].startswith("0 ")
+
+
 def test_the_standard_fields_are_labelled_alike_in_every_version():
     old, new = SailPointHook.get_ui_field_behaviour(), connection_type()["ui-field-behaviour"]
     assert old["relabeling"] == new["relabeling"]

@@ -72,6 +72,7 @@ class Driver:
     pauses: list = field(default_factory=list)
     waves: list = field(default_factory=list)
     paused: float = 0.0
+    is_gathering: bool = False
 
     def run(self, steps):
         try:
@@ -91,7 +92,10 @@ class Driver:
             return None
         if isinstance(wish, Together):
             self.waves.append(len(wish.calls))
-            return [self._asked(call) for call in wish.calls]
+            self.is_gathering = True
+            answers = [self._asked(call) for call in wish.calls]
+            self.is_gathering = False
+            return answers
         return self._asked(wish)
 
     def _asked(self, call):

@@ -71,10 +71,10 @@ def test_scheme_and_port_may_stand_in_their_own_fields(host, schema, port, expec
         ("acme", "ftp", None, "must be https"),
         (f"{API}:8443", None, 443, "leave the field empty"),
         ("ftp://acme.api.identitynow.com", None, None, "must be https"),
-        ("https://", None, None, "no host name"),
-        ("https://acme.api.identitynow.com:port", None, None, "no address"),
-        ("https://acme.api.identitynow.com:70000", None, None, "no address"),
-        ("https://[::1", None, None, "no address"),
+        ("https://", None, None, "not a host name"),
+        ("https://acme.api.identitynow.com:port", None, None, "not an address"),
+        ("https://acme.api.identitynow.com:70000", None, None, "not an address"),
+        ("https://[::1", None, None, "not an address"),
         ("acme", None, 70000, "port"),
         ("acme", None, -1, "port"),
     ],
@@ -96,6 +96,60 @@ def test_the_web_page_of_a_tenant_is_refused_with_the_address_of_its_api(prefix,
 def test_a_page_of_sailpoint_that_is_no_api_is_refused(host, domain):
     with pytest.raises(InvalidInputError, match=r"web page, not its API"):
         url(host.format(domain))
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://acme.identitynow.com/ui/d/dashboard",
+        "https://acme.identitynow.com/ui/admin#admin:connections:sources",
+        "https://acme.identitynow.com/ui/a/admin/identities/all-identities?page=2",
+        "https://acme.identitynow.com/#",
+        "https://acme.identitynow.com?",
+        "https://acme.identitynow.com:443/ui",
+        "https://acme.identitynow.com/ui/d/inbox#to=someone@example.com",
+        "https://acme.identitynow.com/oauth/token",
+        "http://acme.identitynow.com/",
+        "//acme.identitynow.com/ui",
+        "acme.identitynow.com/ui/session",
+        "HTTPS://ACME.IdentityNow.com./ui",
+        "https://www.acme.identitynow.com",
+        "https://acme.ui.identitynow.com",
+        "api.acme.identitynow.com",
+        "https://acme.login.sailpoint.com/signin",
+        "https://acme.login.sailpoint.com/oauth/authorize?client_id=x&response_type=code",
+    ],
+)
+def test_a_pasted_page_of_the_web_interface_is_answered_with_the_address_of_the_api(pasted):
+    with pytest.raises(
+        InvalidInputError, match=r"web page, not its API: use https://acme\.api\.identitynow\.com\.$"
+    ):
+        url(pasted)
+
+
+@pytest.mark.parametrize(
+    "pasted", ["https://identitynow.com", "api.identitynow.com/ui", "login.sailpoint.com"]
+)
+def test_a_page_that_names_no_tenant_is_answered_with_a_pattern(pasted):
+    with pytest.raises(InvalidInputError, match=r"use https://<tenant>\.api\.identitynow\.com"):
+        url(pasted)
+
+
+@pytest.mark.parametrize("rest", ["/ui", "/ui/d/dashboard", "/ui/admin#admin:connections", "/ui/session?x=y"])
+def test_a_page_of_the_web_interface_at_a_companys_own_domain_is_recognised_by_its_path(rest):
+    with pytest.raises(InvalidInputError, match=r"web interface.* baseUrl .*/ui/session"):
+        url(f"https://access.example.com{rest}")
+
+
+@pytest.mark.parametrize("rest", ["/uix", "/x/ui", "/UI-gateway"])
+def test_another_path_that_only_looks_like_the_web_interface_is_refused_as_a_path(rest):
+    with pytest.raises(InvalidInputError, match="has a path"):
+        url(f"https://access.example.com{rest}")
+
+
+def test_the_api_with_a_path_of_the_web_interface_is_refused_as_a_path():
+    with pytest.raises(InvalidInputError, match="has a path"):
+        url(f"{API}/ui/d/dashboard")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +195,9 @@ def test_a_query_or_a_fragment_is_refused(rest):
         f"https://{SECRET}@acme.api.identitynow.com",
         f"https://client:{SECRET}@acme.api.identitynow.com:port",
         f"https://client:{SECRET}/x@acme.api.identitynow.com",
+        f"https://client:{SECRET}@acme.identitynow.com/ui",
+        f"https://acme.identitynow.com/ui?client_secret={SECRET}",
+        f"https://access.example.com/ui/{SECRET}",
         f"https://client:{SECRET}@acme\u2100.api.identitynow.com",
         f"https://acme.api.identitynow.com?client_secret={SECRET}",
         f"https://acme.api.identitynow.com#{SECRET}",
@@ -176,7 +233,7 @@ def test_what_only_looks_like_a_host_name_is_refused(host):
 
 
 def test_a_tenant_name_with_a_look_alike_letter_is_refused():
-    with pytest.raises(InvalidInputError, match="no host name"):
+    with pytest.raises(InvalidInputError, match="not a host name"):
         url("\u0430cme")
 
 
@@ -194,6 +251,7 @@ def test_a_look_alike_of_sailpoints_domains_is_an_ordinary_host(host):
         ("https://login.example.com/", "https://login.example.com/"),
         ("https://login.example.com:8443/o/t", "https://login.example.com:8443/o/t"),
         ("http://127.0.0.1:99/oauth/token", "http://127.0.0.1:99/oauth/token"),
+        ("https://acme.login.sailpoint.com/oauth/token", "https://acme.login.sailpoint.com/oauth/token"),
     ],
 )
 def test_a_token_address_may_have_a_path(token_url, expected):
@@ -206,6 +264,7 @@ def test_a_token_address_may_have_a_path(token_url, expected):
         "login.example.com/oauth/token",
         "http://login.example.com/oauth/token",
         "https://acme.identitynow.com/oauth/token",
+        f"https://acme.identitynow.com/oauth/token?client_secret={SECRET}",
         f"https://client:{SECRET}@login.example.com/oauth/token",
         f"https://login.example.com/oauth/token?client_secret={SECRET}",
         "ftp://login.example.com",

@@ -50,9 +50,10 @@ ISC_ERROR = {
     ],
 )
 def test_each_status_means_one_kind_of_error(status, kind, final):
-    error = error_of(SOURCE_CALL, answer({}, status))
+    error = error_of(SOURCE_CALL, answer(ISC_ERROR, status))
     assert type(error) is kind
     assert (error.status, error.final, error.exhausted) == (status, final, False)
+    assert type(error_of(SOURCE_CALL, answer(body=b"<html>", status=status))) is kind
     assert str(error).startswith(f"Could not read source {SOURCE}: ISC answered HTTP {status}")
 
 
@@ -120,7 +121,7 @@ def test_long_words_are_cut():
     ],
 )
 def test_an_error_says_what_to_do(status, advice):
-    assert advice in str(error_of(SOURCE_CALL, answer({}, status)))
+    assert advice in str(error_of(SOURCE_CALL, answer(ISC_ERROR, status)))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_an_empty_page_of_tasks_may_be_told_by_204():
         (errors.AccessDeniedError("x", status=403), "Scope or user level missing"),
         (errors.RateLimitError("x", status=429), "Rate limit reached"),
         (errors.TenantUnavailableError("x"), "Host unreachable"),
-        (errors.TenantUnavailableError("x", status=503), "Tenant in trouble"),
+        (errors.TenantUnavailableError("x", status=503), "Tenant unavailable"),
         (errors.InvalidInputError("x", status=404), "Wrong host or API generation"),
         (errors.InvalidInputError("x", status=410), "Wrong host or API generation"),
         (errors.ProtocolError("x"), "No Identity Security Cloud API at this host"),

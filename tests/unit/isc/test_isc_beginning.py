@@ -17,7 +17,7 @@ from beginning_cases import (
     refused,
     unanswered,
 )
-from isc_cases import NOON
+from isc_cases import NOON, SOURCE
 
 from sailpoint_provider.isc import traces
 from sailpoint_provider.isc.errors import (
@@ -127,7 +127,7 @@ def test_what_isc_did_not_acknowledge_is_never_followed_however_well_it_fits(rep
     tenant = Beginning(**own(), replies=[unanswered(7, error=reply, completion_status=ending)])
     begun = tenant.begin()
     if ending is None:
-        assert begun == Busy(an_id(7))
+        assert begun == Busy(an_id(7), SOURCE)
         assert (tenant.remembered.state, tenant.remembered.may_run) == ("unanswered", True)
         tenant.end(7)
         begun = tenant.begin()
@@ -162,7 +162,7 @@ def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_w
     for if_running in ("wait", "fail", "skip"):
         late.clear()
         tenant = Beginning(**own(if_running=if_running), replies=[start_unseen, refuse])
-        assert tenant.begin() == Busy(an_id(7))
+        assert tenant.begin() == Busy(an_id(7), SOURCE)
         tenant.end(7)
         assert tenant.begin().claim.aggregation_id == an_id(1)
         assert tenant.starts == 3
@@ -207,7 +207,7 @@ def test_the_rival_that_a_start_was_refused_for_is_not_followed_where_the_answer
         return LOST
 
     tenant = beginning(replies=[refuse_unheard])
-    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.begin() == Busy(an_id(9), SOURCE)
     tenant.end(9)
     assert tenant.begin().claim.aggregation_id == an_id(1)
 
@@ -229,7 +229,7 @@ def test_what_may_be_an_earlier_start_is_waited_for_whatever_is_wished_for_busy_
     tenant = beginning(replies=[unanswered(7, 8)], order={"if_running": if_running})
     assert isinstance(tenant.begin(), Busy)
     tenant.end(7)
-    assert tenant.begin() == Busy(an_id(8))
+    assert tenant.begin() == Busy(an_id(8), SOURCE)
     tenant.end(8)
     assert tenant.begin().claim.aggregation_id == an_id(1)
 
@@ -280,7 +280,7 @@ def test_a_refusal_for_a_rival_that_cannot_be_stored_ends_the_task_before_a_retr
 @OWN
 def test_a_refusal_that_cannot_be_stored_misleads_nobody_who_needs_an_acknowledgement(own):
     tenant = Beginning(**own(), replies=[busy_start], unwritable=("refused",))
-    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.begin() == Busy(an_id(9), SOURCE)
     tenant.end(9)
     assert tenant.begin().claim.aggregation_id == an_id(1)
 
@@ -311,7 +311,7 @@ def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
 
 def test_a_start_refused_inside_the_202_looks_again_and_waits():
     tenant = beginning(replies=[busy_start])
-    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.begin() == Busy(an_id(9), SOURCE)
     assert tenant.happened == ["look", "submitting", "start", "refused", "look"]
     tenant.end(9)
     assert tenant.begin().claim.aggregation_id == an_id(1)
@@ -347,7 +347,7 @@ def busy(**order):
 
 def test_a_busy_source_is_waited_for_by_default():
     tenant = busy()
-    assert tenant.begin() == Busy(an_id(9))
+    assert tenant.begin() == Busy(an_id(9), SOURCE)
     assert tenant.happened == ["look"]
 
 
@@ -453,7 +453,7 @@ def test_a_later_try_without_memory_waits_for_what_may_be_its_own_and_skips_or_f
 def test_a_later_try_without_memory_that_is_refused_waits(if_running):
     tenant = beginning(replies=[busy_start], order={"if_running": if_running})
     begun = tenant.begin(retry_since=at(-100), disable_optimization=True)
-    assert begun == Busy(an_id(9))
+    assert begun == Busy(an_id(9), SOURCE)
 
 
 def test_a_later_try_without_memory_starts_where_none_runs():

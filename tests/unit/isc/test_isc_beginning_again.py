@@ -16,7 +16,7 @@ from beginning_cases import (
     record,
     refused,
 )
-from isc_cases import NOON
+from isc_cases import NOON, SOURCE
 
 from sailpoint_provider.isc import traces
 from sailpoint_provider.isc.errors import (
@@ -140,7 +140,7 @@ def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
 def test_a_clear_takes_nothing_up_that_only_an_intent_speaks_for_and_waits_for_what_runs(clear):
     tenant = again(False, "submitting", record(EARLIER), clear_number=0)
     asked = {"clear_number": 0} | clear
-    assert tenant.begin(**asked) == Busy(an_id(EARLIER))
+    assert tenant.begin(**asked) == Busy(an_id(EARLIER), SOURCE)
     tenant.end(EARLIER)
     assert started_anew(tenant.begin(**asked))
 
@@ -153,7 +153,7 @@ def test_an_intent_with_a_file_or_for_a_full_run_takes_nothing_up(full, max_trie
     order = {"disable_optimization": full, "max_tries": max_tries}
     begun = tenant.begin(**order)
     if ending is None:
-        assert begun == Busy(an_id(EARLIER))
+        assert begun == Busy(an_id(EARLIER), SOURCE)
         tenant.end(EARLIER)
         begun = tenant.begin(**order)
     assert started_anew(begun)
@@ -174,7 +174,7 @@ def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
     tenant = again(True, "running", record(EARLIER), file=FileStamp("accounts.csv", 120, "sunday"))
-    assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER))
+    assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER), SOURCE)
 
 
 @pytest.mark.parametrize("state", ["refused", "discarded"])
@@ -187,7 +187,7 @@ def test_what_is_settled_takes_nothing_up_and_asks_nothing(has_file, state):
 
 def test_the_rival_that_an_earlier_try_was_refused_for_is_not_taken_up():
     tenant = again(False, "refused", record(6), mark=MARK)
-    assert tenant.begin() == Busy(an_id(6))
+    assert tenant.begin() == Busy(an_id(6), SOURCE)
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -286,6 +286,14 @@ def test_what_an_earlier_try_did_with_something_else_is_not_taken_up(state, chan
     if state == "returned" and "sent" in changed:
         changed = {**changed, "result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"))}
     tenant = again(True, state, record(EARLIER, "SUCCESS"), **changed)
+    assert started_anew(tenant.begin())
+
+
+def test_a_file_whose_store_tells_no_change_is_loaded_again():
+    """Its name and its size prove nothing."""
+    unmarked = FileStamp("accounts.csv", 120, "")
+    tenant = again(True, "running", record(EARLIER, "SUCCESS"), file=unmarked)
+    tenant.file.stamp = unmarked
     assert started_anew(tenant.begin())
 
 

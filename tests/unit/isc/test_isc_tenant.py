@@ -66,7 +66,7 @@ def test_an_unknown_key_without_a_value_is_ignored():
 
 @pytest.mark.parametrize("key", ["api_version", "token_url"])
 def test_texts_must_be_text(key):
-    with pytest.raises(InvalidInputError, match=f"'{key}'.*a text"):
+    with pytest.raises(InvalidInputError, match=f"'{key}'.*must be text"):
         tenant(extra={key: 2024})
 
 

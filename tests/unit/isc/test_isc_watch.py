@@ -200,3 +200,39 @@ def test_the_deadline_holds_during_an_outage_too():
 
 def test_a_wait_without_a_deadline_can_still_be_told_that_it_timed_out():
     assert "in time. It goes on" in str(Run(RUNNING, STARTED).watch.timed_out())
+
+
+class Outages(Run):
+    """A run whose status endpoint takes time to fail, and fails again and again where it is retried."""
+
+    def answer(self, call):
+        if "account-aggregations" in call.path:
+            attempts = 1 if self.driver.is_gathering else 5
+            self.driver.clock.now += attempts * min(30.0, call.time_limit or 30.0)
+            return DOWN
+        return super().answer(call)
+
+
+def test_an_outage_of_the_status_endpoint_costs_progress_and_never_the_end():
+    run = Outages(after(3, RUNNING, DONE), None)
+    assert run.wait()["state"] == "succeeded"
+    assert run.elapsed < 15
+
+
+def test_a_status_endpoint_that_is_down_is_asked_ever_more_rarely():
+    run = Run(after(3600, RUNNING, DONE), DOWN, poll_interval=5.0)
+    assert run.wait()["state"] == "succeeded"
+    assert len(run.asked("account-aggregations")) < 25
+    assert len(run.asked("task-status")) > 600
+
+
+def test_a_status_endpoint_that_works_again_shows_progress_again():
+    run = Run(after(900, RUNNING, DONE), after(60, DOWN, STARTED), poll_interval=5.0)
+    run.wait()
+    assert len(run.asked("account-aggregations")) > 100
+
+
+def test_a_terminated_record_is_not_told_before_the_status_endpoint_has_answered():
+    terminated = read_task_status(task_document("TERMINATED"))
+    run = Run(terminated, after(60, DOWN, AccountAggregationStatus("CANCELLED")))
+    assert run.wait()["state"] == "cancelled"

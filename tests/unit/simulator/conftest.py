@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,15 @@ class Api:
 
     def task(self, task_id):
         return self.call("GET", f"{PATHS[self.generation][2]}/{task_id}")
+
+    def patch(self, task_id, operations, media_type="application/json-patch+json"):
+        content = operations if isinstance(operations, bytes) else json.dumps(operations).encode()
+        return self.call(
+            "PATCH",
+            f"{PATHS[self.generation][2]}/{task_id}",
+            data=content,
+            headers={"Content-Type": media_type},
+        )
 
     def tasks(self, **query):
         return self.call("GET", PATHS[self.generation][2], params=query)

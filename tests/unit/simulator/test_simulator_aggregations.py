@@ -85,13 +85,37 @@ def test_a_busy_source_refuses_inside_a_202(api, control, people, generation):
     task = answer.json()["task"]
     assert (answer.status_code, task["completionStatus"]) == (202, "ERROR")
     assert BUSY in task["messages"][0]["localizedText"]
-    assert api.task(task["id"]).json()["completionStatus"] == "ERROR"
+    record = api.task(task["id"]).json()
+    assert record["completionStatus"] == "ERROR"
+    assert BUSY in record["messages"][0]["localizedText"]["message"]
+    assert record["created"] == record["completed"]
     assert api.status(task["id"]).status_code == 404
     ended = api.tasks(filters=f'sourceId eq "{people}" and completionStatus eq "Error"').json()
     assert [record["id"] for record in ended] == [task["id"]]
     finished(control, first)
     assert control.accounts(people)["total"] == 1
     assert [run["refused"] for run in control.runs(people)] == [False, True]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_refused_start_leaves_no_record_where_that_is_switched_off(api, control, people, generation):
+    api.generation = generation
+    control.shapes(busy_without_record=True)
+    control.start(people)
+    refused = api.start(people, rows()).json()["task"]["id"]
+    assert api.task(refused).status_code == 404
+    assert refused not in [record["id"] for record in api.tasks().json()]
+
+
+def test_somebody_elses_aggregation_keeps_a_file_sources_accounts(api, control):
+    source = control.create_source("Scheduled", header=["id", "name"], accounts=3)["id"]
+    run = control.start(source)
+    assert (run["status"], run["refused"], run["file"]) == ("STARTED", False, None)
+    assert control.start(source)["refused"]
+    assert control.finish(run["id"])["counts"]["deleted"] == 0
+    assert control.accounts(source)["total"] == 3
+    directory = control.start(DIRECTORY)["id"]
+    assert control.finish(directory)["counts"]["created"] == 250
 
 
 def test_a_run_goes_through_its_states(api, control, people):
@@ -174,7 +198,7 @@ def test_clearing_the_record_frees_the_source(api, control, people):
         {"op": "replace", "path": "/completionStatus", "value": "Error"},
         {"op": "replace", "path": "/completed", "value": "2026-01-01T00:00:00.000Z"},
     ]
-    answer = api.call("PATCH", f"task-status/v1/{task}", json=patch)
+    answer = api.patch(task, patch)
 
     assert answer.json()["completionStatus"] == "ERROR"
     assert api.status(task).json()["status"] == "STARTED"
@@ -189,4 +213,4 @@ def test_a_patch_of_anything_else_is_refused(api, people):
         [{"op": "replace", "path": "/completionStatus", "value": "DONE"}],
         {},
     ):
-        assert api.call("PATCH", f"task-status/v1/{task}", json=patch).status_code == 400
+        assert api.patch(task, patch).status_code == 400

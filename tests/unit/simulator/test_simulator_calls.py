@@ -112,6 +112,16 @@ def test_pages(api, three_runs):
         ({"limit": 251}, 400),
         ({"limit": -1}, 400),
         ({"offset": "x"}, 400),
+        ({"offset": 2**31}, 400),
+        ({"offset": 2**63}, 400),
+        ({"offset": "9" * 5000}, 400),
+        ({"offset": "\u0663"}, 400),
+        ({"limit": "ten"}, 400),
+        ({"limit": "1.0"}, 400),
+        ({"count": "yes"}, 400),
+        ({"count": ""}, 400),
+        ({"filters": "id eq"}, 400),
+        ({"filters": "\ud800".encode("utf-8", "surrogatepass")}, 400),
         ({"sorters": "completed"}, 400),
         ({"filters": 'colour eq "red"'}, 400),
         ({"filters": 'target.id eq "1"'}, 500),
@@ -123,11 +133,84 @@ def test_a_query_isc_cannot_answer(api, query, status):
     assert set(answer.json()) == {"detailCode", "trackingId", "messages", "causes"}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"includeIDNSource": "perhaps"},
+        {"filters": 'created gt "yesterday"'},
+        {"filters": 'modified in ("2026-01-01", "2026-13-01")'},
+    ],
+)
+def test_sources_are_not_asked_for_by_a_truth_or_a_date_that_is_none(api, query):
+    answer = api.sources(**query)
+    assert (answer.status_code, answer.json()["detailCode"]) == (400, "400.1.3 Illegal value")
+
+
+def test_sources_are_compared_by_the_moment_that_a_date_means(api):
+    for date in ("2001-01-01", "2001-01-01T00:00:00Z", "2001-01-01T00:00:00+14:00"):
+        assert len(api.sources(filters=f'created gt "{date}"').json()) == 4
+        assert api.sources(filters=f'created lt "{date}"').json() == []
+
+
+def test_the_largest_offset_is_an_empty_page(api, three_runs):
+    assert _ids(api.tasks(offset=2**31 - 1, count="True")) == []
+    assert _ids(api.tasks(offset="0000000000001", sorters="", filters="")) == three_runs[1::-1]
+
+
+COMPLETED = {"op": "replace", "path": "/completed", "value": "2024-05-17 19:33:16.470000+00:00"}
+ENDED = {"op": "replace", "path": "/completionStatus", "value": "Error"}
+
+
+def test_a_record_takes_the_date_of_the_documents_example(api, people):
+    task = api.started(people, rows((1, "a")))
+    assert api.patch(task, [ENDED, COMPLETED]).json()["completed"] == "2024-05-17T19:33:16.470Z"
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        b"",
+        b"not JSON",
+        b"\xff",
+        b"[" * 100_000,
+        [],
+        {},
+        "text",
+        [1],
+        [{}],
+        [ENDED | {"op": "move"}],
+        [ENDED | {"path": ["/completionStatus"]}],
+        [ENDED | {"value": None}],
+        [ENDED | {"value": "\ud800"}],
+        [ENDED, COMPLETED | {"value": "soon"}],
+        [ENDED, COMPLETED | {"value": "0001-01-01T00:00:00+14:00"}],
+        [ENDED, COMPLETED | {"value": 1715974396470}],
+    ],
+    ids=lambda patch: repr(patch)[:40],
+)
+def test_a_patch_that_cannot_be_read_changes_nothing(api, people, patch):
+    task = api.started(people, rows((1, "a")))
+    answer = api.patch(task, patch)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"detailCode", "trackingId", "messages", "causes"}
+    assert api.task(task).json()["completionStatus"] is None
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain", ""])
+def test_a_patch_is_known_by_its_media_type(api, people, media_type):
+    task = api.started(people, rows((1, "a")))
+    answer = api.patch(task, [ENDED], media_type)
+    assert (answer.status_code, answer.json()["detailCode"]) == (400, "400.1.3 Illegal value")
+    assert api.patch(task, [ENDED], "Application/JSON-Patch+JSON; charset=utf-8").status_code == 200
+
+
 def test_unknown_paths_and_methods_answer_as_isc_does(api):
     for path in ("v3/sources", "sources", "v2025/nothing", "sources/v1/none", "task-status/v1/none"):
         answer = api.call("GET", path)
         assert (answer.status_code, len(answer.json()["trackingId"])) == (404, 32)
-    assert api.call("DELETE", f"sources/v1/{HR}").status_code == 405
+    answer = api.call("DELETE", f"sources/v1/{HR}")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert api.call("PUT", f"task-status/v1/{HR}").headers["Allow"] == "GET, PATCH"
 
 
 def test_a_generation_can_be_deprecated_and_retired(api, control):

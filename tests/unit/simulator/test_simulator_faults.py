@@ -1,10 +1,13 @@
 import email.utils
 import socket
 import time
+from datetime import datetime
 
 import pytest
 import requests
 from simulator_cases import DIRECTORY
+
+from sailpoint_provider.simulator.control import ControlError
 
 BROKEN = requests.exceptions.ConnectionError
 
@@ -155,6 +158,115 @@ def test_a_clock_ten_minutes_off(api, control, skew):
     )
 
 
+def _date(answer):
+    return email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
+
+
+def test_every_answer_has_one_date_and_it_is_the_tenants(api, control, sailpoint_simulator):
+    control.clock(-86400)
+    control.fault("answer", status=500, path="account-aggregations")
+    for answer in (
+        api.token(),
+        api.sources(),
+        api.call("GET", "nothing"),
+        api.status("x"),
+        api.call("GET", "_simulator/health"),
+        api.call("GET", ""),
+    ):
+        # Two headers of one name come joined by a comma, and a date has one of its own.
+        assert answer.headers["Date"].count(",") == 1
+        assert abs(_date(answer) - time.time() + 86400) < 3
+    assert control.clock()["skew_seconds"] == -86400
+
+
+def test_a_record_follows_a_clock_that_is_set_while_it_runs(api, control, people):
+    task = api.started(people, "id,name\n1,a\n")
+    begun = api.task(task).json()["created"]
+    control.clock(7200)
+    control.finish(task)
+    record = api.task(task).json()
+    assert record["created"] == record["launched"] == begun
+    assert _seconds(record["completed"]) - _seconds(begun) == pytest.approx(7200, abs=3)
+    control.clock(0)
+    assert api.task(task).json() == record
+
+
+def test_a_clock_stays_one_whose_dates_can_be_written(api, control):
+    for skew in (1e12, -1e12, float("nan"), float("inf")):
+        with pytest.raises(ControlError, match="skew_seconds"):
+            control.clock(skew)
+    assert _date(api.sources()) == pytest.approx(time.time(), abs=3)
+
+
+def _seconds(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_the_answer_to_a_refused_start_is_lost(api, control, people):
+    control.fault("reset", start="refused", times=1)
+    first = api.started(people, "id,name\n1,a\n")
+    with pytest.raises(BROKEN, match="reset"):
+        api.start(people, "id,name\n1,a\n")
+    assert [run["refused"] for run in control.runs(people)] == [False, True]
+    assert [(r["start"], r["fault"]) for r in control.requests()[-2:]] == [
+        ("accepted", None),
+        ("refused", "reset"),
+    ]
+    assert api.start(people, "id,name\n1,a\n").status_code == 202
+    control.finish(first)
+    assert len(control.runs(people)) == 3
+
+
+def test_the_answer_to_an_accepted_start_is_lost(api, control, people):
+    control.start(people)
+    control.fault("answer", status=504, start="accepted", nth=2)
+    assert api.start(people, "id,name\n1,a\n").json()["task"]["completionStatus"] == "ERROR"
+    assert api.start(DIRECTORY).status_code == 202
+    control.finish(control.runs(DIRECTORY)[0]["id"])
+    assert api.start(DIRECTORY).status_code == 504
+    assert [run["refused"] for run in control.runs(DIRECTORY)] == [False, False]
+    assert (control.faults()[0]["matched"], control.faults()[0]["struck"]) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["reset", "disconnect"])
+def test_a_start_that_never_arrives(api, control, people, kind):
+    control.fault(kind, method="POST", path="load-accounts", times=1)
+    with pytest.raises(BROKEN):
+        api.start(people, "id,name\n" + "1,a\n" * 2_000_000)
+    assert control.runs() == []
+    assert (control.requests()[-1]["status"], control.requests()[-1]["file"]) == (None, None)
+
+
+def test_the_status_endpoint_alone_is_down_for_ever(api, control, people):
+    control.fault("answer", path="/account-aggregations/", status=500)
+    task = api.started(people, "id,name\n1,a\n")
+    assert {api.status(task).status_code for _ in range(10)} == {500}
+    assert (api.task(task).status_code, api.sources().status_code) == (200, 200)
+
+
+def test_every_get_hangs(api, control):
+    control.fault("delay", method="GET", delay_seconds=0.3)
+    for ask in (api.sources, api.tasks):
+        begun = time.monotonic()
+        assert ask().status_code == 200
+        assert time.monotonic() - begun > 0.25
+    begun = time.monotonic()
+    assert api.start(DIRECTORY).status_code == 202
+    assert time.monotonic() - begun < 0.25
+
+
+def test_the_task_list_repeats_one_full_page_for_ever(api, control):
+    tasks = [control.start(DIRECTORY)["id"] for _ in range(3)][::-1]
+    control.fault("same_page", path="/task-status")
+    pages = [api.tasks(limit=5, offset=offset).json() for offset in (0, 5, 5_000_000)]
+    assert [record["id"] for record in pages[0]] == [*tasks, *tasks[:2]]
+    assert pages[0] == pages[1] == pages[2]
+    assert len(api.tasks().json()) == 250
+    assert api.task(tasks[0]).json()["id"] == tasks[0]
+    assert api.tasks(filters='id eq "x"', offset=5).json() == []
+    assert api.tasks(limit="x").status_code == 400
+
+
 def test_faults_hit_the_nth_call_of_a_generation_and_method(api, control):
     control.fault("answer", status=500, method="GET", generation="v1", nth=[2, 4])
     assert [api.sources().status_code for _ in range(5)] == [200, 500, 200, 500, 200]
@@ -193,7 +305,18 @@ def test_the_requests_received_tell_the_fault(api, control):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "flood"}, {"kind": "reset", "when": "later"}, {"kind": "stall", "when": "before"}],
+    [
+        {"kind": "flood"},
+        {"kind": "reset", "when": "later"},
+        {"kind": "stall", "when": "before"},
+        {"kind": "reset", "start": "lost"},
+        {"kind": "reset", "start": "refused", "when": "before"},
+        {"kind": "delay", "delay_seconds": "long"},
+        {"kind": "answer", "status": "bad"},
+        {"kind": "answer", "headers": "none"},
+        {"kind": "reset", "times": "often"},
+        {"kind": "reset", "path": "("},
+    ],
 )
 def test_a_fault_nobody_knows_is_refused(control, wrong):
     with pytest.raises(Exception, match="400"):

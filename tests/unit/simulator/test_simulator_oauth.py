@@ -1,3 +1,5 @@
+import base64
+import json
 import time
 
 import pytest
@@ -35,6 +37,54 @@ def test_other_grants_and_incomplete_forms_are_refused(api):
     assert api.token(client_secret="").status_code == 400
     assert api.call("GET", "oauth/token").status_code == 405
     assert api.call("POST", "oauth/token", json={}).status_code == 415
+
+
+def _parts(secret="simulator-secret"):
+    return {
+        "grant_type": (None, "client_credentials"),
+        "client_id": (None, "simulator-client"),
+        "client_secret": (None, secret),
+    }
+
+
+def test_a_form_in_parts_gets_a_token_too(api, control):
+    answer = api.call("POST", "oauth/token", files=_parts())
+    assert answer.status_code == 200
+    api.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    assert api.sources().status_code == 200
+    assert api.call("POST", "oauth/token", files=_parts("wrong")).json()["error"] == "invalid_client"
+    assert "wrong" not in str(control.requests())
+
+
+@pytest.mark.parametrize(
+    "media_type", ["Application/X-WWW-Form-URLencoded", "application/x-www-form-urlencoded ;charset=UTF-8"]
+)
+def test_media_types_are_compared_without_case_and_parameters(api, media_type):
+    form = "grant_type=client_credentials&client_id=simulator-client&client_secret=simulator-secret"
+    answer = api.call("POST", "oauth/token", data=form, headers={"Content-Type": media_type})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no parts at all", b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge--\r\n"]
+)
+def test_a_form_in_parts_that_is_none_is_an_invalid_request(api, body):
+    media_type = {"Content-Type": "multipart/form-data; boundary=edge"}
+    answer = api.call("POST", "oauth/token", data=body, headers=media_type)
+    assert (answer.status_code, answer.json()["error"]) in [
+        (400, "invalid_request"),
+        (400, "unsupported_grant_type"),
+    ]
+    answer = api.call("POST", "oauth/token", data=b"x", headers={"Content-Type": "multipart/form-data"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_token_names_its_times_by_the_tenants_clock(api, control):
+    control.clock(-5000)
+    claims = api.token().json()["access_token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert claims["iat"] == pytest.approx(time.time() - 5000, abs=3)
+    assert claims["exp"] - claims["iat"] == 43200
 
 
 def test_a_secret_in_the_query_is_refused_and_not_remembered(api, control):

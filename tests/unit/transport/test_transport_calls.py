@@ -155,7 +155,7 @@ def test_a_client_without_a_user_learns_the_end_all_the_same(world, sailpoint_si
     control.client("api-client", secret=SECRET, user=False)
     tenant = tenant_at(sailpoint_simulator.url, login="api-client")
     run_id = started(world, tenant, V1)
-    with pytest.raises(AccessDeniedError, match="with a personal access token"):
+    with pytest.raises(AccessDeniedError, match="takes a personal access token, not a scope"):
         world.send(tenant, calls.account_aggregation_status(V1, run_id))
     assert world.send(tenant, calls.task_status(V1, run_id)).completion_status is None
 

@@ -1,0 +1,99 @@
+"""Why ISC does not recognize the columns of a CSV, where its own words leave that to be guessed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REFUSAL = re.compile(
+    r'column:\s*"\[(?P<unknown>.*?)\]"\s*is unknown\s*and/or\s*column:\s*"\[(?P<missing>.*?)\]"\s*is missing',
+    re.IGNORECASE | re.DOTALL,
+)
+# The second one is what becomes of the mark where its bytes are read as Latin-1.
+_MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
+_QUOTES = "\"'\u201c\u201d\u2018\u2019`"
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+def column_advice(text: str) -> str | None:
+    """
+    Return a sentence for a refusal of columns that differ only in how the file is written.
+
+    :param text: what ISC says, such as ``Column: "[ID]" is unknown and/or column: "[id]" is missing``.
+    :returns: what the difference is and what to do; None where the columns really are others, or where the
+        text is about something else.
+    """
+    refusal = _REFUSAL.search(text)
+    if refusal is None:
+        return None
+    unknown, missing = _names(refusal["unknown"]), _names(refusal["missing"])
+    if not unknown or not missing:
+        return None
+    return _separator_advice(unknown, missing) or _spelling_advice(unknown, missing)
+
+
+def _separator_advice(unknown: list[str], missing: list[str]) -> str | None:
+    if len(unknown) != 1:
+        return None
+    for separator, name in _SEPARATORS.items():
+        parts = unknown[0].split(separator)
+        if len(parts) > 1 and {_plain(one) for one in missing} <= {_plain(part) for part in parts}:
+            return (
+                f"The file separates its columns with {name}, but the source expects another delimiter: "
+                "change the file, or the delimiter in the source's configuration."
+            )
+    return None
+
+
+def _spelling_advice(unknown: list[str], missing: list[str]) -> str | None:
+    """Undo one difference after the other until the columns are the missing ones."""
+    applied: list[str] = []
+    found, wanted = unknown, missing
+    for undo, sentence in _DIFFERENCES:
+        changed = [undo(name) for name in found]
+        if changed != found or [undo(name) for name in wanted] != wanted:
+            applied.append(sentence)
+        found, wanted = changed, [undo(name) for name in wanted]
+        if sorted(found) == sorted(wanted):
+            return " ".join(applied) if applied else None
+    return None
+
+
+def _without_mark(name: str) -> str:
+    for mark in _MARKS:
+        name = name.removeprefix(mark)
+    return name
+
+
+def _without_quotes(name: str) -> str:
+    bare = name.strip()
+    return bare.strip(_QUOTES) if bare[:1] in _QUOTES or bare[-1:] in _QUOTES else name
+
+
+_DIFFERENCES: tuple[tuple[Callable[[str], str], str], ...] = (
+    (
+        _without_mark,
+        "The file begins with a byte-order mark, which ISC takes for part of the first column's name: save "
+        "the file as UTF-8 without it.",
+    ),
+    (_without_quotes, "The column names differ only in quotation marks: write them without."),
+    (str.strip, "The column names differ only in surrounding spaces: remove them."),
+    (
+        str.casefold,
+        "The column names differ only in upper and lower case: write them exactly as in the source's account "
+        "schema.",
+    ),
+)
+
+
+def _plain(name: str) -> str:
+    for undo, _ in _DIFFERENCES:
+        name = undo(name)
+    return name
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(", ") if name.strip()]

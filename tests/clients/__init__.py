@@ -1,0 +1,1 @@
+"""Tests of the tenant in a box with SailPoint's own clients and OpenAPI documents."""

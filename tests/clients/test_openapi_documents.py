@@ -1,0 +1,154 @@
+"""Every answer of the tenant in a box is one that SailPoint's OpenAPI documents describe."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sailpoint_provider.simulator.paths import GENERATIONS, resolve
+from tests.clients.conftest import PROJECT
+
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="schemathesis is not in .venv: 'make test-clients' installs it"
+)
+hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not in .venv")
+
+if TYPE_CHECKING:
+    from sailpoint_provider.simulator.server import SimulatorServer
+
+DOCUMENTS = PROJECT.parent / "shared" / "openapi"
+EXAMPLES = 25
+UNDOCUMENTED = {("load_accounts", 404)}
+"""The documents forget that a start can name a source that does not exist."""
+
+_METHODS = ("GET", "POST", "PATCH")
+
+
+def _operations() -> list[Any]:
+    """Return (generation, method, path in the document, call) for all that the simulator serves."""
+    found = []
+    for generation in GENERATIONS:
+        document = DOCUMENTS / f"{generation}.json"
+        if not document.exists():
+            continue
+        for path, methods in json.loads(document.read_text())["paths"].items():
+            prefix = "" if generation == "v1" else f"/{generation}"
+            target = resolve(prefix + path)
+            calls = target.calls if target else {}
+            for method in _METHODS:
+                if method in calls and method.lower() in methods:
+                    values = (generation, method, path, calls[method])
+                    found.append(pytest.param(*values, id=f"{generation} {method} {path}"))
+    return found
+
+
+OPERATIONS = _operations()
+pytestmark = pytest.mark.skipif(
+    not OPERATIONS, reason=f"SailPoint's OpenAPI documents are not on this machine, in {DOCUMENTS}"
+)
+
+
+@cache
+def _document(generation: str) -> Any:
+    return schemathesis.openapi.from_path(DOCUMENTS / f"{generation}.json")
+
+
+CHECKS = (
+    schemathesis.checks.not_a_server_error,
+    schemathesis.checks.status_code_conformance,
+    schemathesis.checks.content_type_conformance,
+    schemathesis.checks.response_headers_conformance,
+    schemathesis.checks.response_schema_conformance,
+)
+
+
+@dataclass
+class Tenant:
+    """A tenant with sources of all kinds, and runs that succeeded, failed, are running and were refused."""
+
+    server: SimulatorServer
+
+    def __post_init__(self) -> None:
+        control = self.server.control
+        control.rate_limit(1_000_000)
+        control.create_source("Slow", collect_seconds=1e6)
+        (*_, direct, appliance, slow) = (source["id"] for source in control.sources())
+        good, bad = control.start(direct)["id"], control.start(appliance)["id"]
+        control.finish(good)
+        control.finish(bad, "error")
+        running, refused = control.start(slow)["id"], control.start(slow)["id"]
+        self.sources = [source["id"] for source in control.sources()]
+        self.tasks = [good, bad, running, refused]
+        self.session = requests.Session()
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.server.client_id,
+            "client_secret": self.server.client_secret,
+        }
+        token = self.session.post(f"{self.server.url}/oauth/token", data=form, timeout=10).json()
+        self.headers = {"Authorization": f"Bearer {token['access_token']}"}
+
+    def known(self, call: str) -> list[str]:
+        """Return the IDs that this call knows something about."""
+        return self.sources if call in ("get_source", "get_account_schema", "load_accounts") else self.tasks
+
+    def filters(self, call: str) -> list[str]:
+        """Return filters that find something; what is generated at random is no filter at all."""
+        return {
+            "list_sources": ['name co "Delimited"', f'id in ("{self.sources[0]}", "{self.sources[2]}")'],
+            "list_task_status": [f'sourceId eq "{self.sources[2]}"', 'type eq "CLOUD_ACCOUNT_AGGREGATION"'],
+        }.get(call, [])
+
+
+@pytest.fixture
+def tenant(sailpoint_simulator: SimulatorServer) -> Tenant:
+    return Tenant(sailpoint_simulator)
+
+
+@pytest.mark.parametrize(("generation", "method", "path", "call"), OPERATIONS)
+def test_answers_are_the_documented_ones(
+    tenant: Tenant, generation: str, method: str, path: str, call: str
+) -> None:
+    operation = _document(generation)[path][method]
+    base_url = tenant.server.url + ("" if generation == "v1" else f"/{generation}")
+    modes = [operation.as_strategy(mode) for mode in schemathesis.GenerationMode]
+    statuses: Counter[int] = Counter()
+
+    def ask(case: Any, id: str | None, filters: str | None) -> None:
+        if id is not None and case.path_parameters:
+            case.path_parameters = dict.fromkeys(case.path_parameters, id)
+        if filters is not None:
+            case.query = {"filters": filters}
+        response = case.call(base_url=base_url, headers=tenant.headers, session=tenant.session)
+        statuses[response.status_code] += 1
+        if (call, response.status_code) in UNDOCUMENTED:
+            assert set(response.json()) == {"detailCode", "trackingId", "messages", "causes"}
+            return
+        case.validate_response(response, checks=list(CHECKS))
+
+    _many_times(ask, modes, tenant.known(call), tenant.filters(call))
+    assert min(statuses) in (200, 202), statuses
+
+
+def _many_times(ask: Any, modes: list[Any], ids: list[str], filters: list[str]) -> None:
+    """Ask with valid and invalid values, with IDs and filters that exist and that do not."""
+    choices = hypothesis.strategies.sampled_from
+    given = hypothesis.given(
+        case=hypothesis.strategies.one_of(modes),
+        id=choices([None, *ids]),
+        filters=choices([None, *filters]),
+    )
+    settings = hypothesis.settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    settings(given(ask))()

@@ -15,9 +15,8 @@ from sailpoint_provider import deferral
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
 from sailpoint_provider.sensors import aggregation as sensors
-from sailpoint_provider.simulator import trouble as tenant_trouble
 from sailpoint_provider.simulator.clock import TenantClock
-from sailpoint_provider.transport import blocking, event_loop, polling, shared
+from sailpoint_provider.transport import attempt, blocking, event_loop, polling, retrying, shared
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:
@@ -46,6 +45,16 @@ class QuickTime:
 
 CLOCK = QuickTime()
 """The time of this process; whatever chaos compares is told in its epoch seconds."""
+
+
+class SocketTime:
+    """Stands in for the module ``time`` where sockets are waited for, which takes real time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return CLOCK.time()
 
 
 class QuickTenantClock(TenantClock):
@@ -107,16 +116,16 @@ class QuickLoop:
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = CLOCK, QuickLoops()
-    package = (blocking, event_loop, polling, shared, operators, sensors, sailpoint, deferral)
-    for module in (*package, airflow_sensors, tenant_trouble, nap):
+    package = (blocking, event_loop, polling, shared, operators, sensors, triggers, sailpoint, deferral)
+    for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
+    _replace(attempt, "time", SocketTime())
     _replace(airflow_sensors, "timezone", QuickDates(timezone))
     for module in (polling, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
     _replace(event_loop, "asyncio", QuickSleeps())
-    for module, sleep in ((blocking, clock.sleep), (event_loop, loops.sleep)):
-        _replace(module, "retrying_options", _sleeping(module.retrying_options, sleep))
+    _replace(event_loop, "retrying_options", _sleeping(retrying.retrying_options, loops.sleep))
 
 
 def _sleeping(retrying_options: Callable[..., dict[str, Any]], sleep: Any) -> Callable[..., dict[str, Any]]:

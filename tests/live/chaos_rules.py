@@ -28,6 +28,8 @@ _STATES = {
     "terminated": "terminated",
     "cancelled": "cancelled",
 }
+_STARTING_SECONDS = 10.0
+"""A source refuses starts while it still reads the file of an aggregation, whose record comes later."""
 _SHOWN_SECONDS = RESOLVE_SECONDS - 6.0
 """So soon after a start that nobody answered, a new aggregation may well be ours."""
 
@@ -152,7 +154,8 @@ def _wrong_giving_way(story: Story, report: Report, truth: Truth, keeps_refusals
     word = "skipped" if report.kind == "skipped" else "failed as busy"
     if story.task.if_running != ("skip" if report.kind == "skipped" else "fail"):
         return [f"{word}, although if_running is {story.task.if_running}"]
-    running = [run for run in truth.started if run.ran_within(report.look.begun, report.ended)]
+    until = report.ended + _STARTING_SECONDS
+    running = [run for run in truth.started if run.ran_within(report.look.begun, until)]
     if not running:
         return [f"{word}, although nothing ran"]
     rivals = [run for run in running if run in truth.rivals(story)]

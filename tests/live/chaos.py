@@ -1,7 +1,7 @@
 """Chaos: a thousand tasks through the real operator and trigger, with trouble at every step; then the truth.
 
 Run it with ``make chaos``. Environment: ``CHAOS_SEED`` (any text), ``CHAOS_TASKS`` (1000), ``CHAOS_WEATHER``
-(factor on the chance of trouble, 0 for none), ``CHAOS_ONLY`` (names of units, to replay them alone).
+(factor on the chance of trouble, 0 for none), ``CHAOS_ONLY`` (names of units or tasks, to replay them alone).
 """
 
 from __future__ import annotations
@@ -46,15 +46,18 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if not verdicts:
-        print(f"Nothing was run: no unit of this seed is called {' or '.join(only)}.", file=sys.stderr)
+        print(
+            f"Nothing was run: no unit or task of this seed is called {' or '.join(only)}.", file=sys.stderr
+        )
         return 1
     _print_summary(verdicts, time.monotonic() - begun)
     if any(verdict.violations for verdict in verdicts):
         _print_violations(verdicts, seed, tasks, weather)
         return 1
-    succeeded, all_tasks = sum(v.succeeded for v in verdicts), sum(v.tasks for v in verdicts)
-    if succeeded < LEAST_SUCCESS * all_tasks and not only:
-        print(f"\nOnly {succeeded} of {all_tasks} tasks succeeded: that shows too little. CHAOS_SEED={seed}")
+    settled, all_tasks = sum(v.settled for v in verdicts), sum(v.tasks for v in verdicts)
+    if settled < LEAST_SUCCESS * all_tasks and not only:
+        print(f"\nOnly {settled} of {all_tasks} tasks came to a proper end: that shows too little.")
+        print(f"CHAOS_SEED={seed}")
         return 1
     print("\nEverything is as it must be.")
     return 0
@@ -75,10 +78,14 @@ def _prepare_environment(folder: Path) -> None:
 
 def _run(seed: str, tasks: int, weather: float, only: list[str], folder: Path) -> list[Verdict]:
     # Imported late, because Airflow reads the environment when it is imported.
-    from tests.live.chaos_plan import units_of
+    from tests.live.chaos_draw import units_of
     from tests.live.chaos_shard import Share, run_share
 
-    units = [unit for unit in units_of(seed, tasks, weather) if not only or unit.name in only]
+    units = [
+        unit
+        for unit in units_of(seed, tasks, weather)
+        if not only or {unit.name, *(task.name for task in unit.tasks)} & set(only)
+    ]
     processes = 1 if only else min(os.cpu_count() or 1, 2)
     shares = [Share(seed, units[number::processes], str(folder)) for number in range(processes)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -86,6 +93,9 @@ def _run(seed: str, tasks: int, weather: float, only: list[str], folder: Path) -
 
 
 def _print_summary(verdicts: list[Verdict], seconds: float) -> None:
+    from tests.live.chaos_doubles import REASONS
+    from tests.live.chaos_kinds import KINDS
+
     def total(name: str) -> int:
         return sum(getattr(verdict, name) for verdict in verdicts)
 
@@ -95,17 +105,20 @@ def _print_summary(verdicts: list[Verdict], seconds: float) -> None:
     print(
         f"\n{total('tasks')} tasks in {seconds:.0f} s, {total('tries')} tries, {total('deferrals')} deferrals"
     )
-    print(f"  {total('succeeded')} succeeded, {gave_up.total()} gave up{_in_words(gave_up)}")
+    print(
+        f"  {total('succeeded')} succeeded, {total('skipped')} skipped, {gave_up.total()} gave up"
+        f"{_in_words(gave_up)}"
+    )
     print(f"  {total('clears')} clears, {crashes.total()} crashes, {troubles.total()} troubles")
     print(f"  {total('aggregations')} aggregations, {total('refused')} starts refused as busy")
-    print(f"  {total('files')} files arrived")
+    print(f"  {total('files')} files arrived, {total('lost')} LOST, {total('guessed')} GUESSED")
     print(f"  {total('told_terminated')} cancelled runs told as terminated, the status endpoint being silent")
     _print_table("Crashes", crashes)
     _print_table("Troubles", troubles)
-    doubled = [line for verdict in verdicts for line in verdict.doubled]
-    print(f"\n{len(doubled)} files loaded twice because a rival's start fell into the same gap")
-    for line in doubled:
-        print(f"  {line}")
+    kinds = _sum(verdict.kinds for verdict in verdicts)
+    _print_list("What else happened", {name: kinds[name] for name in KINDS})
+    doubled = _sum(verdict.doubled for verdict in verdicts)
+    _print_list("Aggregations started again for one order", {name: doubled[name] for name in REASONS})
 
 
 def _print_violations(verdicts: list[Verdict], seed: str, tasks: int, weather: float) -> None:
@@ -122,8 +135,12 @@ def _print_violations(verdicts: list[Verdict], seed: str, tasks: int, weather: f
 
 
 def _print_table(title: str, counter: Counter[str]) -> None:
+    _print_list(title, dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def _print_list(title: str, numbers: dict[str, int]) -> None:
     print(f"\n{title}")
-    for name, number in sorted(counter.items(), key=lambda item: (-item[1], item[0])):
+    for name, number in numbers.items():
         print(f"  {number:6}  {name}")
 
 

@@ -1,15 +1,22 @@
-"""Time that passes quickly: what the package waits for is over a fortieth of it later."""
+"""Time that passes quickly, for the package, its tenants and Airflow alike: forty seconds in a real one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import timezone
+from airflow.sdk.bases import sensor as airflow_sensors
+from tenacity import nap
 
 from sailpoint_provider import deferral
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
-from sailpoint_provider.transport import blocking, event_loop, polling, shared
+from sailpoint_provider.sensors import aggregation as sensors
+from sailpoint_provider.simulator.clock import TenantClock
+from sailpoint_provider.transport import attempt, blocking, event_loop, polling, retrying, shared
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:
@@ -17,11 +24,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FACTOR = 40.0
-"""So many seconds of the package and of the tenant's aggregations pass in a real one."""
+"""So many seconds pass in a real one. Only sockets and late gateways keep real time."""
 
 
 class QuickTime:
-    """Stands in for the module ``time``; its epoch runs ahead of the real one, like a clock that is wrong."""
+    """Stands in for the module ``time``; its epoch runs ahead of the real one."""
 
     def __init__(self) -> None:
         self._epoch, self._begun = time.time(), time.monotonic()
@@ -34,6 +41,43 @@ class QuickTime:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / FACTOR)
+
+
+CLOCK = QuickTime()
+"""The time of this process; whatever chaos compares is told in its epoch seconds."""
+
+
+class SocketTime:
+    """Stands in for the module ``time`` where sockets are waited for, which takes real time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return CLOCK.time()
+
+
+class QuickTenantClock(TenantClock):
+    """The clock of a tenant; the only difference from Airflow's is its skew."""
+
+    def now(self) -> float:
+        return CLOCK.time() + self.skew_seconds
+
+    def steady(self) -> float:
+        return CLOCK.monotonic()
+
+
+class QuickDates:
+    """Stands in for Airflow's module ``timezone``."""
+
+    def __init__(self, right: ModuleType) -> None:
+        self._right = right
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._right, name)
+
+    def utcnow(self) -> datetime:
+        return datetime.fromtimestamp(CLOCK.time(), UTC)
 
 
 class QuickSleeps:
@@ -71,15 +115,17 @@ class QuickLoop:
 
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
-    clock, loops = QuickTime(), QuickLoops()
-    for module in (blocking, event_loop, polling, shared, operators, sailpoint, deferral):
+    clock, loops = CLOCK, QuickLoops()
+    package = (blocking, event_loop, polling, shared, operators, sensors, triggers, sailpoint, deferral)
+    for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
+    _replace(attempt, "time", SocketTime())
+    _replace(airflow_sensors, "timezone", QuickDates(timezone))
     for module in (polling, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
     _replace(event_loop, "asyncio", QuickSleeps())
-    for module, sleep in ((blocking, clock.sleep), (event_loop, loops.sleep)):
-        _replace(module, "retrying_options", _sleeping(module.retrying_options, sleep))
+    _replace(event_loop, "retrying_options", _sleeping(retrying.retrying_options, loops.sleep))
 
 
 def _sleeping(retrying_options: Callable[..., dict[str, Any]], sleep: Any) -> Callable[..., dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.live.chaos_rivals import NEVER_ARRIVED, REFUSED_AND_LATE, REFUSED_AND_LOST, RIVAL_REFUSED_AND_LOST
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -56,6 +58,31 @@ def draw_trouble(name: str, rng: Random, weather: float, secrets: list[str]) -> 
 def late_start(rng: Random) -> Json:
     """Return the trouble of a start that takes effect only after its gateway has given up."""
     return {"kind": "late", "delay_seconds": rng.uniform(0.0, LATE_SECONDS)}
+
+
+def trouble_beside_rival(kind: str, rng: Random) -> Json | None:
+    """
+    Return the trouble that makes of a start with a rival what its kind says.
+
+    :param kind: one of :data:`tests.live.chaos_rivals.RIVAL_KINDS`.
+    :returns: a trouble, None where the answer comes.
+    """
+    if kind == REFUSED_AND_LATE:
+        return late_start(rng)
+    if kind in (REFUSED_AND_LOST, RIVAL_REFUSED_AND_LOST):
+        return rng.choice(_lost("after"))
+    return rng.choice(_lost("before")) if kind == NEVER_ARRIVED else None
+
+
+def _lost(when: str) -> tuple[Json, ...]:
+    """Return the troubles after which a client cannot know whether a request took effect."""
+    return (
+        {"kind": "reset", "when": when},
+        {"kind": "disconnect", "when": when},
+        {"kind": "answer", "when": when, "status": 502},
+        {"kind": "answer", "when": when, "status": 504},
+        {"kind": "html", "when": when},
+    )
 
 
 def _menu(name: str, rng: Random, secrets: list[str]) -> list[tuple[float, Json]]:

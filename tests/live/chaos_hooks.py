@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.errors import SailPointError
 from sailpoint_provider.isc.steps import Pause
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.transport import blocking, event_loop, multipart, shared
 from sailpoint_provider.transport.blocking import BlockingTransport
 from sailpoint_provider.transport.event_loop import EventLoopTransport
@@ -20,11 +20,12 @@ from sailpoint_provider.transport.shared import TenantShare
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from tests.live.chaos_faults import name_of
 from tests.live.chaos_mischief import current
-from tests.live.chaos_tenant import HEADER
+from tests.live.chaos_tenant import HEADER, NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sailpoint_provider.isc.answers import Answer
     from sailpoint_provider.isc.calls import Call
     from sailpoint_provider.isc.tenant import Tenant
     from sailpoint_provider.isc.tokens import Token
@@ -51,7 +52,12 @@ def listen_to_logs() -> None:
     root.handlers[:] = [_Listener()]
     root.setLevel(logging.DEBUG)
     logging.disable(logging.NOTSET)
-    for kind in (SailPointHook, SailPointAccountAggregationOperator, SailPointAccountAggregationTrigger):
+    for kind in (
+        SailPointHook,
+        SailPointAccountAggregationOperator,
+        SailPointAccountAggregationSensor,
+        SailPointAccountAggregationTrigger,
+    ):
         # Airflow's own loggers go past the standard library.
         setattr(kind, "log", logging.getLogger(f"chaos.{kind.__name__}"))  # noqa: B010
 
@@ -79,19 +85,39 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         if name in ("list_pending", "list_tasks") and not (
             name == "list_tasks" and tenant.generation.pending_tasks
         ):
-            mischief.looked = time.time()
+            mischief.ledger.look_begins()
         mischief.reach(f"before {name}")
-        trouble = mischief.trouble_for(name, token.value if token is not None else None)
         mischief.note(f"{call.method} {call.path}")
-        if trouble is None:
-            return headers
-        if trouble["kind"] == "refuse":
-            _refused.set(True)
-        elif trouble["kind"] == "revoke":
-            revoke(tenant.base_url, tenant.client_id)
+        bearer = token.value if token is not None else None
+        wish: dict[str, Any] = {"kind": NOTHING}
+        if name == "load_accounts":
+            trouble, rival = mischief.trouble_for_start(bearer)
+            wish |= {"tag": mischief.ledger.send().tag}
+            if rival is not None:
+                wish |= {"rival": rival.to_json()}
         else:
-            return headers | {HEADER: json.dumps(trouble)}
-        return headers
+            trouble = mischief.trouble_for(name, bearer)
+        if trouble is not None and trouble["kind"] == "refuse":
+            _refused.set(True)
+        elif trouble is not None and trouble["kind"] == "revoke":
+            revoke(tenant.base_url, tenant.client_id)
+        elif trouble is not None:
+            wish |= trouble
+        return headers | {HEADER: json.dumps(wish)}
+
+    def failed(call: Call[Any], error: SailPointError) -> None:
+        mischief = current.get()
+        if mischief is not None and name_of(call) == "load_accounts" and not getattr(error, "sent", True):
+            mischief.ledger.never_sent()
+        done(call, error)
+
+    def answered(call: Call[Any], answer: Answer, token: Token | None) -> None:
+        mischief, name = current.get(), name_of(call)
+        if mischief is not None and name == "list_tasks":
+            mischief.ledger.look_is_answered()
+        if mischief is not None and name == "load_accounts":
+            mischief.ledger.answered(answer.status, answer.body)
+        done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
 
     def done(call: Call[Any], what: object) -> None:
         _refused.set(False)
@@ -108,9 +134,9 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         try:
             answer = blocking_request(self, call, token, body, headers, *rest)
         except SailPointError as error:
-            done(call, error)
+            failed(call, error)
             raise
-        done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
+        answered(call, answer, token)
         return answer
 
     async def arequest(
@@ -120,9 +146,9 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         try:
             answer = await event_loop_request(self, call, token, body, headers, *rest)
         except SailPointError as error:
-            done(call, error)
+            failed(call, error)
             raise
-        done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
+        answered(call, answer, token)
         return answer
 
     _put(BlockingTransport, "_request", request)

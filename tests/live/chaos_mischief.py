@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.live.chaos_faults import draw_trouble, late_start, title_of
+from tests.live.chaos_clock import CLOCK
+from tests.live.chaos_faults import draw_trouble, late_start, title_of, trouble_beside_rival
+from tests.live.chaos_rivals import RivalAtStart
+from tests.live.chaos_starts import Ledger
 
 _TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+")
 _TAIL = 16
 CRASH_CHANCE = 0.8
 CRASH_CHANCE_LATER = 0.4
 TRIGGERER_CRASH_CHANCE = 0.2
-AIRFLOW_TROUBLE_CHANCE = 0.02
 IN_FLIGHT_CHANCE = 0.4
+OUTAGE_CHANCE = 0.2
+OUTAGE_REQUESTS = 6
+"""More than a request to Airflow is repeated."""
+FEWER_RIVALS = 0.8
+"""Factor on the chance of a rival for each that came, so that a task comes to an end."""
 WORKER_POINTS = {
     "before load_accounts": 4,
     "after load_accounts": 6,
@@ -29,8 +35,12 @@ WORKER_POINTS = {
     "after set running": 4,
     "before set returned": 3,
     "after set returned": 4,
-    "before delete": 2,
-    "after delete": 2,
+    "before set unanswered": 2,
+    "after set unanswered": 3,
+    "before set refused": 2,
+    "after set refused": 2,
+    "before set discarded": 1,
+    "after set discarded": 2,
     "before get": 1,
     "after get": 1,
     "before xcom_push": 2,
@@ -73,6 +83,23 @@ class AirflowTroubleError(Exception):
     """Airflow's own API did not answer a task."""
 
 
+@dataclass(frozen=True)
+class Dangers:
+    """
+    How likely what is to befall a task.
+
+    :param weather: factor on the chance of trouble; 0 for none at all.
+    :param airflow: chance that a request to Airflow fails.
+    :param rival: chance that a rival meets a start.
+    :param rival_rows: rows of such a rival's file; 0 for a direct source.
+    """
+
+    weather: float
+    airflow: float = 0.02
+    rival: float = 0.0
+    rival_rows: int = 0
+
+
 @dataclass
 class Mischief:
     """
@@ -80,22 +107,34 @@ class Mischief:
 
     :param seed: seed of the whole run.
     :param task: name of the task.
-    :param weather: factor on the chance of trouble; 0 for none at all.
+    :param dangers: how likely what is.
     :param secrets: what must not be seen anywhere: the client's secret, and its tokens as they come.
     """
 
     seed: str
     task: str
-    weather: float
+    dangers: Dangers
     secrets: list[str]
     crashes: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
+    airflow_troubles: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
-    looked: float = 0.0
+    rivals: Counter[str] = field(default_factory=Counter)
+    outages: int = 0
+    _resumed: int = 0
+    _outage: tuple[bool, int] = (False, 0)
     _place: str = ""
     _crash_at: tuple[str, int] | None = None
     _met: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.task)
+
+    @property
+    def weather(self) -> float:
+        """Factor on the chance of trouble."""
+        return self.dangers.weather
 
     def rng(self, *subject: object) -> Random:
         """Return the random numbers that belong to a subject."""
@@ -127,7 +166,8 @@ class Mischief:
 
     def resume(self, number: int) -> None:
         """Come back to a try after its wait, where only what is left of its crash can come."""
-        self._begin(f"try {number} resumed")
+        self._resumed += 1
+        self._begin(f"try {number} resumed {self._resumed}")
         rng = self.rng(self._place, "crash")
         if rng.random() < 0.3 * min(1.0, self.weather):
             points = [point for point in WORKER_POINTS if "load" not in point]
@@ -163,6 +203,21 @@ class Mischief:
         trouble = draw_trouble(name, rng, self.weather, known_to_tenant)
         return None if trouble is None else self._counted(name, trouble)
 
+    def trouble_for_start(self, token: str | None) -> tuple[dict[str, Any] | None, RivalAtStart | None]:
+        """Decide what meets the next start: a trouble, a rival, or both."""
+        name = "load_accounts"
+        number = self._met[name] + 1
+        rng = self.rng(self._place, "rival", number)
+        chance = self.dangers.rival * min(1.0, self.weather) * FEWER_RIVALS ** self.rivals.total()
+        if rng.random() >= chance:
+            return self.trouble_for(name, token), None
+        self._met[name] = number
+        rival = RivalAtStart.draw(f"{self.task}-rival-{self._place}-{number}", self.dangers.rival_rows, rng)
+        self.rivals[rival.kind] += 1
+        self.note(f"{name} meets a rival: {rival.kind}")
+        trouble = trouble_beside_rival(rival.kind, rng)
+        return None if trouble is None else self._counted(name, trouble), rival
+
     def _counted(self, name: str, trouble: dict[str, Any]) -> dict[str, Any]:
         title = title_of(trouble)
         self.troubles[title] += 1
@@ -178,10 +233,16 @@ class Mischief:
         """
         self.reach(f"before {what}")
         rng = self.rng(self._place, "airflow", what, self._met[f"before {what}"])
-        if rng.random() >= AIRFLOW_TROUBLE_CHANCE * self.weather:
-            return False
-        after = rng.random() < 0.5
-        self.troubles[f"Airflow's API fails, {'after' if after else 'before'} it took effect"] += 1
+        after, left = self._outage
+        if not left:
+            if rng.random() >= self.dangers.airflow * min(1.0, self.weather):
+                return False
+            after, left = rng.random() < 0.5, 1
+            if rng.random() < OUTAGE_CHANCE:
+                self.outages += 1
+                left = OUTAGE_REQUESTS
+        self._outage = after, left - 1
+        self.airflow_troubles[f"{what.split()[0]}, {'after' if after else 'before'} it took effect"] += 1
         self.note(f"Airflow fails {'after' if after else 'before'} {what}")
         if not after:
             raise AirflowTroubleError(what)
@@ -189,7 +250,7 @@ class Mischief:
 
     def note(self, line: str) -> None:
         """Write into the trace of this task."""
-        self.trace.append(f"{time.time():.3f} {line}")
+        self.trace.append(f"{CLOCK.time():.3f} {line}")
 
     def check(self, text: str, where: str) -> None:
         """Make sure that a text holds no secret and no token, not even the end of one."""

@@ -1,30 +1,35 @@
-"""Plays Airflow around the real operator and trigger: tries, crashes, retries, clears and the triggerer."""
+"""Plays Airflow around the real operator and sensor: tries, crashes, retries, clears and reschedules."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
 import time
-from datetime import timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from sailpoint_provider.isc.errors import AggregationFailedError
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
-from tests.live.chaos_airflow import Report, Story, TaskInstance, TaskStateStore
-from tests.live.chaos_clock import FACTOR
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+from tests.live.chaos_airflow import DagRun, Report, Story, TaskInstance, TaskStateStore
+from tests.live.chaos_clock import CLOCK, FACTOR
 from tests.live.chaos_faults import SILENCE_SECONDS
 from tests.live.chaos_hooks import forget_shares, tell_of
 from tests.live.chaos_mischief import Crash, Mischief, current
+from tests.live.chaos_starts import AGGREGATION_ID, Attempt
+from tests.live.chaos_triggerer import waited
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from airflow.triggers.base import BaseTrigger
 
     from tests.live.chaos_plan import Task
     from tests.live.chaos_tenant import ChaosServer
@@ -32,13 +37,15 @@ if TYPE_CHECKING:
 CLEAR_AFTER_SUCCESS = 0.1
 CLEAR_AFTER_CRASH = 0.05
 CLEAR_AFTER_FAILURE = 0.5
+OTHER_CLEAR_CHANCE = 0.05
+KEEP_MAX_TRIES_CHANCE = 0.4
+NEW_DAG_RUN_CHANCE = 0.7
 NEW_FILE_CHANCE = 0.4
 NEW_FILE_CHANCE_AT_RETRY = 0.04
-BACKSTOP_CHANCE = 0.01
 KILL_CHANCE = 0.3
 NEW_PROCESS_CHANCE = 0.7
 MOST_CLEARS = 2
-TRIGGER_TIMEOUT = ("__fail__", {"error": "Trigger timeout"})
+_ENDS = ("success", "skipped", "failed")
 
 
 class Player:
@@ -55,13 +62,18 @@ class Player:
         self._task = task
         self._folder = folder
         secret = f"secret-{hashlib.sha256(f'{seed}:{task.name}'.encode()).hexdigest()}"
-        mischief = Mischief(seed, task.name, task.weather, [secret])
+        mischief = Mischief(seed, task.name, task.dangers, [secret])
         server.control.client(task.name, secret=secret, token_lifetime=task.token_lifetime)
         self._connect(server.url, secret)
         self.story = Story(task, mischief)
         self._mischief = mischief
+        self._retries = int(task.options["retries"])
         self._ti = TaskInstance(self.story)
-        self._context: Any = {"ti": self._ti, "task_state_store": TaskStateStore(self.story)}
+        self._dag_run = DagRun(task.name)
+        self._context: Any = {"ti": self._ti, "dag_run": self._dag_run}
+        if task.has_store:
+            self._context["task_state_store"] = TaskStateStore(self.story)
+        self.is_over = False
         self._lay_file(0)
 
     @property
@@ -95,14 +107,18 @@ class Player:
         """Run the task until Airflow would not touch it again."""
         current.set(self._mischief)
         time.sleep(self._task.begins_after)
+        self._dag_run.begin()
+        self.story.begun = CLOCK.time()
         try:
             while self._goes_on(self._one_try()):
                 self._ti.try_number += 1
                 self._ti.xcoms.clear()
+                self._ti.first_poke = None
         except BaseException as error:
             self.story.wrongs.append(f"chaos itself broke: {error!r}")
             tell_of(self._mischief, error)
             self.story.reports.append(self._report("failed", error=error))
+        self.is_over = True
         return self.story
 
     def _goes_on(self, report: Report) -> bool:
@@ -110,56 +126,88 @@ class Player:
         self.story.reports.append(report)
         self._mischief.note(f"=== {report.kind} {report.error!r}")
         rng = self._mischief.rng("after try", self._ti.try_number)
-        if report.kind in ("success", "failed"):
-            chance = CLEAR_AFTER_SUCCESS if report.kind == "success" else CLEAR_AFTER_FAILURE
+        if report.kind in _ENDS:
+            chance = CLEAR_AFTER_FAILURE if report.kind == "failed" else CLEAR_AFTER_SUCCESS
         else:
             chance = CLEAR_AFTER_CRASH if report.kind == "crash" else 0.0
-        if len(self.story.cleared) < MOST_CLEARS and rng.random() < chance * min(1.0, self._task.weather):
-            self._clear(report, new_file=rng.random() < NEW_FILE_CHANCE)
+        if len(self.story.cleared) < MOST_CLEARS and rng.random() < chance * min(1.0, self._mischief.weather):
+            self._clear(report)
             return True
-        if report.kind in ("success", "failed"):
+        if report.kind in _ENDS:
             return False
         if rng.random() < NEW_FILE_CHANCE_AT_RETRY:
             self._lay_next_file()
+        if rng.random() < OTHER_CLEAR_CHANCE * min(1.0, self._mischief.weather):
+            self._mischief.note("=== another task of the run is cleared")
+            self._dag_run.clear_number += 1
+            self.story.others_cleared += 1
         time.sleep(self._task.retry_delay / FACTOR)
         return True
 
-    def _clear(self, report: Report, *, new_file: bool) -> None:
-        self.story.cleared.append((time.time(), report.kind == "success"))
-        self._ti.max_tries = self._ti.try_number + int(self._task.options["retries"])
-        self._mischief.note(f"=== cleared, {new_file=}")
-        if new_file:
+    def _clear(self, report: Report) -> None:
+        """Clear the task as Airflow does; its DAG file may give it other retries by now."""
+        rng = self._mischief.rng("clear", self._ti.try_number)
+        self.story.cleared.append(CLOCK.time())
+        self._dag_run.clear_number += 1
+        left = self._ti.max_tries - self._ti.try_number
+        if left > 0 and rng.random() < KEEP_MAX_TRIES_CHANCE:
+            self._retries = left
+            self.story.kept_max_tries += 1
+        self._ti.max_tries = self._ti.try_number + self._retries
+        if report.kind in _ENDS and rng.random() < NEW_DAG_RUN_CHANCE:
+            self._dag_run.begin()
+        self._mischief.note(f"=== cleared, {self._retries} retries, max_tries {self._ti.max_tries}")
+        if rng.random() < NEW_FILE_CHANCE:
             self._lay_next_file()
 
     def _one_try(self) -> Report:
         number = self._ti.try_number
-        self.story.tries += 1
+        story, dag_run = self.story, self._dag_run
+        story.tries += 1
         self._mischief.begin_try(number)
+        story.ledger.begin_try(
+            Attempt(
+                number,
+                len(story.cleared),
+                story.version,
+                clears=dag_run.clear_number,
+                dag_started=dag_run.started,
+                began=CLOCK.time(),
+            )
+        )
         if self._mischief.rng("process", number).random() < NEW_PROCESS_CHANCE:
             forget_shares(self._task.name)
+        for_good = number > self._ti.max_tries
         try:
             result = self._executed()
             self._mischief.reach("before success")
         except Crash as crash:
-            for_good = number > self._ti.max_tries
             return self._report("failed" if for_good else "crash", error=crash)
+        except AirflowSkipException as skip:
+            tell_of(self._mischief, skip)
+            return self._report("skipped", error=skip)
         except (Exception, AirflowTaskTimeout) as error:
             tell_of(self._mischief, error)
             told = dict(error.result) if isinstance(error, AggregationFailedError) else None
-            for_good = isinstance(error, AirflowFailException) or number > self._ti.max_tries
+            for_good |= isinstance(error, AirflowFailException | AirflowSensorTimeout)
             return self._report("failed" if for_good else "error", told, error)
         return self._report("success", result)
 
     def _report(self, kind: Any, result: Any = None, error: BaseException | None = None) -> Report:
-        if kind == "success" and self._ti.xcoms.get("aggregation_id") != result["aggregation_id"]:
-            pushed = self._ti.xcoms.get("aggregation_id")
-            self.story.wrongs.append(
-                f"XCom aggregation_id is {pushed} where the result is {result['aggregation_id']}"
-            )
-        return Report(kind, len(self.story.cleared), self.story.version, time.time(), result, error)
+        if kind == "success":
+            self._check_success(result)
+        ledger = self.story.ledger
+        return Report(kind, ledger.attempt, CLOCK.time(), ledger.look, frozenset(ledger.known), result, error)
 
-    def _operator(self) -> SailPointAccountAggregationOperator:
-        options = dict(self._task.options)
+    def _check_success(self, result: Any) -> None:
+        pushed = self._ti.xcoms.get(AGGREGATION_ID)
+        if pushed != result[AGGREGATION_ID]:
+            self.story.wrongs.append(
+                f"XCom aggregation_id is {pushed} where the result is {result[AGGREGATION_ID]}"
+            )
+
+    def _operator(self) -> Any:
+        options = self._task.options | {"retries": self._retries}
         if self._task.rows:
             options["file"] = str(self._folder / f"{self._task.name}.csv")
         return SailPointAccountAggregationOperator(
@@ -179,9 +227,11 @@ class Player:
             except TaskDeferred as deferred:
                 self._mischief.reach("before deferral")
                 self.story.deferrals += 1
-                method, kwargs = self._waited(deferred)
+                method, kwargs = waited(deferred, self.story, self._ti.try_number)
                 self._mischief.resume(self._ti.try_number)
                 self._mischief.reach("before resume")
+            except AirflowRescheduleException as reschedule:
+                self._wait_until(reschedule.reschedule_date.timestamp())
             except Crash:
                 if self._mischief.rng("kill", self._ti.try_number).random() < KILL_CHANCE:
                     operator.on_kill()
@@ -194,52 +244,28 @@ class Player:
                 self._mischief.check(text, "the returned XCom")
                 return json.loads(text)
 
-    def _waited(self, deferred: TaskDeferred) -> tuple[str, dict[str, Any]]:
-        """Let a triggerer wait, and return with what the task is to go on."""
-        stored = json.dumps([deferred.trigger.serialize(), deferred.kwargs or {}])
-        self._mischief.check(stored, "the arguments of a deferral")
-        (path, arguments), kwargs = json.loads(stored)
-        if not isinstance(deferred.timeout, timedelta):
-            self.story.wrongs.append("a deferral has no backstop")
-        number = self.story.deferrals
-        module, _, name = path.rpartition(".")
-        for attempt in range(100):
-            patience = self._mischief.begin_trigger(self._ti.try_number, number * 100 + attempt)
-            if (
-                self._mischief.rng("backstop", number, attempt).random()
-                < BACKSTOP_CHANCE * self._task.weather
-            ):
-                self._mischief.note("the backstop of the deferral is over")
-                return TRIGGER_TIMEOUT
-            forget_shares(self._task.name)
-            try:
-                payloads = asyncio.run(_payloads(getattr(import_module(module), name)(**arguments), patience))
-            except Crash:
-                continue
-            if payloads is None:
-                self._mischief.crashes["triggerer, stopped in order"] += 1
-                continue
-            (payload,) = payloads
-            text = json.dumps(payload)
-            self._mischief.check(text, "a trigger's event")
-            self._mischief.note(f"event {text}")
-            return deferred.method_name, kwargs | {"event": json.loads(text)}
-        raise AssertionError("the triggerer never came to an end")
+    def _wait_until(self, moment: float) -> None:
+        """Let go of the worker until a rescheduled sensor pokes again, in the same try."""
+        if self._ti.first_poke is None:
+            self._ti.first_poke = self.story.ledger.attempt.began
+        self.story.reschedules += 1
+        CLOCK.sleep(max(0.0, moment - CLOCK.time()))
 
 
-async def _payloads(trigger: BaseTrigger, patience: float | None) -> list[Any] | None:
-    """Run a trigger; None where its triggerer was stopped before it had ended."""
+class SensorPlayer(Player):
+    """Runs one sensor, once it is known what it waits for."""
 
-    async def run() -> list[Any]:
-        return [event.payload async for event in trigger.run()]
+    def wait_for(self, aggregation_id: str) -> None:
+        """Take in what it waits for."""
+        self.story.watched = aggregation_id
 
-    running = asyncio.create_task(run())
-    await asyncio.wait((running,), timeout=patience)
-    if running.done():
-        return await running
-    running.cancel()
-    try:
-        await running
-    except asyncio.CancelledError:
-        return None
-    return None
+    def _check_success(self, result: Any) -> None:
+        """Sensors push nothing of their own."""
+
+    def _operator(self) -> Any:
+        return SailPointAccountAggregationSensor(
+            task_id=self._task.name,
+            aggregation_id=str(self.story.watched),
+            sailpoint_conn_id=self._conn_id,
+            **self._task.options | {"retries": self._retries},
+        )

@@ -1,0 +1,98 @@
+"""Which aggregations were started twice for one order, and whether each has a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from sailpoint_provider.isc.traces import RESOLVE_SECONDS
+
+if TYPE_CHECKING:
+    from tests.live.chaos_airflow import Story
+    from tests.live.chaos_starts import Post
+    from tests.live.chaos_truth import Run, Truth
+
+UNANSWERED = "the first start was not answered"
+RIVAL_IN_GAP = "the first start was not answered, and a rival began or was refused in the same gap"
+NOT_STORED = "the first start's ID was not stored"
+NO_STORE = "a retry without a state store"
+OTHER_CLEARED = "another task of the run was cleared meanwhile"
+REASONS = (UNANSWERED, RIVAL_IN_GAP, NOT_STORED, NO_STORE, OTHER_CLEARED)
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """
+    The aggregations beyond the first of each order.
+
+    :param reasons: why, one for each that has a reason.
+    :param wrongs: each order that has more of them than reasons.
+    """
+
+    reasons: tuple[str, ...]
+    wrongs: tuple[str, ...]
+
+
+def doubles_of(story: Story, truth: Truth) -> Doubles:
+    """Look through one task's starts. An order is one state of the file between two clears."""
+    reasons: list[str] = []
+    wrongs: list[str] = []
+    for (epoch, version), group in groupby(story.ledger.posts, key=_order_of):
+        posts = list(group)
+        runs = [
+            (post, run)
+            for post in posts
+            if (run := truth.of_post(post.tag)) is not None and run.counts and run.is_good_for(story)
+        ]
+        excess = len(runs) - 1
+        if excess < 1:
+            continue
+        found = [reason for post, run in runs if (reason := _reason(story, post, run, posts, truth))]
+        reasons += found[:excess]
+        if len(found) < excess:
+            ids = ", ".join(run.id for _, run in runs)
+            wrongs.append(
+                f"{len(runs)} aggregations ({ids}) for one order (clear {epoch}, file {version}), but only "
+                f"{len(found)} have a reason to be followed by another"
+            )
+    return Doubles(tuple(reasons), tuple(wrongs))
+
+
+def _order_of(post: Post) -> tuple[int, int]:
+    return post.attempt.epoch, post.attempt.version
+
+
+def _reason(story: Story, post: Post, run: Run, posts: list[Post], truth: Truth) -> str | None:
+    """Return why another start may follow this one, None where none may."""
+    task, ledger = story.task, story.ledger
+    if post.told is None:
+        if not task.is_plain:
+            return UNANSWERED
+        if _rival_in_gap(story, post, run, truth):
+            return RIVAL_IN_GAP
+        # What cannot be told from a rival's is found again by the look, unless that is forgotten.
+    later = [one for one in posts if one.attempt.number > post.attempt.number]
+    if not later:
+        return None
+    if not task.has_store:
+        return NO_STORE
+    if post.told is not None and post.told not in ledger.ever_stored and not task.is_plain:
+        return NOT_STORED
+    if post.told not in ledger.ever_stored and task.is_plain and _rival_in_gap(story, post, run, truth):
+        return NOT_STORED
+    if any(one.attempt.clears != post.attempt.clears for one in later):
+        return OTHER_CLEARED
+    return None
+
+
+def _rival_in_gap(story: Story, post: Post, run: Run, truth: Truth) -> bool:
+    """
+    Tell whether a rival came between the look before a start and the next start, or ours came too late.
+
+    A rival that was refused counts: its record may be taken for that of ours.
+    """
+    sent = [one.sent for one in story.ledger.posts if one.sent > post.sent]
+    end = min(sent, default=story.end.ended)
+    others = [one for one in truth.runs if one != run and post.look.begun <= one.created <= end]
+    return bool(others) or run.created > post.sent + RESOLVE_SECONDS

@@ -1,0 +1,116 @@
+"""Rivals: aggregations of the same source that somebody else starts, at the worst moments."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.simulator.aggregations import Outcome
+from sailpoint_provider.simulator.csv_files import ReceivedFile
+from sailpoint_provider.simulator.sources import NextRun
+from tests.live.account_files import AccountFile
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from sailpoint_provider.simulator.aggregations import Run
+    from sailpoint_provider.simulator.tenant import Tenant
+
+HEADER = ("id", "name", "e-mail")
+_QUICKLY_OVER = 0.35
+
+REFUSED_AND_LOST = "a start was refused for a rival, and the answer was lost"
+REFUSED_AND_LATE = "a start was refused for a rival, after its gateway had given up"
+REFUSED = "a start was refused for a rival, and the answer came"
+NEVER_ARRIVED = "a start never arrived, and a rival began in the gap"
+RIVAL_REFUSED_AND_LOST = "a rival was refused because of ours, whose answer was lost"
+RIVAL_REFUSED = "a rival was refused because of ours, whose answer came"
+RIVAL_KINDS = (
+    REFUSED_AND_LOST,
+    REFUSED_AND_LATE,
+    REFUSED,
+    NEVER_ARRIVED,
+    RIVAL_REFUSED_AND_LOST,
+    RIVAL_REFUSED,
+)
+_WEIGHTS = (4, 1, 2, 4, 2, 1)
+_BEFORE = (REFUSED_AND_LOST, REFUSED_AND_LATE, REFUSED)
+
+
+def marker_of(*subject: object) -> str:
+    """Return a marker for a file: all are of one length, so that files of as many rows are as large too."""
+    return hashlib.sha256(":".join(map(str, subject)).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """
+    An aggregation that somebody else starts.
+
+    :param name: its name, by which its file is told apart.
+    :param rows: rows of its file; 0 for a direct source.
+    :param seconds: how long it runs, in seconds of the quick clock.
+    :param outcome: how it ends.
+    :param begins_after: real seconds between the start of its unit and its own.
+    """
+
+    name: str
+    rows: int
+    seconds: float
+    outcome: str = "success"
+    begins_after: float = 0.0
+
+    @classmethod
+    def draw(cls, name: str, rows: int, rng: Random, *, begins_after: float = 0.0) -> Rival:
+        """Draw one; many are over long before a retry looks."""
+        seconds = rng.uniform(2.0, 6.0) if rng.random() < _QUICKLY_OVER else rng.uniform(6.0, 90.0)
+        outcome = "success" if rng.random() < 0.8 else rng.choice(("error", "warning", "terminated"))
+        return cls(name, rows, seconds, outcome, begins_after)
+
+    def start(self, tenant: Tenant, source_id: str) -> Run:
+        """Start it, or have it refused where the source is busy; in the thread of the tenant alone."""
+        source = tenant.sources[source_id]
+        file, accounts = None, None
+        if self.rows:
+            described = AccountFile.numbered(self.rows, marker_of(self.name))
+            content = described.content(HEADER)
+            file = ReceivedFile(f"{self.name}.csv", len(content), hashlib.sha256(content).hexdigest())
+            accounts = source.accounts(list(described.rows(HEADER)))
+        if source.is_busy(tenant.clock.steady()):
+            return tenant.refuse_start(source, True, file)
+        outcome = Outcome(self.outcome)
+        # What was decided about the runs of the tasks stays for them.
+        source.next_runs.appendleft(NextRun(outcome, collect_seconds=self.seconds, process_seconds=0.0))
+        return tenant.start(source, accounts, True, file)
+
+
+@dataclass(frozen=True)
+class RivalAtStart:
+    """
+    A rival that meets one start of a task.
+
+    :param kind: one of :data:`RIVAL_KINDS`.
+    """
+
+    rival: Rival
+    kind: str
+
+    @classmethod
+    def draw(cls, name: str, rows: int, rng: Random) -> RivalAtStart:
+        """Draw one."""
+        return cls(Rival.draw(name, rows, rng), rng.choices(RIVAL_KINDS, _WEIGHTS)[0])
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether the rival begins before the start takes effect, so that the start is refused."""
+        return self.kind in _BEFORE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, for the request that carries it to the tenant."""
+        return {"rival": asdict(self.rival), "kind": self.kind}
+
+    @classmethod
+    def of_json(cls, document: dict[str, Any]) -> RivalAtStart:
+        """Read it from JSON."""
+        return cls(Rival(**document["rival"]), document["kind"])

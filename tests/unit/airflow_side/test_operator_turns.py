@@ -22,11 +22,11 @@ MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "d
 def test_two_tasks_that_start_one_source_at_the_same_moment_both_load_it(tenant, monkeypatch, deferrable):
     send, meeting = BlockingTransport.send, Barrier(2)
 
-    def together(self, call):
+    def together(self, call, **options):
         if call.purpose.startswith("start"):
             with suppress(BrokenBarrierError):
                 meeting.wait(1)
-        return send(self, call)
+        return send(self, call, **options)
 
     monkeypatch.setattr(BlockingTransport, "send", together)
     tenant.plan(DIRECTORY)

@@ -32,11 +32,11 @@ def crash_at_post(monkeypatch, when):
     """Let the worker die right before or right after the next start is sent; after that all is well."""
     send, left = BlockingTransport.send, [when]
 
-    def sent(self, call):
+    def sent(self, call, **options):
         dies = left.pop() if call.purpose.startswith("start") and left else None
         if dies == "before":
             raise Crash
-        value = send(self, call)
+        value = send(self, call, **options)
         if dies == "after":
             raise Crash
         return value

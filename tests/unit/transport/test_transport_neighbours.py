@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import time
@@ -27,6 +28,16 @@ BAD = "b" * 32
 RUN_SECONDS = 1.0
 IN_TIME = 4.0
 LONGEST_STALL = 0.15
+"""In processor time of the event loop's thread, because servers and other tests take turns with it."""
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_collection():
+    """Keep what other tests left behind from being looked through in the middle of a measurement."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 class Aggregations:
@@ -47,13 +58,13 @@ class Aggregations:
         ).encode()
 
 
-async def longest_stall(is_over, clock):
-    """Return the longest time by that clock between two turns of the event loop."""
+async def longest_stall(is_over):
+    """Return the longest time that something took between two turns of the event loop."""
     longest = 0.0
     while not is_over.is_set():
-        begun = clock()
+        begun = time.thread_time()
         await asyncio.sleep(0.005)
-        longest = max(longest, clock() - begun)
+        longest = max(longest, time.thread_time() - begun)
     return longest
 
 
@@ -82,7 +93,7 @@ async def side_by_side(url):
 
     is_over = asyncio.Event()
     try:
-        measuring = asyncio.create_task(longest_stall(is_over, time.thread_time))
+        measuring = asyncio.create_task(longest_stall(is_over))
         asking = asyncio.create_task(bad_calls())
         begun = time.monotonic()
         states = await asyncio.gather(*(ends(transport, one) for one in HEALTHY))
@@ -103,7 +114,6 @@ def test_twenty_waits_end_in_time_beside_it(deed):
         states, seconds, stall = asyncio.run(side_by_side(server.url))
     assert states == ["succeeded"] * len(HEALTHY)
     assert seconds < IN_TIME
-    # Counted in processor time of the event loop's thread, because the server here takes turns with it.
     assert stall < LONGEST_STALL
 
 
@@ -116,7 +126,7 @@ def test_a_big_page_is_read_without_a_stall():
     async def read(url):
         transport, is_over = EventLoopTransport(tenant_at(url), ONCE), asyncio.Event()
         try:
-            measuring = asyncio.create_task(longest_stall(is_over, time.perf_counter))
+            measuring = asyncio.create_task(longest_stall(is_over))
             records = await transport.send(call)
             is_over.set()
             return len(records), await measuring
@@ -126,5 +136,4 @@ def test_a_big_page_is_read_without_a_stall():
     with HostileServer(None, lambda target: page) as server:
         count, stall = asyncio.run(read(server.url))
     assert count == 250
-    # In one piece it takes several times as long; the machine that runs the tests may do much else.
-    assert stall < 2 * LONGEST_STALL
+    assert stall < LONGEST_STALL

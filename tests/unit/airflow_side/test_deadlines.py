@@ -14,7 +14,7 @@ from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationT
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
 TIMED_OUT = {"error": "Trigger timeout"}
-SOON = timedelta(seconds=0.3)
+SOON = timedelta(seconds=1.5)
 
 
 def sensor(aggregation_id, **changed):

@@ -86,7 +86,7 @@ def test_the_constructor_is_the_published_one():
 @WORLDS
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_path, world, generation):
-    tenant.plan(HR)
+    tenant.plan(HR, seconds=1.0)
     file = tenant.csv(tmp_path, rows=5)
     hook = SailPointHook(api_version=generation)
     task = called(world, "load_accounts", HR, file, disable_optimization=True, hook=hook)

@@ -73,7 +73,8 @@ class _Draw:
             tasks.append(self._task(place, tuple(rows[place : 2 * size : size]), rows[-1], begins_after))
         rivals: tuple[Rival, ...] = ()
         if self._weather and self._kind == "watched" and rng.random() < 0.5:
-            rivals, tasks = (self._rival(rows[-1], 0.0),), []
+            watched_rival = self._rival(rows[-1], 0.0)
+            rivals, tasks = (replace(watched_rival, seconds=rng.uniform(20.0, 120.0)),), []
         elif self._weather and tasks[0].dangers.rival:
             rivals, tasks = self._rivals(rows[-1], tasks)
         if self._kind == "watched":
@@ -89,7 +90,7 @@ class _Draw:
         rng = self._rng
         if not self._with_file:
             return [0] * number
-        sizes = range(2, 60) if rng.random() < 0.8 else range(600, 2500)
+        sizes = range(2, 60) if rng.random() < 0.9 else range(600, 2500)
         if rng.random() < EQUAL_ROWS_CHANCE:
             return [rng.choice(sizes)] * number
         return rng.sample(sizes, number)
@@ -104,7 +105,7 @@ class _Draw:
         """Draw rivals that come by themselves; a long one may run since before the DAG run began."""
         rng = self._rng
         if rng.random() < 0.3:
-            long = self._rival(rows, 0.0, rng.uniform(60.0, 240.0))
+            long = self._rival(rows, 0.0, rng.uniform(60.0, 150.0))
             return (long,), [replace(task, begins_after=task.begins_after + 0.2) for task in tasks]
         number = rng.choice((0, 1, 2))
         return tuple(self._rival(rows, rng.uniform(0.0, 1.5)) for _ in range(number)), tasks

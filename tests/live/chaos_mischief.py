@@ -23,7 +23,7 @@ IN_FLIGHT_CHANCE = 0.4
 OUTAGE_CHANCE = 0.2
 OUTAGE_REQUESTS = 6
 """More than a request to Airflow is repeated."""
-FEWER_RIVALS = 0.8
+FEWER_RIVALS = 0.7
 """Factor on the chance of a rival for each that came, so that a task comes to an end."""
 WORKER_POINTS = {
     "before load_accounts": 4,

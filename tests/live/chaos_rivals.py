@@ -64,7 +64,7 @@ class Rival:
     @classmethod
     def draw(cls, name: str, rows: int, rng: Random, *, begins_after: float = 0.0) -> Rival:
         """Draw one; many are over long before a retry looks."""
-        seconds = rng.uniform(2.0, 6.0) if rng.random() < _QUICKLY_OVER else rng.uniform(6.0, 90.0)
+        seconds = rng.uniform(2.0, 6.0) if rng.random() < _QUICKLY_OVER else rng.uniform(6.0, 45.0)
         outcome = "success" if rng.random() < 0.8 else rng.choice(("error", "warning", "terminated"))
         return cls(name, rows, seconds, outcome, begins_after)
 

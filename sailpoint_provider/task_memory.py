@@ -8,11 +8,11 @@ from sailpoint_provider.isc.errors import CheckpointError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.memory import Claim, Memory
+    from sailpoint_provider.isc.orders import UnstoredTries
 
 T = TypeVar("T")
 
@@ -128,20 +128,27 @@ def clear_number_of(context: Context) -> int | None:
     return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
-def began_before(context: Context, retries: int) -> datetime | None:
+def unstored_tries(context: Context, retries: int, *, durable: bool) -> UnstoredTries | None:
     """
-    Return since when an aggregation may be one that an earlier try of this task started.
+    Return what is known of earlier tries where nothing survives a retry.
 
-    That is for Airflow 3.0 to 3.2, where nothing survives a retry.
+    That is so on Airflow 3.0 to 3.2, and without ``durable``. A clear resets the start of a DAG run that had
+    ended. So after a clear an aggregation of an earlier try may be older than that start, and the first try
+    after it adopts none.
 
     :param retries: the task's ``retries``.
-    :returns: the start of the DAG run on a later try; None on a first try, also after a clear, and where the
-        task state store remembers.
+    :returns: None on the very first try, and where the task state store remembers.
     """
+    from sailpoint_provider.isc.orders import UnstoredTries
+
     try_number = getattr(context["ti"], "try_number", None)
-    if "task_state_store" in context or not isinstance(try_number, int):
+    if (durable and "task_state_store" in context) or not isinstance(try_number, int) or try_number <= 1:
         return None
-    if try_number <= max_tries_of(context) - retries + 1:
-        return None
-    started: datetime | None = getattr(context.get("dag_run"), "start_date", None)
-    return started
+    max_tries = max_tries_of(context)
+    was_cleared = max_tries != retries
+    is_first_after_clear = was_cleared and try_number <= max_tries - retries + 1
+    return UnstoredTries(
+        since=getattr(context.get("dag_run"), "start_date", None),
+        may_be_older=was_cleared,
+        may_adopt=durable and not is_first_after_clear,
+    )

@@ -69,8 +69,9 @@ class Starter:
         self._memory = memory
         self._clock = clock
         self._log = log
-        self._since = traces.Since(order.retry_since, clock) if order.retry_since is not None else None
-        self._may_run = False
+        unstored = order.unstored
+        self._since = traces.Since(unstored.since, clock) if unstored and unstored.since else None
+        self._may_run = unstored is not None and (unstored.may_be_older or unstored.since is None)
         self._own_id: str | None = None
 
     def begin(self) -> Steps[Beginning]:
@@ -344,7 +345,10 @@ class Starter:
 
     def _earlier_start(self, running: list[TaskStatus]) -> TaskStatus | None:
         """Return the only aggregation that an earlier try without memory can have started."""
-        if self._since is None or not self._order.may_adopt:
+        unstored = self._order.unstored
+        if unstored is None or not unstored.may_adopt or self._order.needs_acknowledgement:
+            return None
+        if self._since is None:
             return None
         ours = [record for record in running if self._since.may_be_newer(record)]
         return ours[0] if len(ours) == 1 and self._since.is_newer(ours[0]) else None

@@ -22,6 +22,9 @@ class SailPointError(Exception):
     """
 
     final: bool = False
+    sent: bool = True
+    """False once it is certain that the request had no effect: it never left, or ISC refused it."""
+
     exhausted: bool = False
     """True once a transport has given up on the call, so that nobody around it retries it again."""
 

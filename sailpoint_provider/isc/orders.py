@@ -31,6 +31,21 @@ class CsvOrder:
 
 
 @dataclass(frozen=True)
+class UnstoredTries:
+    """
+    Earlier tries of this task of which nothing is stored.
+
+    :param since: when the DAG run began by Airflow's clock, None where that is not known.
+    :param may_be_older: whether an aggregation that they started may be older than that.
+    :param may_adopt: whether the only aggregation that began since may be taken for the one they started.
+    """
+
+    since: datetime | None
+    may_be_older: bool
+    may_adopt: bool
+
+
+@dataclass(frozen=True)
 class Order:
     """
     What a task wants to have started.
@@ -45,9 +60,7 @@ class Order:
     :param begun: epoch seconds of the look before the start; waiting for a busy source counts.
     :param deadline: epoch seconds at which the wait is given up.
     :param tolerate_outage: seconds without a good answer that are sat out once a start may have happened.
-    :param retry_since: on a later try without memory, when the DAG run began by Airflow's clock: an
-        aggregation that began after that may be one that an earlier try started. None elsewhere.
-    :param durable: whether an aggregation of an earlier try may be taken up.
+    :param unstored: earlier tries of which nothing is stored, None for none.
     """
 
     source: Source
@@ -60,13 +73,12 @@ class Order:
     if_running: IfRunning = "wait"
     fail_on_warning: bool = False
     clear_number: int | None = None
-    retry_since: datetime | None = None
-    durable: bool = True
+    unstored: UnstoredTries | None = None
 
     @property
-    def may_adopt(self) -> bool:
-        """Whether an aggregation that ISC did not acknowledge to this task can still be what it asked for."""
-        return self.durable and self.csv is None and not self.disable_optimization
+    def needs_acknowledgement(self) -> bool:
+        """Whether only ISC's own response can show that an aggregation is the one that was asked for."""
+        return self.csv is not None or self.disable_optimization
 
 
 @dataclass(frozen=True)

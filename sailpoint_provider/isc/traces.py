@@ -90,9 +90,7 @@ def _since(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
 
 def may_have_started(error: SailPointError) -> bool:
     """Tell whether a start that met this error may have happened all the same."""
-    if isinstance(error, TenantUnavailableError):
-        return error.sent
-    return isinstance(error, ProtocolError)
+    return error.sent and isinstance(error, TenantUnavailableError | ProtocolError)
 
 
 def was_refused(records: list[TaskStatus], mark: Mark) -> bool:

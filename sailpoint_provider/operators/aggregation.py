@@ -35,7 +35,7 @@ from sailpoint_provider.isc.outcome import check_end, end_line, make_result, res
 from sailpoint_provider.isc.pace import Pace
 from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
-from sailpoint_provider.task_memory import began_before, clear_number_of, max_tries_of, memory_of
+from sailpoint_provider.task_memory import clear_number_of, max_tries_of, memory_of, unstored_tries
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -275,8 +275,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             disable_optimization=disable_optimization,
             if_running=self.if_running,
             fail_on_warning=self.fail_on_warning,
-            retry_since=began_before(context, self.retries or 0),
-            durable=self.durable,
+            unstored=unstored_tries(context, self.retries or 0, durable=self.durable),
         )
 
     def _find_source(self, times: Times) -> Source:

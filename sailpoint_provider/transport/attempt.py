@@ -170,4 +170,4 @@ def _may_have_worked(error: BaseException | None) -> bool:
     """Tell whether ISC may have acted on the request that met this error."""
     if error is None or isinstance(error, RateLimitError):
         return False
-    return error.sent if isinstance(error, TenantUnavailableError) else isinstance(error, SailPointError)
+    return isinstance(error, SailPointError) and error.sent

@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying
 
 from sailpoint_provider.isc import calls
 from sailpoint_provider.isc.answers import BIG, Answer, read_answer
-from sailpoint_provider.isc.errors import SailPointError, TenantUnavailableError
+from sailpoint_provider.isc.errors import SailPointError
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.steps import Pause, Steps, Together, Wish
 from sailpoint_provider.transport.answer_body import AnswerBody
@@ -134,7 +134,7 @@ class EventLoopTransport:
         Carry out one call, with the retries that the policy allows.
 
         :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
-            then is sent to its end, and its answer has the tenant's ``timeout`` at least.
+            then is sent to its end, and its answer has its own time limit.
         :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
             acted.
         :raises SailPointError: the call failed for good.
@@ -212,7 +212,7 @@ class EventLoopTransport:
     async def _new_token(self, deadline: Deadline) -> Token:
         try:
             return await self.send(calls.token(self.tenant), until=deadline.until)
-        except TenantUnavailableError as error:
+        except SailPointError as error:
             # Without a token the call itself was never sent.
             error.sent = False
             raise

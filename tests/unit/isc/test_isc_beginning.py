@@ -1,5 +1,7 @@
 """The first try of a start: the order of what happens, and what each answer of ISC leads to."""
 
+from dataclasses import replace
+
 import pytest
 from beginning_cases import (
     BUSY_WORDS,
@@ -32,9 +34,16 @@ from sailpoint_provider.isc.errors import (
     TenantUnavailableError,
 )
 from sailpoint_provider.isc.models import LoadAccountsTask
-from sailpoint_provider.isc.orders import Busy, Follow, Skip
+from sailpoint_provider.isc.orders import Busy, Follow, Skip, UnstoredTries
 
 FILES = pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
+
+
+def unsent(error):
+    error.sent = False
+    return error
+
+
 STRANGE = LoadAccountsTask(None, True, None)
 AMBIGUOUS = [
     LOST,
@@ -51,6 +60,7 @@ CERTAIN = [
     InvalidInputError("retired", status=410),
     InvalidInputError("the file changed", final=False),
     TenantUnavailableError("no connection", sent=False),
+    unsent(ProtocolError("the answer to the token request is not JSON")),
 ]
 
 
@@ -384,13 +394,14 @@ def test_time_that_is_over_before_the_start_starts_nothing():
     assert tenant.starts == 0
 
 
+UNSTORED = UnstoredTries(at(-100), may_be_older=False, may_adopt=True)
 SKEWS = pytest.mark.parametrize("skew", [0.0, 600.0, -600.0])
 
 
-def later_try(*running, skew=0.0, **order):
+def later_try(*running, skew=0.0, unstored=UNSTORED, **order):
     """A retry without memory of a DAG run that began 100 seconds ago; the records are of ISC's clock."""
     tenant = beginning(records=list(running), skew=skew)
-    return tenant, tenant.begin(retry_since=at(-100), **order)
+    return tenant, tenant.begin(unstored=unstored, **order)
 
 
 @SKEWS
@@ -426,10 +437,14 @@ def test_a_later_try_without_memory_follows_the_only_one_that_surely_began_since
 def test_a_later_try_without_memory_follows_nothing_without_a_time_to_compare():
     assert isinstance(later_try(record(8, None, None))[1], Busy)
     tenant = beginning(records=[record(8, None, -20)], date="yesterday")
-    assert isinstance(tenant.begin(retry_since=at(-100)), Busy)
+    assert isinstance(tenant.begin(unstored=UNSTORED), Busy)
 
 
-@pytest.mark.parametrize("order", [{"disable_optimization": True}, {"durable": False}])
+@pytest.mark.parametrize(
+    "order",
+    [{"disable_optimization": True}, {"unstored": replace(UNSTORED, may_adopt=False)}],
+    ids=["a full run", "the first try after a clear"],
+)
 def test_a_later_try_without_memory_follows_nothing_that_only_isc_could_acknowledge(order):
     assert isinstance(later_try(record(9, None, -20), **order)[1], Busy)
 
@@ -452,8 +467,17 @@ def test_a_later_try_without_memory_waits_for_what_may_be_its_own_and_skips_or_f
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_a_later_try_without_memory_that_is_refused_waits(if_running):
     tenant = beginning(replies=[busy_start], order={"if_running": if_running})
-    begun = tenant.begin(retry_since=at(-100), disable_optimization=True)
+    begun = tenant.begin(unstored=UNSTORED, disable_optimization=True)
     assert begun == Busy(an_id(9), SOURCE)
+
+
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+@pytest.mark.parametrize(
+    "changed", [{"may_be_older": True}, {"since": None}, {"may_be_older": True, "may_adopt": False}], ids=str
+)
+def test_after_a_clear_without_memory_even_an_older_one_may_be_its_own(changed, if_running):
+    unstored = replace(UNSTORED, **changed)
+    assert isinstance(later_try(record(8, None, -500), unstored=unstored, if_running=if_running)[1], Busy)
 
 
 def test_a_later_try_without_memory_starts_where_none_runs():

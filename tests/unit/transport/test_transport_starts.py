@@ -11,6 +11,7 @@ from sailpoint_provider.isc.errors import (
     InvalidInputError,
     ProtocolError,
     RateLimitError,
+    SailPointError,
     TenantUnavailableError,
 )
 from sailpoint_provider.isc.generations import GENERATIONS
@@ -155,3 +156,12 @@ def test_a_start_goes_over_a_connection_of_its_own(world):
     token, *ports = [request.client_port for request in server.received]
     assert ports[0] == ports[2] == token
     assert len({ports[0], ports[1], ports[3]}) == 3
+
+
+@pytest.mark.parametrize("kind", ["not_json", "html", "other_shape", "redirect", "reset"])
+def test_a_start_whose_token_request_fails_was_never_sent(world, sailpoint_simulator, control, steps, kind):
+    control.fault(kind, path="oauth")
+    with pytest.raises(SailPointError) as failure:
+        world.run(tenant_at(sailpoint_simulator.url), steps)
+    assert not failure.value.sent
+    assert runs(control) == []

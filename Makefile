@@ -29,15 +29,15 @@ up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web pag
 
 test: test-unit test-scheduler ## Run every test that needs no second Airflow version
 
-test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and transport
-	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/transport \
+test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and client
+	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/client \
 		--cov-report=term:skip-covered --cov-fail-under=95
 
 test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
 	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
 
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
-	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_simulator_sdk.py
+	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py
 
 test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
 	@$(RUN) -m pytest -q tests/live/test_live_crashes.py

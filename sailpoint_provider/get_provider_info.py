@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sailpoint_provider import __version__
-from sailpoint_provider import connection_form as form
+from sailpoint_provider.hooks import connection_form as form
 
 _INTEGRATION = "SailPoint Identity Security Cloud"
 

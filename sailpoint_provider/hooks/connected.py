@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from sailpoint_provider.client.event_loop import EventLoopTransport
     from sailpoint_provider.hooks.sailpoint import SailPointHook
-    from sailpoint_provider.transport.event_loop import EventLoopTransport
 
 
 class Connected:
@@ -51,7 +51,7 @@ async def event_loop_module() -> Any:
     The first import of aiohttp takes 100 ms, too long to block an event loop.
     """
     if not _modules:
-        for name in ("isc.tenant", "isc.watch", "transport.event_loop"):
+        for name in ("isc.tenant.config", "isc.wait.watch", "client.event_loop"):
             module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
         _modules.append(module)
     return _modules[0]

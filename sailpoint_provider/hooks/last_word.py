@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.tenant import Tenant
+    from sailpoint_provider.isc.tenant.config import Tenant
 
 _LAST_WORD_SECONDS = 3.0
 
@@ -20,11 +20,11 @@ def clear_record(tenant: Tenant | None, aggregation_id: str) -> str:
     :raises requests.RequestException: nobody answered in time.
     """
     from sailpoint_provider import isc
-    from sailpoint_provider.transport.blocking import send_last_word
+    from sailpoint_provider.client.blocking import send_last_word
 
     if tenant is None:
         return "ISC's record of it is not cleared: the connection was never read."
-    call = isc.calls.clear_task_record(tenant.generation, aggregation_id, now=datetime.now(tz=UTC))
+    call = isc.endpoints.clear_task_record(tenant.generation, aggregation_id, now=datetime.now(tz=UTC))
     answer = send_last_word(tenant, call, _LAST_WORD_SECONDS)
     if answer is None:
         return "ISC's record of it is not cleared: there is no token in memory."

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from sailpoint_provider import connection_form, isc
+from sailpoint_provider import isc
+from sailpoint_provider._airflow.connection_cache import connection_desk, read_connection
+from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.hooks import connection_form
 from sailpoint_provider.hooks.connected import Connected, event_loop_module
-from sailpoint_provider.hooks.connection_desk import connection_desk, read_connection
 from sailpoint_provider.hooks.last_word import clear_record
-from sailpoint_provider.isc.diagnosis import diagnose
-from sailpoint_provider.isc.errors import InvalidInputError, SailPointError
-from sailpoint_provider.isc.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
-from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.patience import Patience
-from sailpoint_provider.parameters import seconds
+from sailpoint_provider.isc.tenant.diagnosis import diagnose
+from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.deadlines import Patience
 
 if TYPE_CHECKING:
     import logging
@@ -28,16 +29,21 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from sailpoint_provider.hooks.csv_file import CsvLocation
-    from sailpoint_provider.isc.calls import Call
-    from sailpoint_provider.isc.models import AccountAggregationStatus, LoadAccountsTask, Source, TaskStatus
-    from sailpoint_provider.isc.result import AggregationResult
-    from sailpoint_provider.isc.steps import Steps
-    from sailpoint_provider.isc.task_pages import TaskPages
-    from sailpoint_provider.isc.tenant import Tenant
-    from sailpoint_provider.isc.upload import Upload
-    from sailpoint_provider.isc.watch import Watch
-    from sailpoint_provider.transport.blocking import BlockingTransport
+    from sailpoint_provider.client.blocking import BlockingTransport
+    from sailpoint_provider.files.locate import CsvLocation
+    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.models import (
+        AccountAggregationStatus,
+        LoadAccountsTask,
+        Source,
+        TaskStatus,
+    )
+    from sailpoint_provider.isc.api.paging import TaskPages
+    from sailpoint_provider.isc.flow import Steps
+    from sailpoint_provider.isc.start.upload import Upload
+    from sailpoint_provider.isc.tenant.config import Tenant
+    from sailpoint_provider.isc.wait.watch import Watch
+    from sailpoint_provider.results import AggregationResult
 
 T = TypeVar("T")
 
@@ -47,7 +53,7 @@ class SailPointHook(BaseHook):
     Calls Identity Security Cloud as the client of an Airflow connection.
 
     Every blocking method has a counterpart for event loops with the prefix ``a``. All raise
-    :class:`~sailpoint_provider.isc.errors.SailPointError` or one of the errors below it.
+    :class:`~sailpoint_provider.exceptions.SailPointError` or one of the errors below it.
 
     :param sailpoint_conn_id: id of an Airflow connection of type ``sailpoint``.
     :param api_version: API generation to call instead of the connection's; None for the connection's own.
@@ -107,7 +113,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: the id is none, or no source has it.
         """
-        return self._run(isc.starts.get_source(self.tenant.generation, source_id))
+        return self._run(isc.load.get_source(self.tenant.generation, source_id))
 
     def find_source(self, name: str) -> Source:
         """
@@ -115,7 +121,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: no source has that name, or several have.
         """
-        return self._run(isc.starts.find_source(self.tenant.generation, name))
+        return self._run(isc.load.find_source(self.tenant.generation, name))
 
     def load_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -135,7 +141,7 @@ class SailPointHook(BaseHook):
         given_id(source_id, "source_id")
         upload = _found_csv(file)
         return self._run(
-            isc.starts.start(
+            isc.load.start(
                 self.tenant.generation, source_id, upload, disable_optimization=disable_optimization
             )
         )
@@ -148,7 +154,7 @@ class SailPointHook(BaseHook):
         :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
         """
         given_id(aggregation_id, "aggregation_id")
-        return self._send(isc.calls.account_aggregation_status(self.tenant.generation, aggregation_id))
+        return self._send(isc.endpoints.account_aggregation_status(self.tenant.generation, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:
         """
@@ -156,7 +162,7 @@ class SailPointHook(BaseHook):
 
         :raises UnknownAggregationError: ISC does not know the id, or no longer.
         """
-        return self._send(isc.calls.task_status(self.tenant.generation, task_id))
+        return self._send(isc.endpoints.task_status(self.tenant.generation, task_id))
 
     def list_task_statuses(
         self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
@@ -170,7 +176,7 @@ class SailPointHook(BaseHook):
         :param limit: how many records at the most, None for all.
         :raises InvalidInputError: filter, sorter or limit cannot work.
         """
-        from sailpoint_provider.isc.task_pages import TaskPages
+        from sailpoint_provider.isc.api.paging import TaskPages
 
         pages = TaskPages(self.tenant.generation, filters=filters, sorters=sorters, limit=limit)
         return self._records(pages)
@@ -197,18 +203,18 @@ class SailPointHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""
         try:
-            self._send(isc.calls.sources(self.tenant.generation, limit=1))
+            self._send(isc.endpoints.sources(self.tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, f"Connected to {self.tenant.base_url} with API generation {self.tenant.generation.name}."
 
     async def aget_source(self, source_id: str) -> Source:
         """Return the source of that id; see :meth:`get_source`."""
-        return await self._arun(isc.starts.get_source((await self.atenant()).generation, source_id))
+        return await self._arun(isc.load.get_source((await self.atenant()).generation, source_id))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source of that name; see :meth:`find_source`."""
-        return await self._arun(isc.starts.find_source((await self.atenant()).generation, name))
+        return await self._arun(isc.load.find_source((await self.atenant()).generation, name))
 
     async def aload_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -218,19 +224,19 @@ class SailPointHook(BaseHook):
         upload = await asyncio.to_thread(_found_csv, file)
         generation = (await self.atenant()).generation
         return await self._arun(
-            isc.starts.start(generation, source_id, upload, disable_optimization=disable_optimization)
+            isc.load.start(generation, source_id, upload, disable_optimization=disable_optimization)
         )
 
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
         given_id(aggregation_id, "aggregation_id")
-        call = isc.calls.account_aggregation_status((await self.atenant()).generation, aggregation_id)
+        call = isc.endpoints.account_aggregation_status((await self.atenant()).generation, aggregation_id)
         async with self.aconnected() as transport:
             return await transport.send(call)
 
     async def aget_task_status(self, task_id: str) -> TaskStatus:
         """Return ISC's record of a task; see :meth:`get_task_status`."""
-        call = isc.calls.task_status((await self.atenant()).generation, task_id)
+        call = isc.endpoints.task_status((await self.atenant()).generation, task_id)
         async with self.aconnected() as transport:
             return await transport.send(call)
 
@@ -238,7 +244,7 @@ class SailPointHook(BaseHook):
         self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
     ) -> AsyncIterator[TaskStatus]:
         """Iterate over the task records of all pages; see :meth:`list_task_statuses`."""
-        from sailpoint_provider.isc.task_pages import TaskPages
+        from sailpoint_provider.isc.api.paging import TaskPages
 
         generation = (await self.atenant()).generation
         pages = TaskPages(generation, filters=filters, sorters=sorters, limit=limit)
@@ -272,7 +278,7 @@ class SailPointHook(BaseHook):
         try:
             tenant = await self.atenant()
             async with self.aconnected() as transport:
-                await transport.send(isc.calls.sources(tenant.generation, limit=1))
+                await transport.send(isc.endpoints.sources(tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
@@ -295,7 +301,7 @@ class SailPointHook(BaseHook):
         :param usual_seconds: how long such a run usually takes, None where that is not known.
         :param log: where progress goes, None for the hook's own log.
         """
-        from sailpoint_provider.isc.watch import Watch
+        from sailpoint_provider.isc.wait.watch import Watch
 
         return Watch(
             aggregation_id,
@@ -366,7 +372,7 @@ class SailPointHook(BaseHook):
 
     def _blocking(self) -> BlockingTransport:
         if self._transport is None:
-            from sailpoint_provider.transport.blocking import BlockingTransport
+            from sailpoint_provider.client.blocking import BlockingTransport
 
             self._transport = BlockingTransport(self.tenant)
         return self._transport
@@ -378,7 +384,7 @@ class SailPointHook(BaseHook):
         return self._tenant_of(connection)
 
     def _tenant_of(self, connection: Connection) -> Tenant:
-        from sailpoint_provider.isc.tenant import Tenant
+        from sailpoint_provider.isc.tenant.config import Tenant
 
         return Tenant.from_connection_fields(
             host=connection.host,
@@ -403,8 +409,8 @@ def _found(conn_id: str) -> Iterator[None]:
 
 
 def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
-    from sailpoint_provider.hooks.csv_file import find_csv
-    from sailpoint_provider.isc.upload import Upload
+    from sailpoint_provider.files.locate import find_csv
+    from sailpoint_provider.isc.start.upload import Upload
 
     if file is None or isinstance(file, Upload):
         return file

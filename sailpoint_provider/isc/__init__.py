@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from sailpoint_provider.isc import calls, starts
+    from sailpoint_provider.isc.api import endpoints as endpoints
+    from sailpoint_provider.isc.start import load as load
 
-__all__ = ["calls", "starts"]
+_LAZY = {"endpoints": "api.endpoints", "load": "start.load"}
 
 
 def __getattr__(name: str) -> "ModuleType":
-    """Load ``isc.calls`` and ``isc.starts`` at their first use: whoever parses a DAG needs neither."""
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
+    """Load ``isc.endpoints`` and ``isc.load`` at their first use: parsing a DAG needs neither."""
+    if name in _LAZY:
+        return import_module(f"{__name__}.{_LAZY[name]}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.errors import AggregationFailedError
-from sailpoint_provider.isc.result import AggregationResult, ResultCounts, ResultFile, ResultMessage, State
+from sailpoint_provider.exceptions import AggregationFailedError
+from sailpoint_provider.results import AggregationResult, ResultCounts, ResultFile, ResultMessage, State
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sailpoint_provider.isc.glimpses import Glimpse
-    from sailpoint_provider.isc.models import AccountAggregationStatus, TaskStatus
-    from sailpoint_provider.isc.upload import SentFile
+    from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
+    from sailpoint_provider.isc.api.summaries import Glimpse
+    from sailpoint_provider.isc.start.upload import SentFile
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})

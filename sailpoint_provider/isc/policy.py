@@ -8,10 +8,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.errors import RateLimitError, TenantUnavailableError
+from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.isc.api.endpoints import Call
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,17 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from sailpoint_provider.airflow_errors import airflow_errors
-from sailpoint_provider.compat import TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, carried_by, last_look, result_before_deferring, verified
-from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.errors import (
+from sailpoint_provider._airflow.deferral import (
+    Times,
+    carried_by,
+    last_look,
+    result_before_deferring,
+    verified,
+)
+from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.parameters import one_of, plain_path, seconds, truth
+from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, memory_of, unstored_tries
+from sailpoint_provider.exceptions import (
     AggregationTimeoutError,
     CheckpointError,
     InvalidInputError,
@@ -29,14 +35,14 @@ from sailpoint_provider.isc.errors import (
     SailPointError,
     UnknownAggregationError,
 )
-from sailpoint_provider.isc.events import read_event
-from sailpoint_provider.isc.lenient import as_bool
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.coercion import as_bool
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
-from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE
-from sailpoint_provider.parameters import one_of, plain_path, seconds, truth
-from sailpoint_provider.task_memory import clear_number_of, max_tries_of, memory_of, unstored_tries
+from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
+from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.version_compat import TaskDeferralTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,11 +50,11 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.hooks.csv_file import CsvLocation
-    from sailpoint_provider.isc.memory import Claim
-    from sailpoint_provider.isc.models import Source
-    from sailpoint_provider.isc.orders import Beginning, IfRunning, Order
-    from sailpoint_provider.isc.result import AggregationResult
+    from sailpoint_provider.files.locate import CsvLocation
+    from sailpoint_provider.isc.api.models import Source
+    from sailpoint_provider.isc.start.checkpoint import Claim
+    from sailpoint_provider.isc.start.request import Beginning, IfRunning, Order
+    from sailpoint_provider.results import AggregationResult
 
 
 @contextmanager
@@ -226,8 +232,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
     def _aggregate(self, context: Context, times: Times) -> AggregationResult:
         """Begin, waiting while the source is busy, and follow what has begun."""
-        from sailpoint_provider.isc import traces
-        from sailpoint_provider.isc.orders import Busy, Returned, Skip
+        from sailpoint_provider.isc.start import reconcile
+        from sailpoint_provider.isc.start.request import Busy, Returned, Skip
 
         while True:
             beginning = self._begin(context, times)
@@ -241,10 +247,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
                 return self._follow(context, beginning.claim, times)
             self._wait_turn(beginning.aggregation_id, beginning.source_id, times)
             # It has ended, but ISC's list may show it as running for a while yet.
-            time.sleep(max(0.0, min(traces.RESOLVE_PAUSE, times.end - time.time())))
+            time.sleep(max(0.0, min(reconcile.RESOLVE_PAUSE, times.end - time.time())))
 
     def _begin(self, context: Context, times: Times) -> Beginning:
-        from sailpoint_provider.isc.beginning import Starter
+        from sailpoint_provider.isc.start.starter import Starter
 
         memory = memory_of(context, self.log, durable=self.durable)
         generation = self.hook.tenant.generation
@@ -254,9 +260,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
             return self.hook.run(starter.begin(), until=times.end)
 
     def _order(self, context: Context, times: Times) -> Order:
-        from sailpoint_provider.hooks.csv_file import csv_order
-        from sailpoint_provider.isc.orders import Order
-        from sailpoint_provider.isc.starts import check_file_fits
+        from sailpoint_provider.files.locate import csv_order
+        from sailpoint_provider.isc.start.load import check_file_fits
+        from sailpoint_provider.isc.start.request import Order
 
         disable_optimization = truth(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
@@ -280,7 +286,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
     def _find_source(self, times: Times) -> Source:
         """Return the source, which is looked up once in a process."""
-        from sailpoint_provider.isc.starts import find_source, get_source
+        from sailpoint_provider.isc.start.load import find_source, get_source
 
         if self._source is None:
             generation = self.hook.tenant.generation
@@ -366,7 +372,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
         :raises ProtocolError: neither the event nor the task state store holds one on this aggregation.
         """
-        from sailpoint_provider.isc.memory import read_claim
+        from sailpoint_provider.isc.start.checkpoint import read_claim
 
         try:
             claim = read_claim(carried_by(event).get("claim"))

@@ -17,23 +17,23 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from sailpoint_provider.airflow_errors import airflow_errors, as_airflow_sees_it
-from sailpoint_provider.compat import TaskDeferralError, TaskDeferralTimeout
-from sailpoint_provider.deferral import Times, last_look, result_before_deferring, verified
-from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.errors import (
+from sailpoint_provider._airflow.deferral import Times, last_look, result_before_deferring, verified
+from sailpoint_provider._airflow.errors import airflow_errors, as_airflow_sees_it
+from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider.exceptions import (
     AggregationFailedError,
     AggregationTimeoutError,
     ExecutionTimeoutError,
     SailPointError,
 )
-from sailpoint_provider.isc.events import read_event
-from sailpoint_provider.isc.identifiers import given_id
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
-from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE, Patience
-from sailpoint_provider.parameters import seconds
+from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Patience
+from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.result import AggregationResult
-    from sailpoint_provider.isc.watch import Watch
+    from sailpoint_provider.isc.wait.watch import Watch
+    from sailpoint_provider.results import AggregationResult
 
 
 class _CarriedError(AirflowSkipException):

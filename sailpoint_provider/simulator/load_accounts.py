@@ -15,13 +15,7 @@ from sailpoint_provider.simulator.csv_files import (
     fingerprint,
     read_accounts,
 )
-from sailpoint_provider.simulator.forms import (
-    MULTIPART,
-    URL_ENCODED,
-    UnreadableForm,
-    media_type,
-    read_form,
-)
+from sailpoint_provider.simulator.forms import MULTIPART, URL_ENCODED, UnreadableForm, media_type, read_form
 from sailpoint_provider.simulator.records import load_accounts_task
 from sailpoint_provider.simulator.source_calls import find_source
 from sailpoint_provider.simulator.sources import SourceKind

@@ -21,12 +21,7 @@ from sailpoint_provider.simulator.aggregations import (
 from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.simulator.faults import FaultScript
 from sailpoint_provider.simulator.journal import Journal
-from sailpoint_provider.simulator.oauth import (
-    DEFAULT_CLIENT_ID,
-    DEFAULT_CLIENT_SECRET,
-    ApiClient,
-    TokenDesk,
-)
+from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, ApiClient, TokenDesk
 from sailpoint_provider.simulator.rate_limit import RateLimit
 from sailpoint_provider.simulator.shapes import Shapes
 from sailpoint_provider.simulator.sources import NextRun, Source, default_sources

@@ -9,13 +9,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.simulator import connection
-from sailpoint_provider.simulator.answers import (
-    Answer,
-    error_answer,
-    json_answer,
-    rate_limited,
-    unauthorized,
-)
+from sailpoint_provider.simulator.answers import Answer, error_answer, json_answer, rate_limited, unauthorized
 from sailpoint_provider.simulator.paging import MOST_PER_PAGE, number
 
 if TYPE_CHECKING:

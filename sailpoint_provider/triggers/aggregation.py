@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from sailpoint_provider.compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
+from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc import events
-from sailpoint_provider.isc.errors import SailPointError
-from sailpoint_provider.isc.pace import Pace
-from sailpoint_provider.isc.patience import DEFAULT_TOLERATE_OUTAGE, Patience
+from sailpoint_provider.isc.wait import events
+from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Patience
+from sailpoint_provider.version_compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -45,7 +45,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     """
     Waits until an account aggregation ended, and tells how.
 
-    It never raises: whatever happens becomes an event, which :func:`sailpoint_provider.isc.events.read_event`
+    It never raises: whatever happens becomes an event, which :func:`sailpoint_provider.isc.wait.events.read_event`
     turns into a result or an error on the worker.
 
     :param aggregation_id: the id that a start answered.

@@ -57,7 +57,7 @@ def _says_success(payload: Any) -> bool:
 
 
 def _says_succeeded(payload: Any) -> bool:
-    from sailpoint_provider.isc.events import read_event
+    from sailpoint_provider.isc.wait.events import read_event
 
     return bool(read_event(payload).state == "succeeded")
 

@@ -11,12 +11,13 @@ from airflow.sdk import timezone
 from airflow.sdk.bases import sensor as airflow_sensors
 from tenacity import nap
 
-from sailpoint_provider import deferral
+from sailpoint_provider._airflow import deferral
+from sailpoint_provider.client import attempt, blocking, event_loop, retrying, shared
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
+from sailpoint_provider.polling import poller
 from sailpoint_provider.sensors import aggregation as sensors
 from sailpoint_provider.simulator.clock import TenantClock
-from sailpoint_provider.transport import attempt, blocking, event_loop, polling, retrying, shared
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:
@@ -116,12 +117,12 @@ class QuickLoop:
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = CLOCK, QuickLoops()
-    package = (blocking, event_loop, polling, shared, operators, sensors, triggers, sailpoint, deferral)
+    package = (blocking, event_loop, poller, shared, operators, sensors, triggers, sailpoint, deferral)
     for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
     _replace(attempt, "time", SocketTime())
     _replace(airflow_sensors, "timezone", QuickDates(timezone))
-    for module in (polling, triggers):
+    for module in (poller, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
     _replace(event_loop, "asyncio", QuickSleeps())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.traces import RESOLVE_SECONDS
+from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
 
 if TYPE_CHECKING:
     from tests.live.chaos_airflow import Story

@@ -9,7 +9,7 @@ from tests.live.chaos_rivals import NEVER_ARRIVED, REFUSED_AND_LATE, REFUSED_AND
 if TYPE_CHECKING:
     from random import Random
 
-    from sailpoint_provider.isc.calls import Call
+    from sailpoint_provider.isc.api.endpoints import Call
 
 Json = dict[str, Any]
 

@@ -8,15 +8,15 @@ import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.client import blocking, event_loop, multipart, shared
+from sailpoint_provider.client.blocking import BlockingTransport
+from sailpoint_provider.client.event_loop import EventLoopTransport
+from sailpoint_provider.client.shared import TenantShare
+from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.errors import SailPointError
-from sailpoint_provider.isc.steps import Pause
+from sailpoint_provider.isc.flow import Pause
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
-from sailpoint_provider.transport import blocking, event_loop, multipart, shared
-from sailpoint_provider.transport.blocking import BlockingTransport
-from sailpoint_provider.transport.event_loop import EventLoopTransport
-from sailpoint_provider.transport.shared import TenantShare
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from tests.live.chaos_faults import name_of
 from tests.live.chaos_mischief import current
@@ -25,10 +25,10 @@ from tests.live.chaos_tenant import HEADER, NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sailpoint_provider.isc.answers import Answer
-    from sailpoint_provider.isc.calls import Call
-    from sailpoint_provider.isc.tenant import Tenant
-    from sailpoint_provider.isc.tokens import Token
+    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.tenant.config import Tenant
+    from sailpoint_provider.isc.tenant.oauth import Token
     from tests.live.chaos_mischief import Mischief
 
 _NOBODY = "http://127.0.0.1:9"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.errors import AggregationAlreadyRunningError
-from sailpoint_provider.isc.traces import RESOLVE_SECONDS
+from sailpoint_provider.exceptions import AggregationAlreadyRunningError
+from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
 from tests.live.chaos_rivals import RIVAL_KINDS
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from sailpoint_provider.isc.errors import AggregationFailedError
+from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.live.chaos_airflow import DagRun, Report, Story, TaskInstance, TaskStateStore

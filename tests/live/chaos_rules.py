@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
-from sailpoint_provider.isc.errors import AggregationAlreadyRunningError, SailPointError
-from sailpoint_provider.isc.traces import RESOLVE_SECONDS
+from sailpoint_provider.exceptions import AggregationAlreadyRunningError, SailPointError
+from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
 from tests.live.chaos_mischief import AirflowTroubleError, Crash
 from tests.live.chaos_truth import ROUNDING
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-from sailpoint_provider.isc.errors import AggregationFailedError, SailPointError
+from sailpoint_provider.exceptions import AggregationFailedError, SailPointError
 from tests.live.chaos_mischief import AirflowTroubleError, Crash
 from tests.live.chaos_rules import wrong_result
 from tests.live.chaos_truth import ROUNDING

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.errors import AggregationAlreadyRunningError, AggregationFailedError
+from sailpoint_provider.exceptions import AggregationAlreadyRunningError, AggregationFailedError
 from tests.live.chaos_doubles import doubles_of
 from tests.live.chaos_kinds import kinds_of
 from tests.live.chaos_rules import GUESSED, LOST, wrong_report

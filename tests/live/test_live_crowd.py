@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sailpoint_provider.transport.polling import CROWD
+from sailpoint_provider.polling.poller import CROWD
 from tests.live.crowd import FIRST_TO_END, LOOKS, REFUSED, CrowdPlace, CrowdStory, crowd_place
 from tests.live.dags.crowd import WAITS
 from tests.live.leaks import leaks, log_texts

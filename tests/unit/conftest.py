@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sailpoint_provider.client import shared
 from sailpoint_provider.simulator.pytest_fixture import sailpoint_simulator, sailpoint_simulator_server
-from sailpoint_provider.transport import shared
 
 __all__ = ["sailpoint_simulator", "sailpoint_simulator_server"]
 

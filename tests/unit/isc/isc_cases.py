@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from sailpoint_provider.isc.answers import Answer
-from sailpoint_provider.isc.steps import Pause, Together
-from sailpoint_provider.isc.tenant import Tenant
+from sailpoint_provider.isc.api.responses import Answer
+from sailpoint_provider.isc.flow import Pause, Together
+from sailpoint_provider.isc.tenant.config import Tenant
 
 SOURCE = "2c918085000000000000000000000a03"
 RUN = "af1b82086c194f89acce82e156ff6e61"

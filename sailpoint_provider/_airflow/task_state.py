@@ -1,0 +1,154 @@
+"""Keeps a claim in Airflow's task state store, where there is one (Airflow 3.3 and later)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sailpoint_provider.exceptions import CheckpointError, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.isc.start.checkpoint import Claim, Memory
+    from sailpoint_provider.isc.start.request import UnstoredTries
+
+T = TypeVar("T")
+
+KEY = "sailpoint_account_aggregation"
+
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
+
+
+class TaskMemory:
+    """
+    Keeps a claim under one key of the task state store, which survives retries, crashes, deferral and clear.
+
+    :param store: ``context["task_state_store"]``.
+    :param log: where it says that a claim cannot be read or kept.
+    """
+
+    def __init__(self, store: Any, log: Any) -> None:
+        self._store = store
+        self._log = log
+
+    def load(self) -> Claim | None:
+        """
+        Return the claim of an earlier try; None for none, and for what is not a claim of this version.
+
+        :raises CheckpointError: the store cannot be read. Nothing was sent, and a retry is worth it.
+        """
+        from sailpoint_provider.isc.start.checkpoint import read_claim
+
+        try:
+            document = _tried(lambda: self._store.get(KEY))
+        except Exception as error:
+            raise CheckpointError(
+                f"Airflow's task state store cannot be read ({type(error).__name__}). Nothing was sent."
+            ) from error
+        try:
+            return read_claim(document)
+        except ProtocolError as error:
+            self._log.warning("Ignoring the stored checkpoint %r. %s", KEY, error)
+            return None
+
+    def save(self, claim: Claim, *, required: bool = False) -> None:
+        """
+        Keep a claim in place of the one before; try a few times.
+
+        :param required: whether the task must not continue without it.
+        :raises CheckpointError: it could not be kept although it is required. It is final once the start
+            request was sent, because the intent that is still stored would mislead a retry.
+        """
+        document = claim.to_json()
+        try:
+            _tried(lambda: self._store.set(KEY, document))
+        except Exception as error:
+            if not required:
+                self._log.warning(
+                    "The checkpoint %r could not be stored in Airflow's task state store (%s).",
+                    claim.state,
+                    type(error).__name__,
+                )
+                return
+            if claim.state != "submitting":
+                raise CheckpointError(
+                    f"The outcome of the start request ({claim.state}) could not be stored in Airflow's task "
+                    f"state store ({type(error).__name__}). The task ends without a retry, because a retry "
+                    "could mistake another aggregation for its own. Clear the task to run it again.",
+                    final=True,
+                ) from error
+            raise CheckpointError(
+                f"The checkpoint {claim.state!r} could not be stored in Airflow's task state store "
+                f"({type(error).__name__}). Nothing was sent."
+            ) from error
+
+
+def _tried(action: Callable[[], T]) -> T:
+    """Carry out an action on the store, again where it fails: its API may be restarting."""
+    from tenacity import Retrying, stop_after_attempt, wait_exponential
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+        reraise=True,
+    )
+    return retrying(action)
+
+
+def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:
+    """Return what remembers this task's start over its tries."""
+    from sailpoint_provider.isc.start.checkpoint import NoMemory
+
+    store = context.get("task_state_store") if durable else None
+    return NoMemory() if store is None else TaskMemory(store, log)
+
+
+def max_tries_of(context: Context) -> int:
+    """Return the task instance's ``max_tries``, which Airflow raises on a clear but not on a retry."""
+    max_tries = getattr(context["ti"], "max_tries", 0)
+    return max_tries if isinstance(max_tries, int) else 0
+
+
+def clear_number_of(context: Context) -> int | None:
+    """
+    Return the DAG run's ``clear_number``, which rises with every clear of any task of the run.
+
+    ``max_tries`` alone does not show every clear: Airflow sets it to the try number plus the DAG's
+    ``retries`` of that moment, which can be the same number as before. Where another task of the run was
+    cleared, a retry of this one cannot be told from a clear. It then counts as cleared, so that at worst
+    something is loaded twice, and no old result is returned in place of a run.
+
+    :returns: None before Airflow 3.3, which does not pass it to the task.
+    """
+    number = getattr(context.get("dag_run"), "clear_number", None)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def unstored_tries(context: Context, retries: int, *, durable: bool) -> UnstoredTries | None:
+    """
+    Return what is known of earlier tries where nothing survives a retry.
+
+    That is so on Airflow 3.0 to 3.2, and without ``durable``. A clear resets the start of a DAG run that had
+    ended. So after a clear an aggregation of an earlier try may be older than that start, and the first try
+    after it adopts none.
+
+    :param retries: the task's ``retries``.
+    :returns: None on the very first try, and where the task state store remembers.
+    """
+    from sailpoint_provider.isc.start.request import UnstoredTries
+
+    try_number = getattr(context["ti"], "try_number", None)
+    if (durable and "task_state_store" in context) or not isinstance(try_number, int) or try_number <= 1:
+        return None
+    max_tries = max_tries_of(context)
+    was_cleared = max_tries != retries
+    is_first_after_clear = was_cleared and try_number <= max_tries - retries + 1
+    return UnstoredTries(
+        since=getattr(context.get("dag_run"), "start_date", None),
+        may_be_older=was_cleared,
+        may_adopt=durable and not is_first_after_clear,
+    )

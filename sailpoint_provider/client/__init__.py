@@ -1,0 +1,1 @@
+"""Carries requests out: blocking for workers, asynchronous for event loops."""

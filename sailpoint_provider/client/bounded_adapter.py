@@ -1,0 +1,228 @@
+"""Lets requests end a call in time, whatever the other side does."""
+
+from __future__ import annotations
+
+import _thread
+import http.client
+import io
+import socket
+import threading
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, cast
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from sailpoint_provider.client.attempt import current_attempt
+from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
+from sailpoint_provider.client.tls import SharedTlsAdapter, shared_tls_context
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+    from urllib3 import HTTPConnectionPool
+    from urllib3.connection import HTTPSConnection
+
+    from sailpoint_provider.client.attempt import Attempt
+    from sailpoint_provider.isc.tenant.config import Tenant
+
+    _Connection = HTTPSConnection
+else:
+    _Connection = object
+
+_MOST_OF_A_LINE = 64 * 1024
+
+
+class BoundedConnection(_Connection):
+    """
+    A connection that serves attempts: each step of it gets only the time that the attempt has left.
+
+    The socket's own time-out would start anew with every address of a host and with every byte.
+    """
+
+    def connect(self) -> None:
+        """Connect, and leave the socket with no more time than the attempt has."""
+        super().connect()
+        self._bound()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, and note that it leaves."""
+        if self.sock is None:
+            self.connect()
+        attempt = current_attempt.get()
+        if attempt is not None:
+            attempt.begin_sending()
+            self.timeout = self._sending_timeout(attempt)  # urllib3 gives it to the socket in the next step
+        super().request(*args, **kwargs)
+
+    def getresponse(self) -> Any:
+        """Read the head of the answer, and note that all is sent."""
+        attempt = current_attempt.get()
+        if attempt is not None:
+            attempt.end_sending()
+        return super().getresponse()
+
+    def response_class(  # type: ignore[override]
+        self, sock: Any, *args: Any, **kwargs: Any
+    ) -> http.client.HTTPResponse:
+        """Return what reads an answer; http.client calls it as if it were a class."""
+        attempt = current_attempt.get()
+        if attempt is None:
+            return http.client.HTTPResponse(sock, *args, **kwargs)
+        return _BoundedResponse(sock, attempt, *args, **kwargs)
+
+    def _sending_timeout(self, attempt: Attempt) -> float:
+        return attempt.wait(cast("float", self.timeout))
+
+    def _bound(self) -> None:
+        attempt = current_attempt.get()
+        if attempt is not None and self.sock is not None:
+            self.sock.settimeout(attempt.wait(attempt.silence))
+
+    def _tunnel(self) -> None:
+        self._bound()
+        super()._tunnel()
+        self._bound()
+
+    def _new_conn(self) -> socket.socket:
+        attempt = current_attempt.get()
+        if attempt is None or hasattr(self, "_socks_options"):  # a SOCKS proxy may look names up itself
+            return super()._new_conn()
+        name, most = self._dns_host, cast("float", self.timeout)
+        try:
+            for address in self._addresses(name, attempt):
+                self._dns_host = address
+                try:
+                    self.timeout = attempt.wait(most)
+                    sock = super()._new_conn()
+                except (ConnectTimeoutError, NewConnectionError, TimeoutError) as failure:
+                    error = failure
+                else:
+                    sock.settimeout(attempt.wait(most))
+                    return sock
+        finally:
+            self._dns_host, self.timeout = name, most
+        raise error
+
+    def _addresses(self, name: str, attempt: Attempt) -> list[str]:
+        """Look a name up in a thread, because nothing else can end a look-up."""
+        found: list[Any] = []
+        done = threading.Event()
+
+        def look_up() -> None:
+            try:
+                found.extend(socket.getaddrinfo(name, self.port, 0, socket.SOCK_STREAM))
+            except Exception as error:
+                found.append(error)
+            finally:
+                done.set()
+
+        # Not threading.Thread: its locks may be held by whoever a signal handler interrupted.
+        _thread.start_new_thread(look_up, ())
+        if not done.wait(attempt.wait(attempt.silence)):
+            raise ConnectTimeoutError(self, f"The name {name} was not looked up in time.")
+        if isinstance(found[0], socket.gaierror):
+            raise NameResolutionError(name, self, found[0]) from found[0]
+        if isinstance(found[0], Exception):
+            raise NewConnectionError(self, f"The name {name} cannot be looked up: {found[0]}") from found[0]
+        return list(dict.fromkeys(entry[4][0] for entry in found))
+
+
+class BoundedAdapter(SharedTlsAdapter):
+    """Connects with connections that end in time."""
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, *args: Any, **kwargs: Any
+    ) -> HTTPConnectionPool:
+        """Return the pool of an address, whose connections are bounded."""
+        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
+        kind = pool.ConnectionCls  # a SOCKS proxy brings a class of its own
+        if not issubclass(kind, BoundedConnection):
+            pool.ConnectionCls = self.bounded(kind)
+        return pool
+
+    def bounded(self, kind: type[Any]) -> type[Any]:
+        """Return a kind of connection that is bounded."""
+        return type(kind.__name__, (BoundedConnection, kind), {})
+
+
+def bounded_session(tenant: Tenant) -> requests.Session:
+    """Return a session whose connections end in time, and which adds nothing of its own to a request."""
+    session = _Session()
+    # What the environment says is read in network.py; requests itself would also take a password from
+    # .netrc and send that instead of the token.
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    context = shared_tls_context(tenant)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BoundedAdapter(context))
+    return session
+
+
+class _Session(requests.Session):
+    """A session in which a redirect is an answer like any other; requests would read its body to the end."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Name no target."""
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """An answer that is read with the time of one attempt."""
+
+    def __init__(self, sock: Any, attempt: Attempt, *args: Any, **kwargs: Any) -> None:
+        self._reader = _Bytes(sock, attempt)
+        super().__init__(cast("socket.socket", self), *args, **kwargs)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return what is read from; http.client asks its socket for that."""
+        return _Lines(self._reader)
+
+    def begin(self) -> None:
+        super().begin()
+        self._reader.left_of_head = None
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Pass over interim answers; http.client passes over one kind of them only."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 101 < status < 200:
+                return version, status, reason
+            while self.fp.readline() not in (b"\r\n", b"\n", b""):
+                pass
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, sock: Any, attempt: Attempt) -> None:
+        self._sock = sock
+        # http.client closes the socket before it reads to the end, and this keeps it open.
+        self._stream = sock.makefile("rb", buffering=0)
+        self._attempt = attempt
+        self.left_of_head: int | None = MOST_OF_A_HEAD
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._attempt.wait(self._attempt.silence))
+        count = cast("int | None", self._stream.readinto(buffer))
+        if count:
+            self._attempt.is_answering = True
+            if self.left_of_head is not None:
+                self.left_of_head -= count
+                if self.left_of_head < -io.DEFAULT_BUFFER_SIZE:
+                    raise HeadTooLongError
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Lines(io.BufferedReader):
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line; urllib3 sets no bound to those between the chunks of a body."""
+        if size is None or size < 0:
+            line = super().readline(_MOST_OF_A_LINE)
+            if len(line) == _MOST_OF_A_LINE and not line.endswith(b"\n"):
+                raise http.client.LineTooLong("chunk")
+            return line
+        return super().readline(size)

@@ -1,0 +1,116 @@
+"""Lets aiohttp end the head of an answer, and tells how far an attempt is."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from sailpoint_provider.client.attempt import current_attempt
+from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator
+
+    from sailpoint_provider.client.attempt import Attempt
+    from sailpoint_provider.client.response_body import AnswerBody
+
+_MOST_INTERIM = 100
+
+
+def bounded_session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
+    """
+    Return a session whose answers have a bounded head and are handed over packed.
+
+    :param tls: verifies certificates and host names.
+    :param connections: how many connections it may have at once.
+    """
+    return aiohttp.ClientSession(
+        connector=_Connector(ssl=tls, limit=connections),
+        response_class=_BoundedResponse,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._factory: Any = functools.partial(_BoundedHandler, loop=self._loop)
+
+
+class _BoundedHandler(ResponseHandler):
+    """Counts the head of each answer; aiohttp bounds its lines, but not how many interim answers come."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.attempt: Attempt | None = None
+        self.left_of_head: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.attempt is not None:
+            self.attempt.is_answering = True
+        if self.left_of_head is not None:
+            # Thousands of interim answers fit into one read, and each takes its time.
+            if self.left_of_head <= 0 or data.count(b"\r\nHTTP/1.") > _MOST_INTERIM:
+                self.set_exception(HeadTooLongError())
+                self.close()
+                return
+            # What comes together with the end of a head may be much more, so the next bytes tell.
+            self.left_of_head -= len(data)
+        super().data_received(data)
+
+
+class _BoundedResponse(aiohttp.ClientResponse):
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Read the head."""
+        attempt, handler = current_attempt.get(), connection.protocol
+        if attempt is None or not isinstance(handler, _BoundedHandler):
+            return await super().start(connection)
+        attempt.begin_sending()
+        handler.attempt, handler.left_of_head = attempt, MOST_OF_A_HEAD
+        try:
+            return await super().start(connection)
+        finally:
+            handler.left_of_head = None
+
+
+@asynccontextmanager
+async def bounded(attempt: Attempt) -> AsyncIterator[None]:
+    """End what is within when the attempt has no time left."""
+    loop = asyncio.get_running_loop()
+    with attempt.current():
+        async with asyncio.timeout(attempt.left()) as scope:
+
+            def changed() -> None:
+                left = attempt.left()
+                scope.reschedule(None if left == math.inf else loop.time() + left)
+
+            attempt.changed = changed
+            try:
+                yield
+            finally:
+                attempt.changed = None
+
+
+async def read_body(response: aiohttp.ClientResponse, body: AnswerBody) -> None:
+    """
+    Read an answer, with room for others between the steps of unpacking it.
+
+    :raises ProtocolError: there is too much, or it cannot be unpacked.
+    """
+    async for chunk in response.content.iter_any():
+        steps = body.add(chunk)
+        next(steps, None)
+        for _ in steps:
+            await asyncio.sleep(0)
+        if body.is_full:
+            response.close()
+            return

@@ -1,0 +1,152 @@
+"""A connection that could not be made or broke, in words that say what to do."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.client.requests_made import address_of
+from sailpoint_provider.client.response_body import bad_answer, doubt
+from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
+
+if TYPE_CHECKING:
+    from sailpoint_provider.client.attempt import Attempt
+    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.tenant.config import Tenant
+
+
+class NothingTakenError(TimeoutError):
+    """
+    The other side took nothing of a body for too long.
+
+    :param seconds: how long.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(f"it took nothing of the upload for {seconds:g} s, see upload_timeout")
+
+
+MOST_OF_A_HEAD = 256 * 1024
+"""Bytes of header fields, interim answers among them, that are read of one answer."""
+
+
+class HeadTooLongError(Exception):
+    """The head of an answer does not end."""
+
+    def __init__(self) -> None:
+        super().__init__(f"its header is larger than {MOST_OF_A_HEAD // 1024} KiB")
+
+
+def failure_of(
+    tenant: Tenant,
+    call: Call[Any],
+    attempt: Attempt,
+    error: Exception,
+    *,
+    never_sent: bool,
+    status: int | None = None,
+) -> SailPointError:
+    """
+    Return what it means that an attempt broke off.
+
+    :param never_sent: True where it is certain that no connection was made.
+    :param status: HTTP status of the answer, None where its head had not come.
+    """
+    if isinstance(error.__cause__, SailPointError):
+        return error.__cause__  # what is wrong with a file broke the request off
+    if attempt.is_over:
+        return out_of_time(tenant, call, attempt, status=status)
+    if is_endless_head(error):
+        return endless_head(call, error)
+    return unreachable(tenant, call, error, never_sent=never_sent)
+
+
+def out_of_time(
+    tenant: Tenant, call: Call[Any], attempt: Attempt, *, status: int | None = None
+) -> SailPointError:
+    """
+    Return the error for an attempt that has no time left.
+
+    :param status: HTTP status of the answer, None where its head had not come.
+    """
+    if attempt.is_past_deadline:
+        return attempt.passed(call)
+    limit = f"{attempt.limit:g} s, the time limit of this call"
+    if attempt.is_answering:
+        return bad_answer(call, f"it had not ended after {limit}", status=status, advice=_SLOW)
+    words = f"Could not {call.purpose}: no answer from {host_of(tenant, call)} within {limit}."
+    words += doubt(call) if attempt.is_sent else " Nothing was sent."
+    return TenantUnavailableError(words, sent=attempt.is_sent)
+
+
+def is_endless_head(error: BaseException) -> bool:
+    """Tell whether the head of an answer was given up, by whichever library, because it was too large."""
+    root = root_of(error)
+    return isinstance(root, HeadTooLongError) or any(sign in repr(root) for sign in _ENDLESS_HEADS)
+
+
+def endless_head(call: Call[Any], error: BaseException) -> SailPointError:
+    """Return the error for a head that was given up because it was too large."""
+    root = root_of(error)
+    why = str(root) if isinstance(root, HeadTooLongError) else "its header has too many or too long lines"
+    return bad_answer(call, why)
+
+
+_SLOW = (
+    "Check the connection's host, the network and any proxy in between; where these are slow, raise timeout "
+    "in the connection's extra."
+)
+
+# http.client and aiohttp have no types of their own for all of these.
+_ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
+
+
+def host_of(tenant: Tenant, call: Call[Any]) -> str:
+    """Return host and port that a call goes to."""
+    return address_of(tenant, call).split("/")[2]
+
+
+def unreachable(
+    tenant: Tenant, call: Call[Any], error: BaseException, *, never_sent: bool
+) -> TenantUnavailableError:
+    """
+    Return the error for a request without an answer.
+
+    :param never_sent: True where it is certain that no connection was made.
+    """
+    host = host_of(tenant, call)
+    root = root_of(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return TenantUnavailableError(
+            f"Could not {call.purpose}: the certificate of {host} is not trusted ({root.verify_message}). "
+            "Set verify in the connection's extra to the file of the CA that signed it.",
+            sent=False,
+            final=True,
+        )
+    what = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
+    what = what.replace(tenant.client_secret, "***")
+    for _, proxy in tenant.proxies:
+        what = what.replace(proxy, "***")
+    if never_sent:
+        advice = "Nothing was sent. Check the host, the name service, proxies and firewalls."
+    elif call.safe_to_repeat:
+        advice = "The connection broke or timed out."
+    else:
+        advice = f"The connection broke or timed out after sending.{doubt(call)}"
+    return TenantUnavailableError(
+        f"Could not {call.purpose}: no answer from {host} ({what}). {advice}", sent=not never_sent
+    )
+
+
+def root_of(error: BaseException) -> BaseException:
+    """Return the innermost error, since the outer ones only repeat it in worse words."""
+    seen = {id(error)}
+    while True:
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((part for part in error.args if isinstance(part, BaseException)), None)
+        inner = inner or error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if inner is None or id(inner) in seen:
+            return error
+        seen.add(id(inner))
+        error = inner

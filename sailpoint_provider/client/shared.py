@@ -1,0 +1,162 @@
+"""What all clients of one tenant share within a process: the token and the request budget."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, quote_plus
+
+from sailpoint_provider.exceptions import RateLimitError, SailPointError
+from sailpoint_provider.isc.api.responses import says_token_expired
+from sailpoint_provider.isc.policy import RequestBudget
+
+if TYPE_CHECKING:
+    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.policy import RetryPolicy
+    from sailpoint_provider.isc.tenant.config import Tenant
+    from sailpoint_provider.isc.tenant.oauth import Token
+
+
+class Turn(NamedTuple):
+    """
+    A place in the line of requests.
+
+    :param seconds: how long to wait for it.
+    :param closures: how often ISC had asked for a pause when it was given.
+    """
+
+    seconds: float
+    closures: int
+
+
+class TenantShare:
+    """
+    Token and budget of one credential at one tenant and API generation.
+
+    :param budget: the request budget, which all credentials of the same client id share.
+    """
+
+    def __init__(self, budget: RequestBudget) -> None:
+        self.budget = budget
+        self.token_lock = threading.Lock()
+        self._token: Token | None = None
+        self._usable_until = 0.0
+
+    def token(self) -> Token | None:
+        """Return the token while it is usable, else None."""
+        token = self._token
+        return token if token is not None and time.monotonic() < self._usable_until else None
+
+    def keep(self, token: Token, asked: float) -> None:
+        """Keep a token that was asked for at that moment of the monotonic clock."""
+        self._usable_until = asked + token.usable_for
+        self._token = token
+
+    def drop(self, token: Token) -> None:
+        """Forget a token that ISC refused, unless a newer one has taken its place."""
+        if self._token is token:
+            self._token = None
+
+    def line_up(self, policy: RetryPolicy) -> Turn:
+        """
+        Take one request out of the budget and return when its turn is.
+
+        :raises RateLimitError: the turn comes later than the policy waits on the spot.
+        """
+        closures = self.budget.closures
+        seconds = self.budget.reserve(time.monotonic())
+        if seconds > policy.longest_wish:
+            raise RateLimitError(
+                f"The next request has to wait {seconds:.0f} s, for the request budget or because ISC "
+                "asked for a pause; nothing was sent.",
+                retry_after=seconds,
+            )
+        return Turn(seconds, closures)
+
+    def still_holds(self, turn: Turn) -> bool:
+        """Tell whether a turn may be used; ISC may have asked for a pause while it was waited for."""
+        return turn.closures == self.budget.closures
+
+    def heed(self, error: SailPointError) -> None:
+        """Make all clients pause where ISC asked one of them to, and return one after the other."""
+        now = time.monotonic()
+        if error.status == 429:
+            self.budget.slow_down(now)
+        elif error.status != 503 or error.retry_after is None:
+            return
+        pause = _PAUSE_WITHOUT_A_WISH if error.retry_after is None else error.retry_after
+        # Other processes were told the same moment.
+        self.budget.close_until(now + pause + random.random() * min(_LONGEST_JITTER, pause / 2))
+
+
+_PAUSE_WITHOUT_A_WISH = 1.0
+_LONGEST_JITTER = 2.0
+
+
+def share_of(tenant: Tenant) -> TenantShare:
+    """
+    Return what this process shares for the tenant.
+
+    ISC counts requests by client id and API generation, whatever the secret, so that is what shares a budget.
+    """
+    with _lock:
+        counted = (tenant.base_url, tenant.client_id, tenant.generation.name)
+        budget = _budgets.setdefault(counted, RequestBudget(tenant.requests_per_10s))
+        budget.requests_per_10s = tenant.requests_per_10s
+        return _shares.setdefault(_key(tenant), TenantShare(budget))
+
+
+def token_in_memory(tenant: Tenant) -> Token | None:
+    """Return the tenant's token if this process has a usable one; takes no lock."""
+    share = _shares.get(_key(tenant))
+    return None if share is None else share.token()
+
+
+def _key(tenant: Tenant) -> tuple[Any, ...]:
+    return (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
+
+
+def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
+    """Return a body without the secret and the token, in case a server sends them back."""
+    secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"***")
+    return body
+
+
+def strike_out(error: SailPointError, tenant: Tenant, token: Token | None) -> None:
+    """Take secret and token out of an error, however the answer had spelled them."""
+    secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
+    spellings = [one for secret in secrets for one in (secret, quote_plus(secret), quote(secret, safe=""))]
+
+    def clean(text: Any) -> Any:
+        for one in spellings:
+            text = text.replace(one, "***") if isinstance(text, str) else text
+        return text
+
+    error.args = tuple(clean(part) for part in error.args)
+    error.detail_code, error.tracking_id = clean(error.detail_code), clean(error.tracking_id)
+
+
+def is_refused_token(answer: Answer, token: Token | None) -> bool:
+    """Tell whether ISC refused the token, so that nothing was done and a new one is worth a try."""
+    return token is not None and (answer.status == 401 or says_token_expired(answer))
+
+
+_shares: dict[tuple[Any, ...], TenantShare] = {}
+_budgets: dict[tuple[Any, ...], RequestBudget] = {}
+_lock = threading.Lock()
+
+
+def _start_afresh() -> None:
+    """Forget all in a forked process: a lock may have been held, and a budget is each process's own."""
+    global _lock
+    _lock = threading.Lock()
+    _shares.clear()
+    _budgets.clear()
+
+
+os.register_at_fork(after_in_child=_start_afresh)

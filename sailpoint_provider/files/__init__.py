@@ -1,0 +1,1 @@
+"""Where a CSV comes from: a local path, object storage, gzip."""

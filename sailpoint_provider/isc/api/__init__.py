@@ -1,0 +1,1 @@
+"""ISC's API: endpoints, responses, models, versions and paging."""

@@ -1,0 +1,305 @@
+"""One function per API call: each returns a :class:`Call`, which either transport carries out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
+from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.models import (
+    AccountAggregationStatus,
+    LoadAccountsTask,
+    Source,
+    TaskStatus,
+    read_account_aggregation_status,
+    read_load_accounts_task,
+    read_source,
+    read_sources,
+    read_task_status,
+    read_task_statuses,
+)
+from sailpoint_provider.isc.tenant.oauth import Token, read_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sailpoint_provider.exceptions import SailPointError
+    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.api.summaries import Glimpse
+    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.start.upload import Upload
+    from sailpoint_provider.isc.tenant.config import Tenant
+
+T = TypeVar("T")
+
+PAGE_SIZE = 250
+ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
+
+MOST_OF_ONE = 8 * 1024 * 1024
+"""Bytes that the answer about one thing may have, unpacked."""
+
+MOST_OF_A_PAGE = 32 * 1024 * 1024
+"""The same for a page of up to 250 records: 128 KiB for each."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """
+    A call to ISC: all that a transport needs, and how its answer is read.
+
+    :param purpose: what it does, as the end of "Could not ...".
+    :param method: HTTP method.
+    :param path: path below the tenant's base URL; a whole address for the token request.
+    :param read: makes a value of a successful answer.
+    :param scope: the scope that ISC asks for.
+    :param query: query parameters, in order.
+    :param form: text fields of the body: multipart where ``multipart`` says so, else URL-encoded.
+    :param multipart: whether the body is ``multipart/form-data``.
+    :param json_patch: a JSON Patch as the body, None for none.
+    :param upload: the file of the body, None for none.
+    :param safe_to_repeat: whether a repeat changes nothing, so that any transient failure may be retried.
+    :param is_token_request: whether it asks for a token, and so goes without one.
+    :param time_limit: seconds that one attempt may take in all: connect, send, headers and the whole body;
+        with an upload, from the end of sending. None for twice the tenant's ``timeout``, and with an upload
+        for twice its ``upload_timeout``.
+    :param most_bytes: how large a successful answer may be, unpacked.
+    :param denied_advice: what to do about a 403, empty where the scope says it.
+    :param not_found: the error that a 404 means.
+    :param not_found_advice: what to do about it.
+    """
+
+    purpose: str
+    method: str
+    path: str
+    read: Callable[[Answer], T] = field(repr=False)
+    scope: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    multipart: bool = False
+    json_patch: str | None = None
+    upload: Upload | None = None
+    safe_to_repeat: bool = True
+    is_token_request: bool = False
+    time_limit: float | None = None
+    most_bytes: int = MOST_OF_ONE
+    denied_advice: str = ""
+    not_found: type[SailPointError] = InvalidInputError
+    not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
+
+
+def token(tenant: Tenant) -> Call[Token]:
+    """Ask for an access token; the secret goes in the body, never in the address."""
+    return Call(
+        purpose=f"get a token from {tenant.token_url}",
+        method="POST",
+        path=tenant.token_url,
+        read=lambda answer: read_token(answer.json()),
+        form=(
+            ("grant_type", "client_credentials"),
+            ("client_id", tenant.client_id),
+            ("client_secret", tenant.client_secret),
+        ),
+        is_token_request=True,
+        not_found_advice="Is the host the tenant's API, and token_url right where it is set?",
+    )
+
+
+def load_accounts(
+    generation: Generation,
+    source_id: str,
+    upload: Upload | None = None,
+    *,
+    disable_optimization: bool = False,
+) -> Call[LoadAccountsTask]:
+    """
+    Start an account aggregation.
+
+    The optimization flag always goes along, because a multipart body without parts is answered 500
+    by the twin of this call (seen in public tools).
+    """
+    source_id = path_id(source_id, "source_id")
+    return Call(
+        purpose=f"start the account aggregation of source {source_id}",
+        method="POST",
+        path=f"{generation.sources}/{source_id}/load-accounts",
+        read=lambda answer: read_load_accounts_task(answer.json(), answer.sent),
+        scope="idn:sources:manage",
+        form=(("disableOptimization", "true" if disable_optimization else "false"),),
+        multipart=True,
+        upload=upload,
+        safe_to_repeat=False,
+        not_found_advice="Is the source id right, and of this tenant?",
+    )
+
+
+def account_aggregation_status(
+    generation: Generation, aggregation_id: str, *, time_limit: float | None = None
+) -> Call[AccountAggregationStatus]:
+    """
+    Read the progress of an aggregation; ISC answers a user (a personal access token), no API client.
+
+    :param time_limit: seconds that one attempt may take in all, None for the default.
+    """
+    aggregation_id = path_id(aggregation_id, "aggregation_id")
+    return Call(
+        purpose=f"read the status of account aggregation {aggregation_id}",
+        method="GET",
+        path=f"{generation.account_aggregations}/{aggregation_id}/status",
+        read=lambda answer: read_account_aggregation_status(answer.json()),
+        time_limit=time_limit,
+        denied_advice=(
+            "This call takes a personal access token, not a scope: its user needs one of the user levels "
+            f"{', '.join(generation.status_user_levels)}."
+        ),
+        not_found=UnknownAggregationError,
+        not_found_advice="ISC forgets this status an hour after the end; the task status stays for 90 days.",
+    )
+
+
+def task_status(generation: Generation, task_id: str) -> Call[TaskStatus]:
+    """Read the record of one task, which is the authority for its end in every generation."""
+    task_id = path_id(task_id, "task_id")
+
+    def read(answer: Answer) -> TaskStatus:
+        record = read_task_status(answer.json())
+        if record.id != task_id:
+            raise ProtocolError(f"ISC answered the task status of {record.id} instead of {task_id}.")
+        return record
+
+    return Call(
+        purpose=f"read the task status {task_id}",
+        method="GET",
+        path=f"{generation.task_status}/{task_id}",
+        read=read,
+        scope="idn:task-management:read",
+        not_found=UnknownAggregationError,
+        not_found_advice="ISC keeps task statuses for 90 days. Is the id right, and of this tenant?",
+    )
+
+
+def task_statuses(
+    generation: Generation, *, filters: str | None, sorters: str | None, limit: int, offset: int
+) -> Call[list[TaskStatus]]:
+    """Read one page of task records; at most 250."""
+    return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
+
+
+def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus]]:
+    """Read one page of running tasks, in the generations whose list holds ended ones only."""
+    return _task_page(path, limit, offset)
+
+
+def running_tasks(generation: Generation, *, offset: int) -> Call[list[Glimpse]]:
+    """
+    Read one page of running account aggregations, oldest first, of each only what a wait needs.
+
+    Where the generation's list holds ended tasks only, it is the page of all running tasks.
+    """
+    if generation.pending_tasks is not None:
+        return _glimpses(generation.pending_tasks, offset=offset)
+    filters = f"type eq {quoted(ACCOUNT_AGGREGATION)} and completionStatus isnull"
+    return _glimpses(generation.task_status, offset=offset, filters=filters, sorters="created")
+
+
+def tasks_of_ids(generation: Generation, task_ids: Sequence[str]) -> Call[list[Glimpse]]:
+    """Read the records of these tasks, of each only what a wait needs; at most 250."""
+    values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
+    return _glimpses(generation.task_status, filters=f"id in ({values})")
+
+
+def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
+    """
+    Mark the record of a task as ended with an error, which stops nothing.
+
+    :param now: the moment to put down as the end.
+    """
+    task_id = path_id(task_id, "task_id")
+    patch = [
+        {"op": "replace", "path": "/completionStatus", "value": "Error"},
+        {"op": "replace", "path": "/completed", "value": now.isoformat(timespec="milliseconds")},
+    ]
+    return Call(
+        purpose=f"clear the task record {task_id}",
+        method="PATCH",
+        path=f"{generation.task_status}/{task_id}",
+        read=lambda _: None,
+        scope="idn:task-management:write (with a personal access token)",
+        json_patch=json.dumps(patch),
+        safe_to_repeat=False,
+        not_found=UnknownAggregationError,
+    )
+
+
+def source(generation: Generation, source_id: str) -> Call[Source]:
+    """Read one source."""
+    source_id = path_id(source_id, "source_id")
+    return Call(
+        purpose=f"read source {source_id}",
+        method="GET",
+        path=f"{generation.sources}/{source_id}",
+        read=lambda answer: read_source(answer.json()),
+        scope="idn:sources:read",
+        not_found_advice="Is the source id right, and of this tenant?",
+    )
+
+
+def sources(
+    generation: Generation, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
+) -> Call[list[Source]]:
+    """Read a page of sources; a source sub-admin is shown sources only with ``for-subadmin=me``."""
+    return Call(
+        purpose=f"list the sources with {filters}" if filters else "list the sources",
+        method="GET",
+        path=generation.sources,
+        read=lambda answer: read_sources(answer.json()),
+        scope="idn:sources:read",
+        most_bytes=MOST_OF_A_PAGE,
+        query=_query(limit=limit, filters=filters, **{"for-subadmin": "me" if for_subadmin else None}),
+    )
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value of ISC's filters, in quotes, with quotes and backslashes escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _task_page(
+    path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
+) -> Call[list[TaskStatus]]:
+    def read(answer: Answer) -> list[TaskStatus]:
+        return [] if answer.status == 204 else read_task_statuses(answer.json())
+
+    return Call(
+        purpose="list task statuses" + (f" with {filters}" if filters else ""),
+        method="GET",
+        path=path,
+        read=read,
+        scope="idn:task-management:read",
+        most_bytes=MOST_OF_A_PAGE,
+        query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
+    )
+
+
+def _glimpses(path: str, *, offset: int = 0, **parameters: str) -> Call[list[Glimpse]]:
+    def read(answer: Answer) -> list[Glimpse]:
+        from sailpoint_provider.isc.api.summaries import read_glimpses
+
+        return read_glimpses(answer)
+
+    return Call(
+        purpose="look at many tasks at once",
+        method="GET",
+        path=path,
+        read=read,
+        scope="idn:task-management:read",
+        most_bytes=MOST_OF_A_PAGE,
+        query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
+    )
+
+
+def _query(**parameters: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in parameters.items() if value is not None)

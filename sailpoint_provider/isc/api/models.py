@@ -1,0 +1,304 @@
+"""Lenient readers of ISC's answers: documented shapes and those seen in the wild become the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sailpoint_provider.isc.start.upload import SentFile
+
+_BUSY = "currently running aggregation must complete before the next one can start"
+_DELETION_SKIPPED = "deletion was skipped"
+_SOURCE_SUFFIX = " [source]"
+
+
+@dataclass(frozen=True)
+class TaskMessage:
+    """
+    A message of a task.
+
+    :param type: ``INFO``, ``WARN`` or ``ERROR`` as ISC said, None where it said nothing.
+    :param text: the localized text, else the key.
+    :param key: ISC's key of the message, which can be the text itself.
+    """
+
+    type: str | None
+    text: str
+    key: str = ""
+
+    def says(self, words: str) -> bool:
+        """Tell whether the text or the key holds these words, in whatever case."""
+        return words in self.text.lower() or words in self.key.lower()
+
+
+@dataclass(frozen=True)
+class LoadAccountsTask:
+    """
+    ISC's answer to a start.
+
+    :param id: id of the aggregation, None where ISC gave none.
+    :param success: what ISC said of success, None where it said nothing.
+    :param completion_status: as ISC said; normally None, since the run has just begun.
+    :param messages: the messages of the task.
+    :param file: the file that went with the start, None where none did.
+    """
+
+    id: str | None
+    success: bool | None
+    completion_status: str | None
+    messages: tuple[TaskMessage, ...] = ()
+    file: SentFile | None = None
+
+    @property
+    def refused_as_busy(self) -> bool:
+        """Whether the 202 carries the refusal because another aggregation of the source runs."""
+        return any(message.says(_BUSY) for message in self.messages)
+
+
+@dataclass(frozen=True)
+class AccountAggregationStatus:
+    """
+    ISC's answer of the aggregation-status endpoint; numbers are None where ISC gives none.
+
+    :param status: in upper case, None where ISC gave none.
+    """
+
+    status: str | None
+    start: datetime | None = None
+    total_accounts: int | None = None
+    processed_accounts: int | None = None
+    accounts_marked_for_deletion: int | None = None
+    deleted_accounts: int | None = None
+    total_identities: int | None = None
+    processed_identities: int | None = None
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """
+    ISC's record of a task.
+
+    :param completion_status: as ISC said, None while the task runs.
+    :param unique_name: name of the kind of task, for example ``Cloud Account Aggregation``.
+    :param source_id: id of the source that the task works on, None where ISC does not say.
+    :param attributes: the free-form attributes, which hold the counts at the end.
+    """
+
+    id: str
+    completion_status: str | None
+    unique_name: str | None = None
+    launcher: str | None = None
+    source_id: str | None = None
+    source_name: str | None = None
+    created: datetime | None = None
+    launched: datetime | None = None
+    completed: datetime | None = None
+    messages: tuple[TaskMessage, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    percent_complete: int | None = None
+    progress: str | None = None
+
+    @property
+    def deletions_skipped(self) -> bool:
+        """Whether ISC says that the delete threshold was hit and nothing was deleted."""
+        return any(message.says(_DELETION_SKIPPED) for message in self.messages)
+
+    @property
+    def refused_as_busy(self) -> bool:
+        """Whether this is the record of a start that was refused because another one ran."""
+        return any(message.says(_BUSY) for message in self.messages)
+
+    def count(self, name: str) -> int | None:
+        """Return a count of the attributes, number or text, None where it is not there."""
+        return as_int(self.attributes.get(name))
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    A source: a system whose accounts ISC loads.
+
+    :param type: ISC's name of the kind of source, for example ``Delimited File``.
+    :param has_cluster: whether a virtual appliance reads the source by itself.
+    """
+
+    id: str
+    name: str
+    type: str = ""
+    connector: str = ""
+    connection_type: str = ""
+    has_cluster: bool = False
+
+    @property
+    def is_delimited_file(self) -> bool:
+        """Whether accounts come from a CSV (ISC spells the type with and without a space)."""
+        spellings = {_plain(self.type), _plain(self.connector)}
+        return bool(spellings & {"delimitedfile", "delimitedfileangularsc"})
+
+
+def read_load_accounts_task(document: Any, file: SentFile | None = None) -> LoadAccountsTask:
+    """
+    Read the answer to a start.
+
+    :raises ProtocolError: it is no JSON object, or holds no task.
+    """
+    answer = _object(document, "the answer to the start")
+    task = answer.get("task")
+    task = _object(task if task is not None else answer, "the task of the start")
+    return LoadAccountsTask(
+        id=answered_id(task.get("id")),
+        success=as_bool(answer.get("success")),
+        completion_status=as_text(task.get("completionStatus")),
+        messages=_messages(task.get("messages")) + _messages(answer.get("messages")),
+        file=file,
+    )
+
+
+def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:
+    """
+    Read an aggregation status.
+
+    :raises ProtocolError: it is no JSON object, or has no status.
+    """
+    answer = _object(document, "the aggregation status")
+    status = as_text(answer.get("status"))
+    if status is None:
+        raise ProtocolError("The aggregation status that ISC answered has no field 'status'.")
+    return AccountAggregationStatus(
+        status=status.upper().replace(" ", "_"),
+        start=as_time(answer.get("start")),
+        total_accounts=as_int(answer.get("totalAccounts")),
+        processed_accounts=as_int(answer.get("processedAccounts")),
+        accounts_marked_for_deletion=as_int(answer.get("totalAccountsMarkedForDeletion")),
+        deleted_accounts=as_int(answer.get("deletedAccounts")),
+        total_identities=as_int(answer.get("totalIdentities")),
+        processed_identities=as_int(answer.get("processedIdentities")),
+    )
+
+
+def read_task_status(document: Any) -> TaskStatus:
+    """
+    Read a task record.
+
+    A record without ``completionStatus`` counts as running, so that silence never ends a wait.
+
+    :raises ProtocolError: it is no JSON object, or has no id.
+    """
+    answer = _object(document, "the task status")
+    task_id = answered_id(answer.get("id"))
+    if task_id is None:
+        raise ProtocolError("The task status that ISC answered has no usable 'id'.")
+    target = answer.get("target")
+    target = target if isinstance(target, Mapping) else {}
+    attributes = answer.get("attributes")
+    attributes = attributes if isinstance(attributes, Mapping) else {}
+    name = as_text(target.get("name"))
+    return TaskStatus(
+        id=task_id,
+        completion_status=as_text(answer.get("completionStatus")),
+        unique_name=_kind(answer),
+        launcher=as_text(answer.get("launcher")),
+        source_id=answered_id(target.get("id")) or answered_id(attributes.get("appId")),
+        source_name=name.removesuffix(_SOURCE_SUFFIX) if name else None,
+        created=as_time(answer.get("created")),
+        launched=as_time(answer.get("launched")),
+        completed=as_time(answer.get("completed")),
+        messages=_messages(answer.get("messages")),
+        attributes=dict(attributes),
+        percent_complete=as_int(answer.get("percentComplete")),
+        progress=as_text(answer.get("progress")),
+    )
+
+
+def read_task_statuses(document: Any) -> list[TaskStatus]:
+    """
+    Read a page of task records.
+
+    :raises ProtocolError: it is no JSON array, or one of its records cannot be read.
+    """
+    return [read_task_status(entry) for entry in _array(document, "the list of task statuses")]
+
+
+def read_source(document: Any) -> Source:
+    """
+    Read a source.
+
+    :raises ProtocolError: it is no JSON object, or has no id.
+    """
+    answer = _object(document, "the source")
+    source_id = answered_id(answer.get("id"))
+    if source_id is None:
+        raise ProtocolError("The source that ISC answered has no usable 'id'.")
+    return Source(
+        id=source_id,
+        name=as_text(answer.get("name")) or source_id,
+        type=as_text(answer.get("type")) or "",
+        connector=as_text(answer.get("connector")) or "",
+        connection_type=as_text(answer.get("connectionType")) or "",
+        has_cluster=isinstance(answer.get("cluster"), Mapping),
+    )
+
+
+def read_sources(document: Any) -> list[Source]:
+    """
+    Read a page of sources.
+
+    :raises ProtocolError: it is no JSON array, or one of its sources cannot be read.
+    """
+    return [read_source(entry) for entry in _array(document, "the list of sources")]
+
+
+def _messages(value: Any) -> tuple[TaskMessage, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(message for entry in value if (message := _message(entry)) is not None)
+
+
+def _message(entry: Any) -> TaskMessage | None:
+    if isinstance(entry, str):
+        return TaskMessage(None, entry.strip()) if entry.strip() else None
+    if not isinstance(entry, Mapping):
+        return None
+    localized = entry.get("localizedText")
+    if isinstance(localized, Mapping):
+        localized = localized.get("message")
+    key = as_text(entry.get("key")) or ""
+    text = as_text(localized) or as_text(entry.get("text")) or key
+    return TaskMessage(as_text(entry.get("type")), text, key) if text else None
+
+
+def _kind(answer: Mapping[str, Any]) -> str | None:
+    definition = answer.get("taskDefinitionSummary")
+    if isinstance(definition, Mapping) and (name := as_text(definition.get("uniqueName"))):
+        return name
+    return as_text(answer.get("uniqueName"))
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
+
+
+def _object(document: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(document, Mapping):
+        raise ProtocolError(f"ISC answered {_shape(document)} where {what}, a JSON object, was expected.")
+    return document
+
+
+def _array(document: Any, what: str) -> list[Any]:
+    if not isinstance(document, list):
+        raise ProtocolError(f"ISC answered {_shape(document)} where {what}, a JSON array, was expected.")
+    return document
+
+
+def _shape(document: Any) -> str:
+    return {dict: "a JSON object", list: "a JSON array", str: "a text", type(None): "null"}.get(
+        type(document), f"a {type(document).__name__}"
+    )

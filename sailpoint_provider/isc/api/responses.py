@@ -1,0 +1,239 @@
+"""From an HTTP answer to a value or to the error that it means."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from sailpoint_provider.exceptions import (
+    AccessDeniedError,
+    AuthenticationError,
+    InvalidInputError,
+    ProtocolError,
+    RateLimitError,
+    SailPointError,
+    TenantUnavailableError,
+)
+from sailpoint_provider.isc.api.columns import column_advice
+from sailpoint_provider.isc.api.error_body import ErrorBody
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.start.upload import SentFile
+
+T = TypeVar("T")
+
+BIG = 1024 * 1024
+"""Bytes from which on a body is big: it takes so long to read that an event loop has others do it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What came back over HTTP.
+
+    :param status: HTTP status.
+    :param headers: header fields, names in lower case.
+    :param body: the whole body, unpacked.
+    :param received: epoch seconds at which the answer came.
+    :param sent: the file that went with the request, None where none did.
+    :param host: host and port that were asked.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received: float
+    sent: SentFile | None = None
+    host: str = "the host"
+
+    def json(self) -> Any:
+        """
+        Return the body as JSON.
+
+        :raises ProtocolError: it is none, as when a proxy or a login page answers.
+        """
+        try:
+            return _in_parts(self.body) if len(self.body) > BIG else json.loads(self.body)
+        except (ValueError, RecursionError):
+            kind = self.headers.get("content-type", "no content type")
+            raise ProtocolError(
+                f"HTTP {self.status} with {len(self.body)} bytes of {kind} that are no JSON: "
+                "a proxy or a login page may have answered instead of ISC.",
+                status=self.status,
+            ) from None
+
+
+def read_answer(call: Call[T], answer: Answer) -> T:
+    """
+    Return what the call wanted to know, or raise what the answer means.
+
+    :raises SailPointError: the kind below it that fits the status; see the README's table.
+    """
+    if not 200 <= answer.status < 300:
+        raise error_of(call, answer)
+    try:
+        return call.read(answer)
+    except ProtocolError as error:
+        error.status = answer.status
+        error.tracking_id = answer.headers.get("slpt-request-id")
+        error.args = (f"Could not {call.purpose}: {error}",)
+        raise
+
+
+def error_of(call: Call[Any], answer: Answer) -> SailPointError:
+    """Return the error that a refusing answer means."""
+    body = ErrorBody(answer)
+    who = "ISC" if body.is_from_isc else answer.host
+    words = [f"Could not {call.purpose}: {who} answered HTTP {answer.status}"]
+    if not body.is_from_isc:
+        words.append(f" with {body.kind}, which is not an ISC error")
+    details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
+    words.extend(f", {detail}" for detail in details if detail)
+    words.append(f". {_advice(call, answer, body)}")
+    kind, final = _kind(call, answer.status)
+    if _is_expired_token(call, answer, body):
+        kind, final = _kind(call, 401)
+    return kind(
+        "".join(words),
+        status=answer.status,
+        detail_code=body.detail_code,
+        tracking_id=body.tracking_id,
+        retry_after=retry_after(answer),
+        final=final,
+    )
+
+
+def says_token_expired(answer: Answer) -> bool:
+    """Tell whether a 400 means what a 401 does; some OpenAPI documents describe the expired token there."""
+    return answer.status == 400 and ErrorBody(answer).says_token_expired
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, a number or an HTTP date; None for no wish."""
+    value = answer.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        moment = _http_date(value)
+        return None if moment is None else max(0.0, (moment - _now_of_the_server(answer)).total_seconds())
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _now_of_the_server(answer: Answer) -> datetime:
+    """ISC's own clock where the answer tells it, so that a wrong clock here does not matter."""
+    return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
+
+
+def seconds_ahead(answer: Answer) -> float | None:
+    """
+    Return how far ISC's clock is ahead of this machine's, by the answer's ``Date`` header.
+
+    :returns: seconds, negative where it is behind; None where the header is missing or malformed.
+    """
+    moment = _http_date(answer.headers.get("date", ""))
+    # The header has whole seconds: on average half a second has passed since.
+    return None if moment is None else moment.timestamp() + 0.5 - answer.received
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _kind(call: Call[Any], status: int) -> tuple[type[SailPointError], bool | None]:
+    if call.is_token_request and status in (400, 401, 403):
+        return AuthenticationError, True
+    if status in (408, 500, 502, 503, 504):
+        return TenantUnavailableError, None
+    kinds: dict[int, type[SailPointError]] = {
+        400: InvalidInputError,
+        401: AuthenticationError,
+        403: AccessDeniedError,
+        404: call.not_found,
+        410: InvalidInputError,
+        429: RateLimitError,
+    }
+    if status in kinds:
+        return kinds[status], None
+    if 300 <= status < 400:
+        return ProtocolError, None
+    return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
+
+
+def _is_expired_token(call: Call[Any], answer: Answer, body: ErrorBody) -> bool:
+    return answer.status == 400 and not call.is_token_request and body.says_token_expired
+
+
+def _advice(call: Call[Any], answer: Answer, body: ErrorBody) -> str:
+    status = answer.status
+    if 300 <= status < 400:
+        host = urlsplit(answer.headers.get("location", "")).netloc or "the same host"
+        return (
+            f"It redirects to {host!r}; credentials are sent to the connection's host only. "
+            "Enter the API's own address as host."
+        )
+    if not body.is_from_isc:
+        return _advice_about_a_stranger(call, status)
+    if call.is_token_request and status in (400, 401, 403):
+        return _CREDENTIALS
+    if status == 400 and call.multipart and (why := column_advice(" ".join(body.texts))):
+        return f"{why} {_ADVICE[400]}"
+    if _is_expired_token(call, answer, body):
+        return _ADVICE[401]
+    if status == 403:
+        return (
+            call.denied_advice or f"The client needs the scope {call.scope} and a user level that allows it."
+        )
+    if status == 404:
+        return call.not_found_advice
+    return _ADVICE.get(status, "")
+
+
+def _advice_about_a_stranger(call: Call[Any], status: int) -> str:
+    """Return what to check, and what the status would mean if ISC had answered all the same."""
+    what = "host and token_url" if call.is_token_request else "host"
+    words = f"Check the connection's {what} and any proxy or gateway in between."
+    if call.is_token_request and status in (400, 401, 403):
+        return f"{_CREDENTIALS} {words}"
+    if status == 404:
+        return f"{call.not_found_advice} {words}"
+    return f"{_ADVICE[status]} {words}" if status in (410, 413, 429) else words
+
+
+_CREDENTIALS = "Check the connection's login (client id) and password (client secret)."
+
+_ADVICE = {
+    400: "The same request fails again: correct what ISC names.",
+    401: "ISC rejects the token that it has just issued: was the client revoked?",
+    410: "This API generation is retired: set a newer api_version in the connection's extra.",
+    413: "The file is too large for ISC: split it, as SailPoint advises above 400,000 lines.",
+    429: "All that share this client id share 100 requests in 10 s: lower requests_per_10s.",
+}
+
+
+def _in_parts(body: bytes) -> Any:
+    """
+    Parse a big body, a list record by record.
+
+    Parsing all of it in one step would hold Python's global lock, and so an event loop even from a thread.
+    """
+    import msgspec  # waits and starts that meet no big page do without it
+
+    try:
+        records = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except msgspec.MsgspecError:
+        return json.loads(body)
+    return [json.loads(bytes(record)) for record in records]

@@ -1,0 +1,1 @@
+"""Starting an aggregation once: the request, the checkpoint and reconciliation."""

@@ -1,0 +1,196 @@
+"""The tenant that a connection names and the credentials for it, checked before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.api.versions import DEFAULT_GENERATION, Generation, generation
+from sailpoint_provider.isc.coercion import as_bool
+from sailpoint_provider.isc.tenant.urls import base_address, proxy_address, token_address
+
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_UPLOAD_TIMEOUT = 300.0
+DEFAULT_REQUESTS_PER_10S = 50.0
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """
+    A tenant of Identity Security Cloud and the credentials to call it.
+
+    Neither the secret nor a proxy, which may hold a password, is ever part of ``repr``.
+
+    :param base_url: scheme, host and port of the API, without a slash at the end.
+    :param token_url: where a token is asked for.
+    :param client_id: id of a personal access token or of an API client.
+    :param client_secret: its secret.
+    :param generation: the API generation to call.
+    :param timeout: seconds without a response before a call is abandoned.
+    :param upload_timeout: the same for the start with a file, during which ISC may be silent for longer.
+    :param ca_file: file or folder of the certificate authorities to trust; None for the default ones.
+    :param proxies: pairs of scheme and proxy address; empty to take those of the environment.
+    :param requests_per_10s: how many requests a process may send in 10 seconds.
+    """
+
+    base_url: str
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    generation: Generation
+    timeout: float = DEFAULT_TIMEOUT
+    upload_timeout: float = DEFAULT_UPLOAD_TIMEOUT
+    ca_file: str | None = None
+    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    requests_per_10s: float = field(default=DEFAULT_REQUESTS_PER_10S, compare=False)
+
+    @classmethod
+    def from_connection_fields(
+        cls,
+        *,
+        host: str | None,
+        login: str | None,
+        password: str | None,
+        schema: str | None = None,
+        port: int | None = None,
+        extra: str | Mapping[str, Any] | None = None,
+        api_version: str | None = None,
+    ) -> Tenant:
+        """
+        Check the fields of an Airflow connection and make a tenant of them.
+
+        :param host: the API's base URL, or a bare tenant name.
+        :param login: the client id.
+        :param password: the client secret.
+        :param schema: ``https`` or ``http``, where the host names no scheme.
+        :param port: port, where the host names none; 0 and None mean none.
+        :param extra: JSON object, as text or parsed; its keys are those of :data:`EXTRA_KEYS`.
+        :param api_version: generation that takes precedence over the one in ``extra``.
+        :raises InvalidInputError: a field is missing or cannot work; the text names the field.
+        """
+        address = base_address(host, schema, port)
+        options = _Options(extra)
+        token_url = options.text("token_url")
+        return cls(
+            base_url=address.url,
+            token_url=token_address(token_url).url if token_url else f"{address.url}/oauth/token",
+            client_id=_required(login, "login", "the client id"),
+            client_secret=_required(password, "password", "the client secret"),
+            generation=generation(api_version or options.text("api_version") or DEFAULT_GENERATION),
+            timeout=options.seconds("timeout", DEFAULT_TIMEOUT),
+            upload_timeout=options.seconds("upload_timeout", DEFAULT_UPLOAD_TIMEOUT),
+            ca_file=options.ca_file("verify"),
+            proxies=options.proxies("proxies"),
+            requests_per_10s=options.positive("requests_per_10s", DEFAULT_REQUESTS_PER_10S, "requests"),
+        )
+
+
+EXTRA_KEYS = (
+    "api_version",
+    "token_url",
+    "timeout",
+    "upload_timeout",
+    "verify",
+    "proxies",
+    "requests_per_10s",
+)
+
+
+class _Options:
+    """The connection's extra, read key by key; empty means not set, numbers and booleans may be text."""
+
+    def __init__(self, extra: str | Mapping[str, Any] | None) -> None:
+        self.values = {key: value for key, value in _object(extra).items() if not _is_empty(value)}
+        if unknown := sorted(set(self.values) - set(EXTRA_KEYS)):
+            raise InvalidInputError(
+                f"The connection's extra has unknown keys: {', '.join(map(repr, unknown))}. "
+                f"Known keys: {', '.join(EXTRA_KEYS)}."
+            )
+
+    def text(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _wrong(key, value, "text")
+        return value.strip()
+
+    def seconds(self, key: str, default: float) -> float:
+        return self.positive(key, default, "seconds")
+
+    def positive(self, key: str, default: float, unit: str) -> float:
+        value = self.values.get(key)
+        if value is None:
+            return default
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            raise _wrong(key, value, f"a number of {unit} above 0")
+        return number
+
+    def ca_file(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is None or as_bool(value) is True:
+            return None
+        if as_bool(value) is False or not isinstance(value, str):
+            raise _wrong(
+                key,
+                value,
+                "true or the path of a CA file; TLS is always verified, so name the CA that signed",
+            )
+        return value.strip()
+
+    def proxies(self, key: str) -> tuple[tuple[str, str], ...]:
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if isinstance(value, str) and not value.lstrip().startswith("{"):
+            return (("all", proxy_address(value)),)
+        expected = 'an address like "http://proxy:3128" or an object like {"https": "http://proxy:3128"}'
+        try:
+            table = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            table = None
+        if not isinstance(table, Mapping):
+            raise InvalidInputError(f"The connection's extra key {key!r} must be {expected}.")
+        pairs = []
+        for scheme, address in table.items():
+            if scheme not in ("https", "http", "all") or not isinstance(address, str):
+                raise InvalidInputError(
+                    f"The connection's extra key {key!r} must be {expected}; "
+                    "its keys are https, http and all, its values addresses."
+                )
+            pairs.append((scheme, proxy_address(address)))
+        return tuple(pairs)
+
+
+def _object(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if extra is None or extra == "":
+        return {}
+    try:
+        parsed = json.loads(extra) if isinstance(extra, str) else extra
+    except ValueError as error:
+        raise InvalidInputError(f"The connection's extra is not JSON: {error}.") from None
+    if not isinstance(parsed, Mapping):
+        raise InvalidInputError('The connection\'s extra must be a JSON object like {"api_version": "v1"}.')
+    return parsed
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value == {}
+
+
+def _required(value: str | None, field_name: str, what: str) -> str:
+    if value is None or not value.strip():
+        raise InvalidInputError(f"The connection has no {field_name}: enter {what} there.")
+    return value.strip()
+
+
+def _wrong(key: str, value: Any, expected: str) -> InvalidInputError:
+    return InvalidInputError(f"The connection's extra key {key!r} is {value!r}; it must be {expected}.")

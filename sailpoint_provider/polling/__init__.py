@@ -1,0 +1,1 @@
+"""One poller for all waits of an event loop on one tenant."""

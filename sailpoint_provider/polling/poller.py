@@ -1,0 +1,320 @@
+"""One poller for all waits of an event loop on one tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+import random
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.exceptions import SailPointError
+from sailpoint_provider.isc.wait.batch_poll import Sweeper
+from sailpoint_provider.polling.waits import Wait, Waits
+from sailpoint_provider.polling.work_queue import SlicedQueue
+
+if TYPE_CHECKING:
+    from sailpoint_provider.client.event_loop import EventLoopTransport
+    from sailpoint_provider.isc.api.summaries import Glimpse
+    from sailpoint_provider.isc.wait.backoff import Pace
+    from sailpoint_provider.isc.wait.watch import Watch
+    from sailpoint_provider.results import State
+
+log = logging.getLogger(__name__)
+
+CROWD = 20
+"""Up to so many waits each ask for themselves; more are looked at together."""
+
+_ALONE_AT_ONCE = 5
+_SWEEP_SHARE = 0.2
+_PROGRESS_SHARE = 0.4
+_MOST_PROGRESS = 20.0
+_CROWD_WITHOUT_PROGRESS = 200.0
+_SPARE_FOR_PROGRESS = 0.3
+_AT_A_TIME = 40
+_SECONDS_PER_LINE = 0.03
+
+
+class Poller:
+    """
+    Looks at the aggregations that this event loop waits for, all of one tenant.
+
+    Few waits are looked at one by one, each at its own pace. A crowd is looked at together, by lists
+    (:class:`~sailpoint_provider.isc.wait.batch_poll.Sweeper`): its task records alone end a wait, and the status
+    endpoint is asked for progress as far as the request budget goes.
+
+    :param transport: carries out the calls; its budget and connections bound everything here.
+    """
+
+    def __init__(self, transport: EventLoopTransport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._waits = Waits()
+        self._rounds: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking = 0
+        self._news = asyncio.Event()
+        self._planned = 0.0
+        self._inbox = SlicedQueue(self._read, _AT_A_TIME)
+        self._sweeper = Sweeper(transport.tenant.generation, self._take_in, clock=time.monotonic, log=log)
+        self._sweeps = 0
+        self._sweep_began = 0.0
+        self._not_before = 0.0
+        self._progress_credit = 0.0
+        self._status_refused = False
+
+    async def end_of(
+        self, watch: Watch, pace: Pace, *, first_pause: float = 0.0, least_seconds: float = 0.0
+    ) -> State:
+        """
+        Wait until the task record, or the status endpoint where it is asked, tells an end.
+
+        :param watch: the wait, which keeps what was seen; it logs in the caller's context.
+        :param pace: how often to look.
+        :param first_pause: seconds until the first look.
+        :param least_seconds: seconds that the wait is given though its deadline may have passed.
+        :raises AggregationTimeoutError: the deadline came first, even if a call hangs.
+        :raises SailPointError: the wait cannot go on; it is that of :meth:`Watch.look`.
+        """
+        left = None if watch.end is None else max(least_seconds, watch.end - time.time())
+        wait = Wait(watch, pace, self._loop.time() + first_pause, self._loop.create_future())
+        self._join(wait)
+        try:
+            async with asyncio.timeout(left):
+                return await wait.told
+        except TimeoutError:
+            raise watch.timed_out() from None
+        finally:
+            self._leave(wait)
+
+    async def stop(self) -> None:
+        """End all that runs here; whoever still waits is cancelled."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _join(self, wait: Wait) -> None:
+        self._waits.add(wait)
+        if self._rounds is None:
+            # In a context of its own: what it logs belongs to no task.
+            self._rounds = self._aside(self._go_round(), contextvars.Context())
+        elif wait.due < self._planned:
+            self._news.set()
+
+    def _leave(self, wait: Wait) -> None:
+        self._waits.remove(wait)
+        if wait.look is not None:
+            wait.look.cancel()
+        if self._waits.count == 0 and self._rounds is not None:
+            self._rounds.cancel()
+            self._rounds = None
+
+    async def _go_round(self) -> None:
+        try:
+            while True:
+                await self._next_round()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.exception("The poller broke off")
+            for wait in list(self._waits):
+                wait.fail(error)
+        finally:
+            if self._rounds is asyncio.current_task():
+                self._rounds = None
+
+    async def _next_round(self) -> None:
+        """Wait until a look is due, and begin it."""
+        self._news.clear()
+        is_crowd, now = self._waits.count > CROWD, self._loop.time()
+        alone, together = [], math.inf
+        for wait in self._waits:
+            if is_crowd and not wait.is_alone(now):
+                together = min(together, wait.due)
+            elif wait.look is None:
+                alone.append(wait)
+        # Not so often that it eats up the budget.
+        together = max(together, self._not_before)
+        has_places = self._free_places(is_crowd=is_crowd) > 0
+        self._planned = min([together, *(wait.due for wait in alone if has_places)])
+        if self._planned > now:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if self._planned == math.inf else self._planned - now):
+                    await self._news.wait()
+            return
+        self._look_alone(alone, is_crowd=is_crowd)
+        if together <= now:
+            await self._look_together()
+
+    def _free_places(self, *, is_crowd: bool) -> int:
+        return max(0, (_ALONE_AT_ONCE if is_crowd else CROWD) - self._looking)
+
+    def _look_alone(self, waits: list[Wait], *, is_crowd: bool) -> None:
+        now = self._loop.time()
+        due = sorted((wait for wait in waits if wait.due <= now), key=_by_due)
+        for wait in due[: self._free_places(is_crowd=is_crowd)]:
+            self._looking += 1
+            wait.look = self._aside(self._looked(wait), wait.context)
+            wait.look.add_done_callback(self._look_is_over)
+
+    def _look_is_over(self, _: asyncio.Task[None]) -> None:
+        self._looking -= 1
+        self._news.set()
+
+    def _aside(self, work: Any, context: contextvars.Context) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(work, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _looked(self, wait: Wait) -> None:
+        """Look at one aggregation by itself."""
+        watch = wait.watch
+        try:
+            with_progress = wait.takes_whole_look or (wait.alone_until == 0.0 and self._budget_is_free(0.0))
+            wait.takes_whole_look = False
+            result = await self._transport.run(watch.look(with_progress=with_progress))
+            now = self._loop.time()
+            if result is not None:
+                wait.end(result["state"])
+                return
+            watch.check_deadline()
+            wait.due = now + watch.next_pause(wait.pace, random.random())
+            if not watch.is_troubled and wait.rejoin(now):
+                self._sweeper.contradicted()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # whatever it is, nobody may wait for ever
+            wait.fail(error)
+        finally:
+            wait.look = None
+
+    async def _look_together(self) -> None:
+        now = self._sweep_began = self._loop.time()
+        self._sweeps += 1
+        due = sorted((wait for wait in self._waits if wait.is_nearly_due(now)), key=_by_due)
+        before = self._sweeper.requests
+        try:
+            unseen = await self._transport.run(
+                self._sweeper.sweep([wait.watch.aggregation_id for wait in due])
+            )
+        except SailPointError as error:
+            await self._let_know(due, error)
+        else:
+            for aggregation_id in unseen:
+                for wait in self._waits.of(aggregation_id):
+                    wait.look_alone(now, is_left_out=self._sweeper.is_complete)
+        await self._inbox.done()
+        cost = self._sweeper.requests - before
+        self._not_before = now + min(
+            cost / (_SWEEP_SHARE * self._rate()),
+            min((wait.pace.poll_interval for wait in self._waits), default=0.0),
+        )
+        self._ask_for_progress()
+
+    async def _let_know(self, waits: list[Wait], error: SailPointError) -> None:
+        """Let those know of an outage that were not seen before it."""
+        await self._inbox.done()
+        for number, wait in enumerate(waits):
+            if not number % _AT_A_TIME:
+                await asyncio.sleep(0)
+            if wait.sweep == self._sweeps or wait.told.done():
+                continue
+            try:
+                wait.context.run(wait.watch.missed, error, quiet=self._quiet())
+                wait.due = self._loop.time() + wait.watch.next_pause(wait.pace, random.random())
+            except Exception as failure:
+                wait.fail(failure)
+
+    def _quiet(self) -> float:
+        return self._waits.count * _SECONDS_PER_LINE
+
+    def _take_in(self, records: list[Glimpse]) -> None:
+        self._inbox.put(record for record in records if record.id in self._waits)
+
+    def _read(self, record: Glimpse) -> int:
+        return sum(self._seen(wait, record) for wait in self._waits.of(record.id))
+
+    def _seen(self, wait: Wait, record: Glimpse) -> bool:
+        """Take in what a list says of an aggregation; tell whether that ended the wait."""
+        if wait.told.done():
+            return False
+        wait.sweep = self._sweeps
+        try:
+            state = wait.context.run(wait.watch.saw, record, quiet=self._quiet())
+            if state != "running" and self._loop.time() >= wait.begins:
+                wait.end(state)
+                return True
+            if state != "running":
+                wait.due = wait.begins  # others are looked at already, but no end may be told yet
+                return False
+            if wait.watch.is_puzzled or wait.takes_whole_look:
+                wait.alone_until = math.inf
+            else:
+                wait.watch.check_deadline()
+                wait.due = self._sweep_began + wait.watch.next_pause(wait.pace, 0.0)
+                wait.was_seen()
+        except Exception as error:
+            wait.fail(error)
+        return wait.told.done()
+
+    def _ask_for_progress(self) -> None:
+        """
+        Ask the status endpoint about those that it was not asked about for the longest time.
+
+        It is asked less, the more waits there are, for with many each gets to know little; and never so much
+        that looks would have to wait for it.
+        """
+        if self._status_refused or self._asking is not None or self._waits.count <= CROWD:
+            return
+        span = self._not_before - self._sweep_began
+        self._progress_credit += min(
+            (_CROWD_WITHOUT_PROGRESS / self._waits.count) ** 2, span * _PROGRESS_SHARE * self._rate()
+        )
+        asked = int(min(self._progress_credit, _MOST_PROGRESS))
+        self._progress_credit -= asked
+        now = self._loop.time()
+        running = sorted((wait for wait in self._waits if not wait.is_alone(now)), key=_by_progress)
+        self._asking = self._aside(self._asked_for_progress(running[:asked], span), contextvars.Context())
+
+    async def _asked_for_progress(self, waits: list[Wait], span: float) -> None:
+        try:
+            for wait in waits:
+                await asyncio.sleep(span / (len(waits) + 1))
+                if self._status_refused or not self._budget_is_free(_SPARE_FOR_PROGRESS):
+                    return
+                if not wait.told.done():
+                    wait.progress_asked = self._loop.time()
+                    await self._aside(self._progressed(wait), wait.context)
+        finally:
+            self._asking = None
+
+    async def _progressed(self, wait: Wait) -> None:
+        try:
+            if await self._transport.run(wait.watch.progress()):
+                wait.takes_whole_look = True
+                wait.look_alone(self._loop.time())
+                self._news.set()
+        except Exception as error:
+            wait.fail(error)
+        self._status_refused = not wait.watch.shows_status
+
+    def _rate(self) -> float:
+        return self._transport.budget.rate(time.monotonic())
+
+    def _budget_is_free(self, share: float) -> bool:
+        """Tell whether more than this share of a burst could be sent at once."""
+        return self._transport.budget.spare(time.monotonic()) > share
+
+
+def _by_due(wait: Wait) -> float:
+    return wait.due
+
+
+def _by_progress(wait: Wait) -> float:
+    return wait.progress_asked

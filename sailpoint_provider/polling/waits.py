@@ -1,0 +1,131 @@
+"""The waits of one event loop on one tenant."""
+
+from __future__ import annotations
+
+import contextvars
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from sailpoint_provider.isc.wait.backoff import Pace
+    from sailpoint_provider.isc.wait.watch import Watch
+    from sailpoint_provider.results import State
+
+_LEFT_OUT_SECONDS = 600.0
+
+
+class Wait:
+    """
+    One wait, as the poller sees it; it is made in the context of whoever waits.
+
+    :param watch: what was seen of the aggregation.
+    :param pace: how often to look.
+    :param begins: the loop's time of the first look; nothing is told before.
+    :param told: gets the end, or the error that ends the wait.
+    """
+
+    __slots__ = (
+        "_is_left_out",
+        "_times_left_out",
+        "alone_until",
+        "begins",
+        "context",
+        "due",
+        "look",
+        "pace",
+        "progress_asked",
+        "sweep",
+        "takes_whole_look",
+        "told",
+        "watch",
+    )
+
+    def __init__(self, watch: Watch, pace: Pace, begins: float, told: asyncio.Future[State]) -> None:
+        self.watch = watch
+        self.pace = pace
+        self.begins = self.due = begins
+        self.told = told
+        self.context = contextvars.copy_context()
+        self.look: asyncio.Task[None] | None = None
+        self.alone_until = 0.0
+        self.sweep = 0
+        self.takes_whole_look = False
+        self.progress_asked = 0.0
+        self._is_left_out = False
+        self._times_left_out = 0
+
+    def is_alone(self, now: float) -> bool:
+        """Tell whether to look at it by itself: lists leave it out, or its answers do not fit together."""
+        return now < self.alone_until
+
+    def is_nearly_due(self, now: float) -> bool:
+        """Tell whether to look at it now, where others are looked at anyway."""
+        return self.due <= now + self.pace.poll_interval / 2 and not self.is_alone(now)
+
+    def look_alone(self, now: float, *, is_left_out: bool = False) -> None:
+        """Have it looked at by itself: now, unless its first pause is not over."""
+        self._is_left_out = is_left_out
+        self.alone_until = math.inf
+        self.due = min(self.due, max(now, self.begins))
+
+    def was_seen(self) -> None:
+        """Take in that a list told of it, so that there is no need to look at it by itself."""
+        self._is_left_out = False
+        self.alone_until = 0.0
+
+    def rejoin(self, now: float) -> bool:
+        """
+        Have it looked at with the others again; later, where the lists leave it out time and again.
+
+        :returns: whether the lists had left it out.
+        """
+        was_left_out, self._is_left_out = self._is_left_out, False
+        self._times_left_out += was_left_out
+        self.alone_until = now + _LEFT_OUT_SECONDS if was_left_out and self._times_left_out > 1 else 0.0
+        return was_left_out
+
+    def end(self, state: State) -> None:
+        """Tell the end, unless something was told before."""
+        if not self.told.done():
+            self.told.set_result(state)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell why the wait cannot go on, unless something was told before."""
+        if not self.told.done():
+            self.told.set_exception(error)
+
+
+class Waits:
+    """All waits, by aggregation; several can be for the same one."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, list[Wait]] = {}
+        self.count = 0
+
+    def add(self, wait: Wait) -> None:
+        """Add a wait."""
+        self._by_id.setdefault(wait.watch.aggregation_id, []).append(wait)
+        self.count += 1
+
+    def remove(self, wait: Wait) -> None:
+        """Remove a wait."""
+        others = self._by_id[wait.watch.aggregation_id]
+        others.remove(wait)
+        if not others:
+            del self._by_id[wait.watch.aggregation_id]
+        self.count -= 1
+
+    def of(self, aggregation_id: str) -> list[Wait]:
+        """Return the waits for one aggregation."""
+        return self._by_id.get(aggregation_id, [])
+
+    def __contains__(self, aggregation_id: str) -> bool:
+        """Tell whether anybody waits for the aggregation."""
+        return aggregation_id in self._by_id
+
+    def __iter__(self) -> Iterator[Wait]:
+        """Go over those that were told nothing yet."""
+        return (wait for waits in self._by_id.values() for wait in waits if not wait.told.done())

@@ -1,0 +1,105 @@
+"""Fixtures of the tests of the Airflow side: a home without a database, and a tenant behind a connection."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+# Airflow reads these when it is first imported: no home of the caller is touched, no database is made.
+os.environ["AIRFLOW_HOME"] = os.environ.get("AIRFLOW_HOME") or tempfile.mkdtemp(
+    prefix="airflow_of_unit_tests_"
+)
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+from fsspec.implementations.memory import MemoryFileSystem
+
+from sailpoint_provider.client import blocking, event_loop
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.policy import RetryPolicy
+from sailpoint_provider.isc.start import reconcile
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+from sailpoint_provider.simulator.server import SimulatorServer
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from tests.unit.airflow.airflow_cases import SPEED, ConnectedTenant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_unconfigure() -> None:
+    """Remove the home that was made for these tests."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    if home.name.startswith("airflow_of_unit_tests_"):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tenant_server() -> Iterator[SimulatorServer]:
+    """Serve one tenant for all tests."""
+    with SimulatorServer(speed=SPEED) as server:
+        yield server
+
+
+@pytest.fixture
+def tenant(tenant_server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> ConnectedTenant:
+    """Give a fresh tenant, a client of its own, and the default connection to both."""
+    tenant_server.control.reset()
+    tenant_server.control.rate_limit(1_000_000)
+    fresh = ConnectedTenant(tenant_server, monkeypatch, f"client-{uuid4().hex}", f"secret-{uuid4().hex}")
+    fresh.client(scopes=["sp:scopes:all"])
+    fresh.connect()
+    return fresh
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat a failed call once, and soon."""
+    quick = partial(RetryPolicy, attempts=2, first_pause=0.01)
+    for transport in (blocking, event_loop):
+        monkeypatch.setattr(transport, "RetryPolicy", quick)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look soon and not for long after a start that nobody answered."""
+    monkeypatch.setattr(reconcile, "RESOLVE_SECONDS", 0.1)
+    monkeypatch.setattr(reconcile, "RESOLVE_PAUSE", 0.02)
+
+
+@pytest.fixture
+def memory_store() -> Iterator[MemoryFileSystem]:
+    """Give an empty in-memory file system, and let ``memory://`` mean it."""
+    from airflow.sdk.io import attach
+
+    store = MemoryFileSystem()
+    attach("memory", fs=store)
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """
+    Record what is logged, from DEBUG on.
+
+    From Airflow 3.1 on ``self.log`` goes past the standard library, so a plain logger takes its place.
+    """
+    caplog.set_level(logging.DEBUG)
+    for kind in (
+        SailPointHook,
+        SailPointAccountAggregationOperator,
+        SailPointAccountAggregationSensor,
+        SailPointAccountAggregationTrigger,
+    ):
+        monkeypatch.setattr(kind, "log", logging.getLogger(f"tests.{kind.__name__}"))
+    return caplog

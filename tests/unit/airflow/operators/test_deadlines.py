@@ -1,0 +1,111 @@
+"""Time-outs while deferred, and tokens and trouble in the middle of a wait."""
+
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError
+from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from tests.unit.airflow.airflow_cases import DIRECTORY, NEVER, POLL, FakeTaskInstance, carried_out, events_of
+from tests.unit.airflow.turn_cases import operator, somebody_elses
+
+MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+TIMED_OUT = {"error": "Trigger timeout"}
+SOON = timedelta(seconds=1.5)
+
+
+def sensor(aggregation_id, **changed):
+    return SailPointAccountAggregationSensor(
+        **{"task_id": "task", "aggregation_id": aggregation_id, "poll_interval": POLL} | changed
+    )
+
+
+def test_an_execution_timeout_ends_a_deferred_wait_and_names_what_goes_on(tenant):
+    tenant.plan(DIRECTORY, seconds=NEVER)
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowTaskTimeout, match="goes on in Identity Security Cloud") as caught:
+        carried_out(lambda: operator(source_id=DIRECTORY, deferrable=True, execution_timeout=SOON), ti)
+    assert ti.pushed["aggregation_id"] in str(caught.value)
+
+
+def test_an_execution_timeout_ends_a_deferred_wait_for_the_turn(tenant):
+    somebody_elses(tenant, seconds=NEVER)
+    with pytest.raises(AirflowTaskTimeout):
+        carried_out(lambda: operator(source_id=DIRECTORY, deferrable=True, execution_timeout=SOON))
+    assert tenant.starts() == []
+
+
+def test_an_execution_timeout_ends_a_deferred_sensor(tenant):
+    aggregation_id = tenant.started(seconds=NEVER)
+    with pytest.raises(AirflowTaskTimeout, match=aggregation_id):
+        carried_out(lambda: sensor(aggregation_id, deferrable=True, execution_timeout=SOON))
+
+
+def test_a_time_out_before_the_execution_timeout_stays_a_time_out(tenant):
+    tenant.plan(DIRECTORY, seconds=NEVER)
+    with pytest.raises(AggregationTimeoutError) as caught:
+        carried_out(
+            lambda: operator(
+                source_id=DIRECTORY, deferrable=True, timeout=SOON, execution_timeout=timedelta(hours=1)
+            )
+        )
+    assert not isinstance(caught.value, AirflowTaskTimeout)
+
+
+def test_airflows_own_time_out_of_a_deferral_names_the_aggregation():
+    ti = FakeTaskInstance(pushed={"aggregation_id": "f" * 32})
+    with pytest.raises(AggregationTimeoutError, match=f"{'f' * 32}.*still running"):
+        operator(source_id=DIRECTORY).resume_execution("__fail__", TIMED_OUT, ti.context)
+
+
+def test_airflows_own_time_out_of_the_wait_for_the_turn_names_no_aggregation():
+    with pytest.raises(AggregationTimeoutError) as caught:
+        operator(source_id=DIRECTORY).resume_execution("__fail__", TIMED_OUT, FakeTaskInstance().context)
+    assert "None" not in str(caught.value)
+
+
+@MODES
+def test_tokens_that_end_in_the_middle_of_a_wait_are_renewed(tenant, deferrable):
+    tenant.client(token_lifetime=1)
+    tenant.plan(DIRECTORY, seconds=1.5)
+    result = carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable))
+    assert result["state"] == "succeeded"
+    assert tenant.calls().count("token") > 1
+
+
+@MODES
+def test_a_revoked_token_and_a_rate_limit_in_the_middle_are_sat_out(tenant, deferrable):
+    tenant.plan(DIRECTORY, seconds=0.3)
+
+    def trouble():
+        tenant.control.revoke_tokens(tenant.client_id)
+        tenant.control.fault("rate_limit", path="task-status/.*[0-9a-f]{32}", times=3, skip=1, retry_after=0)
+
+    ti = FakeTaskInstance(on_push=trouble)
+    result = carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable), ti)
+    assert result["state"] == "succeeded"
+
+
+def test_a_connection_that_was_deleted_meanwhile_ends_the_wait_for_good(tenant, monkeypatch):
+    made = SailPointAccountAggregationTrigger(tenant.started(seconds=NEVER), poll_interval=POLL)
+    monkeypatch.delenv("AIRFLOW_CONN_SAILPOINT_DEFAULT")
+    (event,) = events_of(made)
+    with pytest.raises(InvalidInputError, match="no Airflow connection") as caught:
+        read_event(event)
+    assert caught.value.final
+
+
+def test_a_trigger_stored_by_the_version_before_still_waits(tenant):
+    old = SailPointAccountAggregationTrigger(
+        aggregation_id=tenant.started(),
+        sailpoint_conn_id="sailpoint_default",
+        poll_interval=POLL,
+        deadline=None,
+        tolerate_outage=60.0,
+        begun=None,
+    )
+    (event,) = events_of(old)
+    assert read_event(event, old.aggregation_id).state == "succeeded"

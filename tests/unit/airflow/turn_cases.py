@@ -1,0 +1,63 @@
+"""What the tests of starting once, of turns and of kills share."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from sailpoint_provider.client.blocking import BlockingTransport
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from tests.unit.airflow.airflow_cases import DIRECTORY, POLL, Crash, carried_out
+
+
+def operator(**changed):
+    return SailPointAccountAggregationOperator(**{"task_id": "task", "poll_interval": POLL} | changed)
+
+
+def crashed(make, ti):
+    """Run a task until its worker dies."""
+    try:
+        carried_out(make, ti)
+    except Crash:
+        return
+    raise AssertionError("nothing crashed")
+
+
+def crash(_=None):
+    raise Crash
+
+
+def crash_at_post(monkeypatch, when):
+    """Let the worker die right before or right after the next start is sent; after that all is well."""
+    send, left = BlockingTransport.send, [when]
+
+    def sent(self, call, **bounds):
+        dies = left.pop() if call.purpose.startswith("start") and left else None
+        if dies == "before":
+            raise Crash
+        value = send(self, call, **bounds)
+        if dies == "after":
+            raise Crash
+        return value
+
+    monkeypatch.setattr(BlockingTransport, "send", sent)
+
+
+def counted(tenant, source_id=DIRECTORY):
+    """Return the runs that ISC did not refuse."""
+    return [run for run in tenant.control.runs(source_id) if not run["refused"]]
+
+
+def somebody_elses(tenant, source_id=DIRECTORY, file=None, **plan):
+    """Start an aggregation as somebody else would, and return its id."""
+    tenant.plan(source_id, **plan)
+    task_id = SailPointHook().load_accounts(source_id, file).id
+    tenant.control.clear_requests()
+    return task_id
+
+
+def one_after_the_other(runs):
+    ordered = sorted(runs, key=lambda run: run["created"])
+    return all(
+        before["completed"] and before["completed"] <= after["created"] for before, after in pairwise(ordered)
+    )

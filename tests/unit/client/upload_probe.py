@@ -1,0 +1,36 @@
+"""Uploads a small file and then a large one, and prints by how many bytes the process grew at its largest."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+from sailpoint_provider.files.locate import find_csv
+from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from tests.unit.client.client_cases import HR, Blocking, EventLoop, tenant_at
+
+
+def peak():
+    """Return the most bytes this process ever held."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss of a child begins with what its parent held
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(world, url, authority, small, large):
+    tenant = tenant_at(url, extra={"timeout": 30, "upload_timeout": 60, "verify": authority})
+    sizes, peaks = [], []
+    for path in (small, large):
+        call = endpoints.load_accounts(GENERATIONS["v1"], HR, find_csv(path))
+        sizes.append(
+            {"blocking": Blocking, "event_loop": EventLoop}[world].send(tenant, call).file.size_bytes
+        )
+        peaks.append(peak())
+    print(sizes[1], peaks[1] - peaks[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

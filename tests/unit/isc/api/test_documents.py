@@ -1,0 +1,45 @@
+"""What the generations are said to document, compared with ISC's OpenAPI documents where they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sailpoint_provider.isc.api.versions import GENERATIONS
+
+DOCUMENTS = Path(__file__).parents[4] / "shared" / "openapi"
+
+pytestmark = pytest.mark.skipif(
+    not DOCUMENTS.is_dir(), reason=f"ISC's OpenAPI documents are not part of the repository ({DOCUMENTS})"
+)
+
+
+def operation(generation, path):
+    """Return what a document says of a GET; the paths of all generations but v1 begin without its name."""
+    document = json.loads((DOCUMENTS / f"{generation}.json").read_text(encoding="utf-8"))
+    prefix = "" if generation == "v1" else f"/{generation}"
+    return document["paths"][path.removeprefix(prefix)]["get"]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_list_of_tasks_can_be_filtered_by_just_the_documented_fields(generation):
+    known = GENERATIONS[generation]
+    parameters = operation(generation, known.task_status)["parameters"]
+    text = next(one["description"] for one in parameters if one.get("name") == "filters")
+    documented = dict(re.findall(r"\*\*(\w+)\*\*: \*([^*]+)\*", text))
+    assert set(documented) == set(known.task_filters)
+    assert ("isnull" in documented["completionStatus"]) is (known.pending_tasks is None)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_aggregation_status_is_for_just_the_documented_user_levels(generation):
+    known = GENERATIONS[generation]
+    documented = operation(generation, f"{known.account_aggregations}/{{id}}/status")
+    levels = documented.get("x-sailpoint-userLevels") or re.findall(
+        r"[A-Z]+_?[A-Z]+(?=,| or | authority)", documented["description"].partition("A token with")[2]
+    )
+    assert set(levels) == set(known.status_user_levels)
+    assert documented.get("security", [{"userAuth": []}]) == [{"userAuth": []}]

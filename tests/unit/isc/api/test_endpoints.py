@@ -1,0 +1,116 @@
+import pytest
+
+from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.start.upload import FileStamp, Upload
+from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
+
+SOURCES = {name: one.sources for name, one in GENERATIONS.items()}
+
+
+def an_upload(look_again=None):
+    stamp = FileStamp("accounts.csv", 10, "1")
+    return Upload("/drop/accounts.csv", stamp, lambda: None, look_again or (lambda: stamp))
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
+    call = endpoints.load_accounts(GENERATIONS[name], SOURCE)
+    assert (call.method, call.path) == ("POST", f"{SOURCES[name]}/{SOURCE}/load-accounts")
+    assert call.multipart
+    assert not call.safe_to_repeat
+    assert call.scope == "idn:sources:manage"
+    assert call.upload is None
+
+
+@pytest.mark.parametrize(("wish", "text"), [(True, "true"), (False, "false")])
+def test_the_optimization_flag_is_a_form_field_and_always_there(wish, text):
+    call = endpoints.load_accounts(GENERATIONS["v1"], SOURCE, an_upload(), disable_optimization=wish)
+    assert call.form == (("disableOptimization", text),)
+    assert call.query == ()
+    assert call.upload is not None
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_reading_calls_may_be_repeated(name):
+    generation = GENERATIONS[name]
+    reading = [
+        endpoints.account_aggregation_status(generation, RUN),
+        endpoints.task_status(generation, RUN),
+        endpoints.task_statuses(generation, filters=None, sorters=None, limit=1, offset=0),
+        endpoints.source(generation, SOURCE),
+        endpoints.sources(generation),
+    ]
+    assert all(call.method == "GET" and call.safe_to_repeat and not call.multipart for call in reading)
+    assert reading[0].path == f"{generation.account_aggregations}/{RUN}/status"
+    assert reading[1].path == f"{generation.task_status}/{RUN}"
+
+
+def test_the_token_request_may_be_repeated_and_goes_without_a_token():
+    call = endpoints.token(tenant())
+    assert call.safe_to_repeat
+    assert call.is_token_request
+    assert (call.method, call.path) == ("POST", "https://acme.api.identitynow.com/oauth/token")
+
+
+def test_a_list_of_tasks_says_what_it_wants():
+    call = endpoints.task_statuses(
+        GENERATIONS["v1"], filters='id eq "x"', sorters="-created", limit=7, offset=250
+    )
+    assert call.path == "/task-status/v1"
+    assert call.query == (
+        ("limit", "7"),
+        ("offset", "250"),
+        ("filters", 'id eq "x"'),
+        ("sorters", "-created"),
+    )
+
+
+def test_what_is_not_wanted_is_left_out_of_the_query():
+    call = endpoints.task_statuses(GENERATIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
+    assert call.query == (("limit", "250"),)
+
+
+def test_pending_tasks_know_paging_only():
+    call = endpoints.pending_tasks("/beta/task-status/pending-tasks", limit=250, offset=250)
+    assert call.query == (("limit", "250"), ("offset", "250"))
+
+
+def test_a_source_sub_admin_asks_for_its_own_sources():
+    assert endpoints.sources(GENERATIONS["v1"]).query == (("limit", "250"),)
+    call = endpoints.sources(GENERATIONS["v1"], filters='name eq "HR"', for_subadmin=True)
+    assert dict(call.query) == {"limit": "250", "filters": 'name eq "HR"', "for-subadmin": "me"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HR", '"HR"'),
+        ('the "best"', '"the \\"best\\""'),
+        ("a\\b", '"a\\\\b"'),
+        ('\\" or name eq \\"', '"\\\\\\" or name eq \\\\\\""'),
+    ],
+)
+def test_values_of_filters_are_escaped(text, expected):
+    assert endpoints.quoted(text) == expected
+
+
+def test_a_source_is_read_from_its_answer():
+    assert endpoints.source(GENERATIONS["v1"], SOURCE).read(answer({"id": SOURCE, "name": "HR"})).name == "HR"
+    assert endpoints.sources(GENERATIONS["v1"]).read(answer([{"id": SOURCE}]))[0].id == SOURCE
+
+
+def test_a_file_that_is_as_it_was_found_passes():
+    an_upload().check_unchanged()
+
+
+@pytest.mark.parametrize(
+    "now",
+    [FileStamp("accounts.csv", 9, "1"), FileStamp("accounts.csv", 10, "2"), FileStamp("b.csv", 10, "1")],
+)
+def test_a_file_that_changed_is_refused_and_worth_another_try_of_the_task(now):
+    with pytest.raises(InvalidInputError, match="changed while it was being sent") as failure:
+        an_upload(lambda: now).check_unchanged()
+    assert not failure.value.final
+    assert "/drop/accounts.csv" in str(failure.value)

@@ -1,0 +1,390 @@
+import json
+from dataclasses import replace
+from email.utils import formatdate
+
+import pytest
+
+from sailpoint_provider import exceptions
+from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.responses import BIG, error_of, read_answer, retry_after, says_token_expired
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.tenant.diagnosis import diagnose
+from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, task_document, tenant
+
+V1 = GENERATIONS["v1"]
+TOKEN = endpoints.token(tenant())
+SOURCE_CALL = endpoints.source(V1, SOURCE)
+TASK_CALL = endpoints.task_status(V1, RUN)
+STATUS_CALL = endpoints.account_aggregation_status(V1, RUN)
+ISC_ERROR = {
+    "detailCode": "400.1.3 Illegal value",
+    "trackingId": "3f9a0a7d",
+    "messages": [
+        {"locale": "en-US", "localeOrigin": "DEFAULT", "text": 'Column: "[x]" is unknown'},
+        {"locale": "de-DE", "text": 'Column: "[x]" is unknown'},
+        {"text": "Something else"},
+        {"text": None},
+        "no object",
+    ],
+    "causes": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "final"),
+    [
+        (400, exceptions.InvalidInputError, True),
+        (401, exceptions.AuthenticationError, False),
+        (403, exceptions.AccessDeniedError, True),
+        (404, exceptions.InvalidInputError, True),
+        (405, exceptions.InvalidInputError, True),
+        (408, exceptions.TenantUnavailableError, False),
+        (410, exceptions.InvalidInputError, True),
+        (413, exceptions.InvalidInputError, True),
+        (429, exceptions.RateLimitError, False),
+        (500, exceptions.TenantUnavailableError, False),
+        (501, exceptions.TenantUnavailableError, False),
+        (502, exceptions.TenantUnavailableError, False),
+        (503, exceptions.TenantUnavailableError, False),
+        (504, exceptions.TenantUnavailableError, False),
+        (302, exceptions.ProtocolError, False),
+        (100, exceptions.TenantUnavailableError, False),
+    ],
+)
+def test_each_status_means_one_kind_of_error(status, kind, final):
+    error = error_of(SOURCE_CALL, answer(ISC_ERROR, status))
+    assert type(error) is kind
+    assert (error.status, error.final, error.exhausted) == (status, final, False)
+    assert type(error_of(SOURCE_CALL, answer(body=b"<html>", status=status))) is kind
+    assert str(error).startswith(f"Could not read source {SOURCE}: ISC answered HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_refused_credentials_are_final(status):
+    document = {"error": "invalid_client", "error_description": "Bad client credentials"}
+    error = error_of(TOKEN, answer(document, status))
+    assert isinstance(error, exceptions.AuthenticationError)
+    assert error.final
+    assert "invalid_client | Bad client credentials" in str(error)
+    assert "login (client id) and password (client secret)" in str(error)
+
+
+@pytest.mark.parametrize("call", [TASK_CALL, STATUS_CALL])
+def test_a_404_of_a_run_means_an_unknown_aggregation(call):
+    error = error_of(call, answer({}, 404))
+    assert isinstance(error, exceptions.UnknownAggregationError)
+    assert not error.final
+
+
+def test_an_error_of_isc_is_told_in_its_own_words():
+    error = error_of(SOURCE_CALL, answer(ISC_ERROR, 400))
+    assert error.detail_code == "400.1.3 Illegal value"
+    assert error.tracking_id == "3f9a0a7d"
+    assert 'HTTP 400, 400.1.3 Illegal value, Column: "[x]" is unknown | Something else' in str(error)
+    assert "trackingId 3f9a0a7d" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"error": "JWT validation failed: JWT is expired"}, "JWT validation failed: JWT is expired"),
+        ({"message": " Rate Limit Exceeded "}, "Rate Limit Exceeded"),
+        ({"formatted_msg": "formatted"}, "formatted"),
+        ({"messages": [], "message": "plain"}, "plain"),
+    ],
+)
+def test_other_bodies_of_errors_are_told_too(document, words):
+    assert words in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b"7", b"\xff\xfe\xff", b"{"])
+def test_a_body_of_another_shape_leaves_the_status_to_tell(body):
+    error = error_of(SOURCE_CALL, answer(body=body, status=500, slpt_request_id="from-the-header"))
+    assert error.tracking_id == "from-the-header"
+    assert error.detail_code is None
+
+
+def test_long_words_are_cut():
+    error = error_of(SOURCE_CALL, answer({"message": "x" * 5000}, 400))
+    assert "x" * 500 + "…" in str(error)
+    assert "x" * 501 not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (400, "correct what ISC names"),
+        (401, "rejects the token that it has just issued"),
+        (403, "needs the scope idn:sources:read"),
+        (404, "Is the source id right"),
+        (410, "set a newer api_version"),
+        (413, "split it"),
+        (429, "lower requests_per_10s"),
+    ],
+)
+def test_an_error_says_what_to_do(status, advice):
+    assert advice in str(error_of(SOURCE_CALL, answer(ISC_ERROR, status)))
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://login.example.com/a?b=c", "login.example.com"),
+        ("/elsewhere", "the same host"),
+        ("", "the same host"),
+    ],
+)
+def test_a_redirect_is_told_and_not_followed(location, host):
+    error = error_of(SOURCE_CALL, answer({}, 302, location=location))
+    assert isinstance(error, exceptions.ProtocolError)
+    assert f"redirects to {host!r}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("7", 7.0),
+        (" 0.5 ", 0.5),
+        ("-3", 0.0),
+        ("", None),
+        ("soon", None),
+        ("inf", None),
+        ("1e999", None),
+    ],
+)
+def test_retry_after_may_be_seconds(value, expected):
+    assert retry_after(answer(retry_after=value)) == expected
+
+
+def test_retry_after_may_be_missing():
+    assert retry_after(answer({})) is None
+
+
+def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server():
+    wish = answer(retry_after=formatdate(NOON + 3607, usegmt=True), date=formatdate(NOON + 3600, usegmt=True))
+    assert retry_after(wish) == 7.0
+
+
+@pytest.mark.parametrize("date", [{}, {"date": ""}, {"date": "yesterday"}])
+def test_retry_after_as_a_date_is_read_by_the_own_clock_where_the_server_tells_none(date):
+    assert retry_after(answer(retry_after=formatdate(NOON + 7, usegmt=True), **date)) == 7.0
+
+
+@pytest.mark.parametrize("zone", ["-0000", ""])
+@pytest.mark.parametrize("server_zone", ["-0000", "", "GMT", "+0000"])
+def test_dates_without_a_zone_are_utc(zone, server_zone):
+    noon = "Tue, 14 Nov 2023 22:13:"
+    assert formatdate(NOON, usegmt=True) == f"{noon}20 GMT"
+    wish = answer(retry_after=f"{noon}27 {zone}".strip(), date=f"{noon}20 {server_zone}".strip())
+    assert retry_after(wish) == 7.0
+
+
+def test_a_date_that_has_passed_means_at_once():
+    assert retry_after(answer(retry_after=formatdate(NOON - 60, usegmt=True))) == 0.0
+
+
+def test_an_error_carries_the_wish_to_wait():
+    assert error_of(SOURCE_CALL, answer({}, 429, retry_after="9")).retry_after == 9.0
+    assert error_of(SOURCE_CALL, answer({}, 503)).retry_after is None
+
+
+def test_a_good_answer_is_read():
+    task = read_answer(TASK_CALL, answer(task_document("SUCCESS")))
+    assert task.completion_status == "SUCCESS"
+
+
+def test_a_task_record_of_another_task_is_a_broken_protocol():
+    with pytest.raises(exceptions.ProtocolError, match="instead of"):
+        read_answer(TASK_CALL, answer(task_document(id="b" * 32)))
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize("body", [b"", b"<!DOCTYPE html>", b"{", b"\x80\x81", b"[" * 100_000])
+def test_a_good_status_without_json_is_a_broken_protocol(body, status):
+    with pytest.raises(exceptions.ProtocolError, match=r"Could not read source .* no JSON") as failure:
+        read_answer(
+            SOURCE_CALL, answer(body=body, status=status, content_type="text/html", slpt_request_id="t")
+        )
+    assert failure.value.status == status
+    assert failure.value.tracking_id == "t"
+    assert "text/html" in str(failure.value)
+
+
+def test_an_empty_page_of_tasks_may_be_told_by_204():
+    call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
+    assert read_answer(call, answer(body=b"", status=204)) == []
+    assert read_answer(call, answer([task_document()]))[0].id == RUN
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (exceptions.AuthenticationError("x", status=401), "Credentials refused"),
+        (exceptions.AccessDeniedError("x", status=403), "Scope or user level missing"),
+        (exceptions.RateLimitError("x", status=429), "Rate limit reached"),
+        (exceptions.TenantUnavailableError("x"), "Host unreachable"),
+        (exceptions.TenantUnavailableError("x", status=503), "Tenant unavailable"),
+        (exceptions.InvalidInputError("x", status=404), "Wrong host or API generation"),
+        (exceptions.InvalidInputError("x", status=410), "Wrong host or API generation"),
+        (exceptions.ProtocolError("x"), "No Identity Security Cloud API at this host"),
+        (exceptions.InvalidInputError("x"), "Connection incomplete or wrong"),
+        (exceptions.SailPointError("x"), "Connection incomplete or wrong"),
+    ],
+)
+def test_the_test_of_a_connection_names_the_part_that_is_wrong(error, part):
+    assert diagnose(error) == f"{part}: x"
+
+
+def test_json_keeps_what_it_says():
+    document = {"text": "ünï", "number": 1}
+    assert answer(body=json.dumps(document).encode("utf-8")).json() == document
+
+
+def test_causes_are_told_beside_messages_and_each_text_once():
+    document = {
+        "detailCode": "400.1 Bad Request Content",
+        "messages": [{"locale": "en-US", "localeOrigin": "DEFAULT", "text": "The request was wrong."}],
+        "causes": [
+            {"locale": "en-US", "localeOrigin": "REQUEST", "text": "The file has no header."},
+            {"text": "The request was wrong."},
+            {"text": None},
+            "no object",
+        ],
+    }
+    words = str(error_of(SOURCE_CALL, answer(document, 400)))
+    assert "The request was wrong. | The file has no header." in words
+    assert words.count("The request was wrong.") == 1
+
+
+@pytest.mark.parametrize("causes", [None, {}, "text", 7])
+def test_causes_of_another_shape_are_passed_over(causes):
+    document = ISC_ERROR | {"causes": causes}
+    assert "Something else" in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": "JWT validation failed: JWT is expired"}',
+        b'{"message": "The jwt has Expired."}',
+        b'{"messages": [{"text": "JWT is expired"}]}',
+        b'{"causes": [{"text": "JWT is expired"}]}',
+        b"JWT is expired",
+    ],
+)
+def test_a_400_that_says_so_is_a_token_that_is_no_longer_accepted(body):
+    refusal = answer(body=body, status=400, slpt_request_id="t")
+    assert says_token_expired(refusal)
+    error = error_of(SOURCE_CALL, refusal)
+    assert type(error) is exceptions.AuthenticationError
+    assert not error.final
+    assert error.status == 400
+    assert "rejects the token that it has just issued" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"error": "JWT is expired"}', 403),
+        (b'{"error": "The password of the source has expired"}', 400),
+        (b'{"error": "JWT is malformed"}', 400),
+        (b'{"error": {"text": 1}}', 400),
+        (b"", 400),
+    ],
+)
+def test_any_other_refusal_is_not(body, status):
+    assert not says_token_expired(answer(body=body, status=status))
+
+
+def test_a_token_request_is_not_about_an_expired_token():
+    error = error_of(TOKEN, answer({"error": "JWT is expired"}, 400))
+    assert error.final
+
+
+ISC_BODIES = [
+    {"detailCode": "405 Method Not Allowed"},
+    {"trackingId": "3f9a0a7d"},
+    {"messages": []},
+    {"error": "JWT validation failed"},
+]
+
+
+@pytest.mark.parametrize("document", ISC_BODIES)
+def test_a_body_in_a_shape_of_isc_is_called_its_answer(document):
+    assert "ISC answered HTTP 405" in str(error_of(SOURCE_CALL, answer(document, 405)))
+
+
+def test_the_request_id_and_the_text_of_the_rate_limit_are_evidence_too():
+    assert "ISC answered HTTP 405" in str(
+        error_of(SOURCE_CALL, answer(body=b"", status=405, slpt_request_id="t"))
+    )
+    rate_limit = {"message": " Rate Limit Exceeded "}
+    assert "ISC answered HTTP 429" in str(error_of(SOURCE_CALL, answer(rate_limit, 429)))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "words"),
+    [
+        (
+            b"<html>",
+            {"content_type": "text/html; charset=utf-8"},
+            "with text/html, which is not an ISC error",
+        ),
+        (b"", {"content_type": "text/html"}, "with an empty body, which is not an ISC error"),
+        (b"oops", {}, "with a body without a content type, which is not an ISC error"),
+        (b'{"detail": "Not Found"}', {"content_type": "application/json"}, "with application/json, which is"),
+        (b'{"message": "Forbidden"}', {"content_type": "application/json"}, ", Forbidden"),
+    ],
+)
+def test_another_answer_is_called_that_of_its_host(body, headers, words):
+    stranger = replace(answer(body=body, status=405, **headers), host="acme.example:8443")
+    error = error_of(SOURCE_CALL, stranger)
+    assert type(error) is exceptions.InvalidInputError
+    assert f"acme.example:8443 answered HTTP 405 {words}" in str(error) or words in str(error)
+    assert "ISC answered" not in str(error)
+    assert "Check the connection's host and any proxy or gateway in between." in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status):
+    error = error_of(TOKEN, answer(body=b"<html>", status=status, content_type="text/html"))
+    assert isinstance(error, exceptions.AuthenticationError)
+    assert "login (client id) and password" in str(error)
+    assert "host and token_url and any proxy" in str(error)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
+    call = endpoints.account_aggregation_status(GENERATIONS[generation], RUN)
+    words = str(error_of(call, answer(ISC_ERROR, 403)))
+    assert "takes a personal access token, not a scope" in words
+    assert "ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN" in words
+    assert ("DASHBOARD" in words) is (generation == "beta")
+
+
+def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():
+    text = 'Column: "[ID;Name]" is unknown and/or column: "[id, name]" is missing'
+    document = ISC_ERROR | {"messages": [{"text": text}]}
+    error = error_of(endpoints.load_accounts(V1, SOURCE), answer(document, 400))
+    assert text in str(error)
+    assert "separates its columns with semicolons" in str(error)
+    assert "separates its columns" not in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+def test_a_big_list_is_the_same_in_parts_as_in_one():
+    records = [{"number": number, "text": "ünï" * 100} for number in range(3000)]
+    body = json.dumps(records).encode()
+    assert len(body) > BIG
+    assert answer(body=body).json() == records
+
+
+@pytest.mark.parametrize("body", [b'{"a": "%s"}', b'["%s", NaN]', b'"%s"'])
+def test_other_big_bodies_are_read_in_one(body):
+    content = body % (b"x" * BIG)
+    assert repr(answer(body=content).json()) == repr(json.loads(content))
+
+
+@pytest.mark.parametrize("body", [b"[" * (BIG + 1), b"[1," * BIG, b"<" * (BIG + 1)])
+def test_a_big_body_without_json_is_a_broken_protocol(body):
+    with pytest.raises(exceptions.ProtocolError, match="no JSON"):
+        answer(body=body).json()

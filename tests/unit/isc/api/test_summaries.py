@@ -1,0 +1,120 @@
+"""Pages of task records, read quickly: odd shapes do no harm, and no end is read out of them."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
+from sailpoint_provider.isc.api.endpoints import running_tasks, tasks_of_ids
+from sailpoint_provider.isc.api.models import read_task_status
+from sailpoint_provider.isc.api.responses import read_answer
+from sailpoint_provider.isc.api.summaries import read_glimpses
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.outcome import decide
+from tests.unit.isc.isc_cases import RUN, answer, task_document
+
+
+def glimpses(document):
+    return [(one.id, one.completion_status, one.percent_complete) for one in read_glimpses(answer(document))]
+
+
+def test_of_each_record_id_end_and_percent_are_read():
+    assert glimpses([task_document(), task_document("SUCCESS", id="other")]) == [
+        (RUN, None, 40),
+        ("other", "SUCCESS", 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "read"),
+    [
+        ({}, (None, None)),
+        ({"completionStatus": None, "percentComplete": None}, (None, None)),
+        ({"completionStatus": "Success"}, ("Success", None)),
+        ({"completionStatus": " "}, (None, None)),
+        ({"completionStatus": 1}, (None, None)),
+        ({"completionStatus": ["SUCCESS"]}, (None, None)),
+        ({"completionStatus": {"status": "SUCCESS"}}, (None, None)),
+        ({"percentComplete": "40"}, (None, 40)),
+        ({"percentComplete": 40.0}, (None, 40)),
+        ({"percentComplete": True}, (None, None)),
+        ({"percentComplete": "half"}, (None, None)),
+        ({"percentComplete": {"value": 1}}, (None, None)),
+        ({"unknown": [1, {"deep": []}]}, (None, None)),
+    ],
+)
+def test_odd_fields_are_read_like_those_of_a_single_record(record, read):
+    assert glimpses([{"id": RUN} | record]) == [(RUN, *read)]
+    single = read_task_status({"id": RUN} | record)
+    assert (single.completion_status, single.percent_complete) == read
+
+
+@pytest.mark.parametrize("odd", [None, 7, "text", True, [], [RUN], {}, {"id": None}, {"id": 12}])
+def test_what_is_no_record_is_left_out_and_hides_no_other(odd):
+    assert glimpses([odd, {"id": RUN, "completionStatus": "ERROR"}, odd]) == [(RUN, "ERROR", None)]
+
+
+@pytest.mark.parametrize("document", [None, 7, "text", {}, {"items": []}, {"id": RUN}])
+def test_what_is_no_array_is_an_error(document):
+    with pytest.raises(ProtocolError, match="no JSON array"):
+        glimpses(document)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>", b'[{"id": "', b"[" * 5000, b"\xff\xfe", b"[NaN"])
+def test_what_is_no_json_is_an_error(body):
+    with pytest.raises(ProtocolError):
+        read_glimpses(answer(body=body))
+
+
+def test_no_content_is_an_empty_page():
+    assert read_glimpses(answer(body=b"", status=204)) == []
+    assert glimpses([]) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_end_is_told_only_of_records_that_say_one(seed):
+    chance = random.Random(seed)
+    odd = [None, "", " ", 0, 1, True, "SUCCESS", "Success", "temp_error", [], {}, 2.5]
+    records = [
+        {
+            "id": chance.choice([RUN, "b" * 32, None, 5]),
+            "completionStatus": chance.choice(odd),
+            "percentComplete": chance.choice(odd),
+        }
+        for _ in range(30)
+    ]
+    page = [chance.choice([None, 3, record]) if chance.random() < 0.1 else record for record in records]
+    for one in read_glimpses(answer(page)):
+        said = [
+            entry["completionStatus"] for entry in page if isinstance(entry, dict) and entry["id"] == one.id
+        ]
+        assert (decide(None, one) != "running") <= any(isinstance(status, str) for status in said)
+        assert one.completion_status is None or one.completion_status in said
+
+
+def test_an_error_of_a_page_names_the_status_and_the_support_id():
+    call = running_tasks(GENERATIONS["v1"], offset=0)
+    with pytest.raises(ProtocolError, match="look at many tasks") as caught:
+        read_answer(call, answer(body=b"<html>", slpt_request_id="t-7"))
+    assert (caught.value.status, caught.value.tracking_id) == (200, "t-7")
+
+
+@pytest.mark.parametrize("wrong", ["", "a/b", 'x" or id eq "y', "ä" * 32])
+def test_an_id_that_cannot_be_one_never_gets_into_a_filter(wrong):
+    with pytest.raises(InvalidInputError):
+        tasks_of_ids(GENERATIONS["v1"], [RUN, wrong])
+
+
+@pytest.mark.parametrize("name", sorted(GENERATIONS))
+def test_calls_for_many_ask_for_full_pages(name):
+    generation = GENERATIONS[name]
+    by_id = tasks_of_ids(generation, [RUN, "b" * 32])
+    assert by_id.path == generation.task_status
+    assert dict(by_id.query) == {"limit": "250", "filters": f'id in ("{RUN}","{"b" * 32}")'}
+    later = running_tasks(generation, offset=500)
+    assert (dict(later.query)["limit"], dict(later.query)["offset"]) == ("250", "500")
+    assert "offset" not in dict(running_tasks(generation, offset=0).query)
+    assert json.dumps(dict(later.query))

@@ -1,0 +1,224 @@
+"""A tenant with one source, a file and a memory, all in small, for the tests of beginning."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from sailpoint_provider.exceptions import (
+    CheckpointError,
+    InvalidInputError,
+    TenantUnavailableError,
+    UnknownAggregationError,
+)
+from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
+from sailpoint_provider.isc.api.responses import Answer
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.start.checkpoint import Claim, read_claim
+from sailpoint_provider.isc.start.request import CsvOrder, Order
+from sailpoint_provider.isc.start.starter import Starter
+from sailpoint_provider.isc.start.upload import FileStamp, SentFile, Upload
+from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
+
+LOG = logging.getLogger("beginning")
+DIRECTORY = Source(SOURCE, "Directory", "Active Directory - Direct")
+BUSY_WORDS = TaskMessage(
+    "ERROR",
+    "This aggregation failed because the currently running aggregation must complete before the next one "
+    "can start.",
+)
+PLACE = "/drop/accounts.csv"
+STAMP = FileStamp("accounts.csv", 120, "monday")
+SENT = SentFile("accounts.csv", 120, "a" * 64)
+LOST = TenantUnavailableError("the connection broke", sent=True)
+UNKNOWN = UnknownAggregationError("not found", status=404)
+DAY = 86400.0
+
+
+def an_id(number):
+    return f"{number:032x}"
+
+
+def at(seconds):
+    """Return the moment so many seconds after the test began, as ISC writes it."""
+    return datetime.fromtimestamp(NOON + seconds, tz=UTC)
+
+
+def record(number, completion_status=None, seconds=-100.0, **changed):
+    created = None if seconds is None else at(seconds)
+    return TaskStatus(an_id(number), completion_status, created=created, **changed)
+
+
+def document_of(record):
+    """Return a record as ISC's list shows it."""
+    created = None if record.created is None else record.created.isoformat()
+    messages = [{"type": one.type, "localizedText": {"message": one.text}} for one in record.messages]
+    return {
+        "id": record.id,
+        "completionStatus": record.completion_status,
+        "created": created,
+        "messages": messages,
+    }
+
+
+def refused(number, seconds=0.0):
+    return record(number, "ERROR", seconds, messages=(BUSY_WORDS,))
+
+
+@dataclass
+class FakeFile:
+    """The CSV; ``stamp`` None means that it is gone."""
+
+    stamp: FileStamp | None = STAMP
+
+    def order(self):
+        return CsvOrder(PLACE, self.find)
+
+    def find(self):
+        if self.stamp is None:
+            raise InvalidInputError(f"The file {PLACE} is not there.", final=False)
+        return Upload(PLACE, self.stamp, lambda: None, lambda: self.stamp)
+
+
+@dataclass
+class Beginning:
+    """
+    One task at one source: what ISC has, what is remembered, and all that happened, in order.
+
+    :param records: ISC's task records.
+    :param replies: what ISC makes of each start: an error, a task, or a function; a good start after that.
+    :param claim: what an earlier try left.
+    :param unwritable: states of a claim that the store does not take.
+    :param skew: seconds by which ISC's clock is ahead; ``record`` and ``at`` are of ISC's clock.
+    :param date: ISC's ``Date`` header, None for the right one.
+    """
+
+    records: list = field(default_factory=list)
+    replies: list = field(default_factory=list)
+    claim: Claim | None = None
+    file: FakeFile | None = None
+    order: dict = field(default_factory=dict)
+    trouble: object = None
+    unwritable: tuple = ()
+    skew: float = 0.0
+    date: str | None = None
+
+    def __post_init__(self):
+        self.driver = Driver(self.answer)
+        self.happened = []
+        self.kept = None if self.claim is None else json.dumps(self.claim.to_json())
+
+    def begin(self, **changed):
+        usual = {
+            "source": DIRECTORY,
+            "max_tries": 0,
+            "begun": NOON,
+            "deadline": NOON + DAY,
+            "tolerate_outage": 1800.0,
+            "csv": self.file.order() if self.file else None,
+        }
+        order = Order(**usual | self.order | changed)
+        return self.driver.run(Starter(order, GENERATIONS["v1"], self, clock=self.tick, log=LOG).begin())
+
+    def tick(self):
+        """Tell the time, of which a little passes between any two looks at a clock."""
+        self.driver.clock.now += 1e-5
+        return self.driver.clock.now
+
+    @property
+    def starts(self):
+        return self.happened.count("start")
+
+    @property
+    def remembered(self):
+        return None if self.kept is None else read_claim(json.loads(self.kept))
+
+    def load(self):
+        return self.remembered
+
+    def save(self, claim, *, required=False):
+        if claim.state in self.unwritable:
+            if required:
+                raise CheckpointError("the store is down", final=claim.state != "submitting")
+            return
+        self.kept = json.dumps(claim.to_json())
+        self.happened.append(claim.state)
+
+    def answer(self, call):
+        trouble = self.trouble(call, self) if self.trouble is not None else None
+        if trouble is not None:
+            return trouble
+        if call.method == "POST":
+            self.happened.append("start")
+            reply = self.replies.pop(0) if self.replies else good_start
+            return reply(self) if callable(reply) else reply
+        if "account-aggregations" in call.path:
+            return UNKNOWN
+        wanted = call.path.rpartition("/")[2]
+        if len(wanted) == 32:
+            self.happened.append("ask")
+            return next((one for one in self.records if one.id == wanted), UNKNOWN)
+        self.happened.append("look")
+        long_ago = at(-1e9)
+        listed = sorted(self.records, key=lambda one: one.created or long_ago, reverse=True)
+        headers = {"date": self.date or format_datetime(at(self.elapsed + self.skew), usegmt=True)}
+        body = json.dumps([document_of(one) for one in listed]).encode()
+        return call.read(Answer(200, headers, body, self.driver.clock.now))
+
+    @property
+    def elapsed(self):
+        return self.driver.clock.now - NOON
+
+    def arrive(self, number, completion_status=None, **changed):
+        self.records.append(record(number, completion_status, self.elapsed, **changed))
+
+    def end(self, number, completion_status="SUCCESS", **changed):
+        self.records = [
+            replace(one, completion_status=completion_status, **changed) if one.id == an_id(number) else one
+            for one in self.records
+        ]
+
+
+def good_start(tenant, number=1):
+    tenant.arrive(number)
+    return LoadAccountsTask(an_id(number), True, None, file=SENT if tenant.file else None)
+
+
+def unanswered(*numbers, error=LOST, completion_status=None, seconds=0.0):
+    """A start that nobody answered, though these aggregations came."""
+
+    def reply(tenant):
+        tenant.driver.clock.now += seconds
+        for number in numbers:
+            tenant.arrive(number, completion_status)
+        return error
+
+    return reply
+
+
+def busy_start(tenant, number=9):
+    """A start that ISC refuses inside its 202, because another one began a moment ago."""
+    tenant.arrive(number)
+    tenant.records.append(refused(number + 100, tenant.elapsed))
+    return LoadAccountsTask(an_id(number + 100), True, "ERROR", (BUSY_WORDS,))
+
+
+def claim(state="running", number=1, **changed):
+    usual = {
+        "state": state,
+        "max_tries": 0,
+        "source_id": SOURCE,
+        "source_name": "Directory",
+        "begun": NOON - 500,
+        "deadline": NOON + 500,
+        "aggregation_id": an_id(number) if state in ("running", "discarded", "returned") else None,
+    }
+    return Claim(**usual | changed)
+
+
+def claim_of_file(state="running", **changed):
+    sent = SENT if state in ("running", "discarded", "returned") else None
+    return claim(state, **{"file_location": PLACE, "file": STAMP, "sent": sent} | changed)

@@ -1,0 +1,120 @@
+"""What is remembered of a start, as JSON and back."""
+
+import json
+
+import pytest
+
+from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.isc.start.checkpoint import Mark, NoMemory, read_claim
+from tests.unit.isc.start.starter_cases import SENT, STAMP, an_id, claim, claim_of_file, record
+
+RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        claim("submitting"),
+        claim("submitting", mark=Mark("2026-01-01T00:00:00+00:00", (an_id(4), an_id(5)))),
+        claim("submitting", mark=Mark(None, (an_id(4),)), may_run=True),
+        claim("unanswered", aggregation_id=None, may_run=True, clear_number=3),
+        claim("refused", aggregation_id=None, disable_optimization=True),
+        claim("discarded"),
+        claim_of_file("running", usual_seconds=4.5),
+        claim("running").returned(make_result(an_id(1), None, record(1, "SUCCESS"))),
+        claim("running").returned(make_result(an_id(1))),
+        claim_of_file("submitting").running(an_id(1), SENT).returned(RESULT),
+    ],
+)
+def test_a_claim_survives_json(one):
+    assert read_claim(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_each_step_of_a_claim_keeps_the_steps_before():
+    started = claim_of_file("submitting", may_run=True).running(an_id(2), SENT)
+    assert (started.state, started.aggregation_id, started.file) == ("running", an_id(2), STAMP)
+    assert not started.may_run
+    ended = started.returned(RESULT)
+    assert (ended.state, ended.aggregation_id, ended.result) == ("returned", an_id(2), RESULT)
+
+
+@pytest.mark.parametrize(
+    ("one", "needs"),
+    [
+        (claim("submitting"), False),
+        (claim("submitting", disable_optimization=True), True),
+        (claim_of_file("submitting"), True),
+    ],
+)
+def test_only_isc_itself_can_show_that_a_file_or_a_full_run_is_ours(one, needs):
+    assert one.needs_acknowledgement is needs
+
+
+GOOD = claim_of_file("running").to_json()
+RETURNED = claim_of_file("running").returned(RESULT).to_json()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        [],
+        7,
+        {},
+        {"state": "running"},
+        GOOD | {"version": 0},
+        GOOD | {"version": "1"},
+        {key: value for key, value in GOOD.items() if key != "version"},
+        GOOD | {"state": "ended"},
+        GOOD | {"state": None},
+        GOOD | {"state": ["running"]},
+        GOOD | {"aggregation_id": None},
+        GOOD | {"aggregation_id": "../../sources"},
+        GOOD | {"aggregation_id": 7},
+        GOOD | {"source_id": "a b"},
+        GOOD | {"max_tries": "1"},
+        GOOD | {"clear_number": 1.5},
+        GOOD | {"deadline": "tomorrow"},
+        GOOD | {"deadline": float("nan")},
+        GOOD | {"begun": float("inf")},
+        GOOD | {"may_run": 1},
+        GOOD | {"file": "accounts.csv"},
+        GOOD | {"file": {"name": "accounts.csv"}},
+        GOOD | {"file": None},
+        GOOD | {"file_location": None},
+        GOOD | {"sent": {"size": 1}},
+        GOOD | {"sent": None},
+        GOOD | {"mark": [1]},
+        GOOD | {"mark": {"ids": [1]}},
+        {key: value for key, value in GOOD.items() if key != "deadline"},
+        RETURNED | {"result": None},
+        RETURNED | {"result": {}},
+        RETURNED | {"result": RESULT | {"state": "great"}},
+        RETURNED | {"result": RESULT | {"state": "failed"}},
+        RETURNED | {"result": RESULT | {"aggregation_id": an_id(2)}},
+        RETURNED | {"result": RESULT | {"file": None}},
+        RETURNED | {"result": RESULT | {"counts": {}}},
+        RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "messages"}},
+    ],
+    ids=str,
+)
+def test_what_is_not_a_claim_of_this_version_is_refused_with_a_reason(document):
+    with pytest.raises(ProtocolError, match=r"malformed|version"):
+        read_claim(document)
+
+
+def test_nothing_stored_is_no_claim():
+    assert read_claim(None) is None
+
+
+def test_what_may_be_missing_is_empty():
+    short = {key: value for key, value in claim().to_json().items() if key not in ("mark", "sent", "result")}
+    read = read_claim(short)
+    assert (read.mark, read.sent, read.result, read.may_run) == (Mark(), None, None, False)
+
+
+def test_without_a_store_nothing_is_remembered():
+    memory = NoMemory()
+    memory.save(claim())
+    assert memory.load() is None

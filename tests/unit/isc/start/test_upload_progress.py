@@ -1,0 +1,76 @@
+"""A long upload says how far it is, a short one nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from sailpoint_provider.isc.start.upload_progress import UploadProgress, amount
+
+GIB, MIB = 1024**3, 1024**2
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def follow(clock, size, steps, name="accounts.csv"):
+    """Send so many bytes at so many seconds each; return all that was said."""
+    progress, said = UploadProgress(name, size, clock), []
+    for seconds, count in steps:
+        clock.now += seconds
+        said.append(progress.add(count))
+    said.append(progress.end())
+    return [sentence for sentence in said if sentence]
+
+
+def test_a_short_upload_says_nothing(clock):
+    assert follow(clock, 100 * MIB, [(0.1, MIB)] * 100) == []
+
+
+def test_a_long_upload_speaks_about_every_thirty_seconds_and_at_its_end(clock):
+    said = follow(clock, 2 * GIB, [(1.0, 20 * MIB)] * 102 + [(1.0, 8 * MIB)])
+    assert said == [
+        "Sent 0.6 of 2.0 GiB (29 %) of accounts.csv, 20 MiB/s.",
+        "Sent 1.2 of 2.0 GiB (58 %) of accounts.csv, 20 MiB/s.",
+        "Sent 1.8 of 2.0 GiB (87 %) of accounts.csv, 20 MiB/s.",
+        "Sent all 2.0 GiB of accounts.csv in 103 s, 20 MiB/s.",
+    ]
+
+
+def test_the_pace_is_that_of_the_time_since_the_last_word(clock):
+    said = follow(clock, 100 * MIB, [(30.0, 60 * MIB), (40.0, 20 * MIB), (1.0, 20 * MIB)])
+    assert said == [
+        "Sent 60 of 100 MiB (60 %) of accounts.csv, 2.0 MiB/s.",
+        "Sent 80 of 100 MiB (80 %) of accounts.csv, 512 KiB/s.",
+        "Sent all 100 MiB of accounts.csv in 71 s, 1.4 MiB/s.",
+    ]
+
+
+def test_a_clock_that_stands_still_says_nothing(clock):
+    assert follow(clock, 10, [(0.0, 10)]) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, ("0", "bytes")),
+        (1023, ("1023", "bytes")),
+        (1024, ("1.0", "KiB")),
+        (10 * 1024, ("10", "KiB")),
+        (1.5 * MIB, ("1.5", "MiB")),
+        (2 * GIB, ("2.0", "GiB")),
+        (3 * 1024 * GIB, ("3.0", "TiB")),
+        (5000 * 1024 * GIB, ("5000", "TiB")),
+    ],
+)
+def test_an_amount_is_told_in_the_unit_that_fits(count, shown):
+    assert amount(count) == shown

@@ -1,0 +1,218 @@
+import json
+
+import pytest
+
+from sailpoint_provider.exceptions import AggregationFailedError
+from sailpoint_provider.isc.api.models import (
+    AccountAggregationStatus,
+    read_account_aggregation_status,
+    read_task_status,
+)
+from sailpoint_provider.isc.outcome import (
+    KNOWN_STATUSES,
+    Progress,
+    check_end,
+    decide,
+    end_line,
+    make_result,
+    progress_of,
+)
+from sailpoint_provider.isc.start.upload import SentFile
+from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
+
+STATUSES = [None, *sorted(KNOWN_STATUSES), "SOMETHING_NEW"]
+ENDS = {
+    "SUCCESS": "succeeded",
+    "Success": "succeeded",
+    "success": "succeeded",
+    "WARNING": "succeeded_with_warnings",
+    "Warning": "succeeded_with_warnings",
+    "ERROR": "failed",
+    "Error": "failed",
+    "TEMPERROR": "failed",
+    "TEMP_ERROR": "failed",
+    "Temp Error": "failed",
+    "TempError": "failed",
+    "SOMETHING_NEW": "failed",
+    "TERMINATED": "terminated",
+    "Terminated": "terminated",
+}
+
+
+def status(word, **counts):
+    return None if word is None else AccountAggregationStatus(word, **counts)
+
+
+def task(completion_status=None, **changes):
+    return read_task_status(task_document(completion_status, **changes))
+
+
+@pytest.mark.parametrize("word", STATUSES)
+@pytest.mark.parametrize(("completion_status", "state"), ENDS.items())
+def test_the_task_record_decides_how_a_run_ended(word, completion_status, state):
+    if state == "terminated" and word == "CANCELLED":
+        state = "cancelled"
+    assert decide(status(word), task(completion_status)) == state
+
+
+@pytest.mark.parametrize("record", [None, task()], ids=["no record", "no completionStatus"])
+@pytest.mark.parametrize("word", STATUSES)
+def test_without_the_word_of_the_task_record_only_a_final_status_ends_a_run(word, record):
+    expected = {"CANCELLED": "cancelled", "TERMINATED": "terminated"}.get(word, "running")
+    assert decide(status(word), record) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "percent", "expected"),
+    [
+        ("STARTED", 10, Progress("STARTED")),
+        (None, 10, Progress("running (10 %)", percent=10)),
+        (None, None, Progress("running")),
+    ],
+)
+def test_progress_is_told_by_the_status_endpoint_else_by_the_task_record(word, percent, expected):
+    assert progress_of(status(word), task(percentComplete=percent)) == expected
+
+
+def test_progress_without_any_answer_is_running():
+    assert progress_of(None, None) == Progress("running")
+    assert progress_of(AccountAggregationStatus(None), None) == Progress("running")
+
+
+def test_progress_shows_numbers_bar_percent_and_time():
+    line = Progress("ACCOUNTS_COLLECTED", 1500, 2000).line(3725)
+    assert line.startswith("ACCOUNTS_COLLECTED  ")
+    assert "\u2588" * 15 + "\u2591" * 5 in line
+    assert "1,500/2,000 accounts  75%" in line
+    assert line.endswith("elapsed 1:02:05")
+
+
+@pytest.mark.parametrize(("processed", "total"), [(0, 0), (5, 0), (7, 5), (5, 5), (0, -1)])
+def test_progress_never_shows_more_than_all(processed, total):
+    assert "100%" in Progress("COMPLETED", processed, total).line(0)
+
+
+def test_progress_without_counts_has_no_bar():
+    assert Progress("STARTED").line(61.9) == "STARTED             elapsed 0:01:01"
+
+
+def test_a_result_holds_what_both_answers_say():
+    said = read_account_aggregation_status(
+        {
+            "start": "2024-05-01T12:00:00.500Z",
+            "status": "COMPLETED",
+            "totalAccounts": 9,
+            "processedAccounts": 8,
+            "totalAccountsMarkedForDeletion": 2,
+            "deletedAccounts": 1,
+            "totalIdentities": 7,
+            "processedIdentities": 6,
+        }
+    )
+    record = task(
+        "WARNING",
+        attributes={"total": "9", "created": 1, "updated": 2, "deleted": 3, "optimized": 4, "ignored": 5},
+        messages=[{"type": "WARN", "key": "k", "localizedText": {"message": "Account deletion was skipped"}}],
+    )
+    result = make_result(RUN, said, record, file=SentFile("a.csv", 3, "f" * 64))
+    assert result == {
+        "aggregation_id": RUN,
+        "source_id": SOURCE,
+        "source_name": "Directory",
+        "state": "succeeded_with_warnings",
+        "status": "COMPLETED",
+        "completion_status": "WARNING",
+        "started": "2024-05-01T12:00:00.500Z",
+        "completed": "2024-05-01T12:01:01.500Z",
+        "duration_seconds": 61.0,
+        "total_accounts": 9,
+        "processed_accounts": 8,
+        "accounts_marked_for_deletion": 2,
+        "deleted_accounts": 1,
+        "total_identities": 7,
+        "processed_identities": 6,
+        "counts": {"total": 9, "created": 1, "updated": 2, "deleted": 3, "unchanged": 4, "ignored": 5},
+        "deletions_skipped": True,
+        "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
+        "file": {"name": "a.csv", "size_bytes": 3, "sha256": "f" * 64},
+    }
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_a_result_without_any_answer_says_none():
+    result = make_result(RUN)
+    assert result["state"] == "running"
+    assert result["messages"] == []
+    assert result["deletions_skipped"] is False
+    known = {"aggregation_id", "state", "messages", "deletions_skipped", "counts"}
+    assert all(value is None for key, value in result.items() if key not in known)
+    assert set(result["counts"].values()) == {None}
+
+
+def test_what_the_caller_knows_of_the_source_takes_precedence():
+    result = make_result(RUN, None, task("SUCCESS"), source_id="b" * 32, source_name="HR")
+    assert (result["source_id"], result["source_name"]) == ("b" * 32, "HR")
+
+
+def test_the_begin_is_that_of_the_record_where_the_status_tells_none():
+    assert make_result(RUN, status("COMPLETED"), task("SUCCESS"))["started"] == "2024-05-01T12:00:01.000Z"
+    assert make_result(RUN, None, task("SUCCESS", launched=None))["started"] == "2024-05-01T12:00:00.000Z"
+
+
+def test_a_duration_is_never_negative():
+    early = task("SUCCESS", completed="2024-05-01T11:00:00Z")
+    assert make_result(RUN, None, early)["duration_seconds"] == 0.0
+
+
+@pytest.mark.parametrize("completion_status", ["ERROR", "TEMP_ERROR", "TERMINATED"])
+def test_a_bad_end_raises_with_the_result(completion_status):
+    record = task(completion_status, messages=["The connector is down.", "Nobody is there."])
+    result = make_result(RUN, status("COMPLETED"), record)
+    with pytest.raises(AggregationFailedError) as failure:
+        check_end(result)
+    assert failure.value.result is result
+    text = str(failure.value)
+    assert RUN in text
+    assert "'Directory'" in text
+    assert f"completionStatus {completion_status}, status COMPLETED" in text
+    assert "ISC says: The connector is down. | Nobody is there." in text
+    assert ("temporary" in text) == (completion_status == "TEMP_ERROR")
+
+
+def test_a_bad_end_without_words_names_what_is_known():
+    result = make_result(RUN, status("CANCELLED"))
+    with pytest.raises(AggregationFailedError, match="source 'unknown' ended as cancelled") as failure:
+        check_end(result)
+    assert "ISC says" not in str(failure.value)
+
+
+def test_a_good_end_is_returned():
+    result = make_result(RUN, None, task("SUCCESS"))
+    assert check_end(result, fail_on_warning=True) is result
+
+
+def test_warnings_are_a_bad_end_only_where_wished():
+    result = make_result(RUN, None, task("WARNING"))
+    assert check_end(result) is result
+    with pytest.raises(AggregationFailedError, match="succeeded with warnings"):
+        check_end(result, fail_on_warning=True)
+
+
+def test_a_run_that_is_not_over_is_no_bad_end():
+    result = make_result(RUN, None, task())
+    assert check_end(result, fail_on_warning=True) is result
+
+
+def test_the_last_line_tells_state_time_and_counts():
+    record = task("SUCCESS", attributes={"total": 1500, "created": 3})
+    assert end_line(make_result(RUN, None, record)) == (
+        f"Account aggregation {RUN} of source 'Directory': succeeded after 60 s (1,500 total, 3 created)."
+    )
+
+
+def test_the_last_line_tells_of_skipped_deletions():
+    record = task("WARNING", completed=None, attributes={}, messages=["Account deletion was skipped"])
+    assert end_line(make_result(RUN, None, record)) == (
+        f"Account aggregation {RUN} of source 'Directory': succeeded with warnings. "
+        "ISC skipped the deletion of accounts: the source's delete threshold was hit."
+    )

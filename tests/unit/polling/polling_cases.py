@@ -1,0 +1,112 @@
+"""Crowds of waits: many aggregations that run until they are told to end, and those who wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from contextlib import asynccontextmanager
+
+from sailpoint_provider.client import shared
+from sailpoint_provider.client.event_loop import EventLoopTransport, event_loop_transport
+from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.watch import Watch
+from tests.unit.client.client_cases import tenant_at
+
+LOG = logging.getLogger("tests.waits")
+POLL = 0.1
+NEVER = 1e9
+LISTS = ("list_task_status", "list_pending_tasks")
+_number = itertools.count()
+
+
+def started(control, count, **settings):
+    """Start so many aggregations that never end by themselves, each of a source of its own."""
+    control.rate_limit(1_000_000)
+    plan = {"collect_seconds": NEVER, "process_seconds": 0.0, "upstream": 20} | settings
+    sources = [control.create_source(f"Crowd {next(_number)}", "direct", **plan)["id"] for _ in range(count)]
+
+    async def start_all():
+        transport = EventLoopTransport(tenant_at(control.base_url))
+        try:
+            starts = (
+                transport.send(endpoints.load_accounts(GENERATIONS["v1"], source)) for source in sources
+            )
+            return [task.id for task in await asyncio.gather(*starts)]
+        finally:
+            await transport.close()
+
+    ids = asyncio.run(start_all())
+    shared._shares.clear()
+    control.clear_requests()
+    return ids
+
+
+def wait_for(
+    transport, aggregation_id, *, poll=POLL, log=LOG, first_pause=0.0, least_seconds=0.0, **patience
+):
+    """Wait for one aggregation, as a trigger does; return a task."""
+    watch = Watch(
+        aggregation_id,
+        transport.tenant.generation,
+        patience=Patience(**{"tolerate_outage": 30.0} | patience),
+        clock=time.time,
+        log=log,
+    )
+    end = transport.poller.end_of(watch, Pace(poll), first_pause=first_pause, least_seconds=least_seconds)
+    return asyncio.create_task(end)
+
+
+def on_a_loop(deed):
+    """Run a test's deed, which must not take for ever."""
+
+    async def within():
+        async with asyncio.timeout(40):
+            return await deed()
+
+    return asyncio.run(within())
+
+
+@asynccontextmanager
+async def crowd(tenant, ids, **settings):
+    """Wait for all of these; yield the transport and the waits, which are cancelled in the end."""
+    async with event_loop_transport(tenant) as transport:
+        waits = [wait_for(transport, one, **settings) for one in ids]
+        try:
+            yield transport, waits
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def until(condition):
+    """Wait until something has come true."""
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it comes true elsewhere
+            await asyncio.sleep(0.01)
+
+
+def counted(control, *names):
+    """Return how many requests of these kinds were received."""
+    return sum(request["call"] in names for request in control.requests())
+
+
+async def finished(control, ids, outcome="success"):
+    """End these aggregations."""
+
+    def finish_all():
+        for one in ids:
+            control.finish(one, outcome)
+
+    await asyncio.to_thread(finish_all)
+
+
+async def several_sweeps(control, count=2):
+    """Let so many more lists be asked for."""
+    already = counted(control, *LISTS)
+    await until(lambda: counted(control, *LISTS) >= already + count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sailpoint_provider import __version__
-from sailpoint_provider.hooks import connection_form as form
+from sailpoint_provider.isc.tenant import connection_form as form
 
 _INTEGRATION = "SailPoint Identity Security Cloud"
 
@@ -19,7 +19,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-sailpoint",
         "name": _INTEGRATION,
-        "description": "Account aggregations of SailPoint Identity Security Cloud as steps in a DAG.",
+        "description": "Account aggregations of SailPoint Identity Security Cloud as flow in a DAG.",
         "versions": [__version__],
         "integrations": [
             {

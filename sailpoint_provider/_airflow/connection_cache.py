@@ -25,7 +25,7 @@ _BLOCKING_SECONDS = 30.0
 """How long a blocking look-up of a connection may take."""
 
 
-class ConnectionDesk:
+class ConnectionCache:
     """
     Hands out tenants; a triggerer that restarts wants the same one a thousand times at once.
 
@@ -113,11 +113,11 @@ async def read_connection(conn_id: str, hook: BaseHook) -> Connection:
         ) from None
 
 
-def connection_desk() -> ConnectionDesk:
+def connection_cache() -> ConnectionCache:
     """Return the desk of this event loop."""
     with _lock:
-        return _desks.setdefault(asyncio.get_running_loop(), ConnectionDesk())
+        return _desks.setdefault(asyncio.get_running_loop(), ConnectionCache())
 
 
-_desks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionDesk] = weakref.WeakKeyDictionary()
+_desks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionCache] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()

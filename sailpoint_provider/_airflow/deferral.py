@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import AggregationTimeoutError, ExecutionTimeoutError
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
@@ -49,13 +49,13 @@ class Times:
         limit = task.execution_timeout
         return cls(now, now + timeout, None if limit is None else now + limit.total_seconds())
 
-    def patience(self, tolerate_outage: float, deadline: float | None = None) -> Patience:
+    def deadlines(self, tolerate_outage: float, deadline: float | None = None) -> Deadlines:
         """
         Return when to give up.
 
         :param deadline: another deadline than that of the try, for an aggregation of an earlier one.
         """
-        return Patience(
+        return Deadlines(
             self.deadline if deadline is None else deadline,
             tolerate_outage,
             execution_deadline=self.execution_deadline,
@@ -83,14 +83,14 @@ class Times:
         end = self.end if deadline is None else replace(self, deadline=deadline).end
         return timedelta(seconds=max(0.0, end - time.time()) + BACKSTOP_SECONDS)
 
-    def patience_to_verify(self, tolerate_outage: float, deadline: float | None = None) -> Patience:
+    def deadlines_to_verify(self, tolerate_outage: float, deadline: float | None = None) -> Deadlines:
         """
         Return when to give up confirming an end that the triggerer saw in time.
 
         A worker may resume late: it still gets a few seconds beyond the deadline.
         """
         deadline = max(self.deadline if deadline is None else deadline, time.time() + _VERIFY_SECONDS)
-        return Patience(deadline, tolerate_outage, execution_deadline=self.execution_deadline)
+        return Deadlines(deadline, tolerate_outage, execution_deadline=self.execution_deadline)
 
     def to_json(self) -> dict[str, Any]:
         """Return the times as JSON."""
@@ -128,21 +128,21 @@ def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationRes
 
     :raises AggregationTimeoutError: the deadline passed meanwhile.
     """
-    if hook.run(watch.glance(), until=last_look(watch)):
+    if hook.run(watch.check_once(), until=last_look(watch)):
         return hook.run(watch.settled(), until=last_look(watch))
     watch.check_deadline()
     return None
 
 
-def verified(hook: SailPointHook, end: End, patience: Patience, log: Any) -> AggregationResult | None:
+def verified(hook: SailPointHook, end: End, deadlines: Deadlines, log: Any) -> AggregationResult | None:
     """
     Ask ISC itself about an end that a trigger saw, and return the result; None where it runs after all.
 
     :param end: what the trigger reported.
-    :param patience: when to give up.
+    :param deadlines: when to give up.
     :param log: where outages are logged.
     """
-    result = hook.run(hook.watch(end.aggregation_id, patience, log=log).settled(), until=patience.end)
+    result = hook.run(hook.watch(end.aggregation_id, deadlines, log=log).settled(), until=deadlines.end)
     if result is None:
         log.warning(
             "The triggerer saw account aggregation %s end (%s), but ISC says that it is running; resuming "

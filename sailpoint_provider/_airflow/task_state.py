@@ -1,4 +1,4 @@
-"""Keeps a claim in Airflow's task state store, where there is one (Airflow 3.3 and later)."""
+"""Keeps a checkpoint in Airflow's task state store, where there is one (Airflow 3.3 and later)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.start.checkpoint import Claim, Memory
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
     from sailpoint_provider.isc.start.request import UnstoredTries
 
 T = TypeVar("T")
@@ -23,25 +23,29 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
 
-class TaskMemory:
+class TaskStateCheckpoints:
     """
-    Keeps a claim under one key of the task state store, which survives retries, crashes, deferral and clear.
+    Keeps a checkpoint under one key of the task state store.
+
+    The store survives retries, crashes, deferral and clear.
 
     :param store: ``context["task_state_store"]``.
-    :param log: where it says that a claim cannot be read or kept.
+    :param log: where it says that a checkpoint cannot be read or kept.
     """
 
     def __init__(self, store: Any, log: Any) -> None:
         self._store = store
         self._log = log
 
-    def load(self) -> Claim | None:
+    def load(self) -> Checkpoint | None:
         """
-        Return the claim of an earlier try; None for none, and for what is not a claim of this version.
+        Return the checkpoint of an earlier try.
+
+        It is None where there is none, and where what is stored is not a checkpoint of this version.
 
         :raises CheckpointError: the store cannot be read. Nothing was sent, and a retry is worth it.
         """
-        from sailpoint_provider.isc.start.checkpoint import read_claim
+        from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
         try:
             document = _tried(lambda: self._store.get(KEY))
@@ -50,39 +54,39 @@ class TaskMemory:
                 f"Airflow's task state store cannot be read ({type(error).__name__}). Nothing was sent."
             ) from error
         try:
-            return read_claim(document)
+            return read_checkpoint(document)
         except ProtocolError as error:
             self._log.warning("Ignoring the stored checkpoint %r. %s", KEY, error)
             return None
 
-    def save(self, claim: Claim, *, required: bool = False) -> None:
+    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """
-        Keep a claim in place of the one before; try a few times.
+        Keep a checkpoint in place of the one before; try a few times.
 
         :param required: whether the task must not continue without it.
         :raises CheckpointError: it could not be kept although it is required. It is final once the start
             request was sent, because the intent that is still stored would mislead a retry.
         """
-        document = claim.to_json()
+        document = checkpoint.to_json()
         try:
             _tried(lambda: self._store.set(KEY, document))
         except Exception as error:
             if not required:
                 self._log.warning(
                     "The checkpoint %r could not be stored in Airflow's task state store (%s).",
-                    claim.state,
+                    checkpoint.state,
                     type(error).__name__,
                 )
                 return
-            if claim.state != "submitting":
+            if checkpoint.state != "submitting":
                 raise CheckpointError(
-                    f"The outcome of the start request ({claim.state}) could not be stored in Airflow's task "
-                    f"state store ({type(error).__name__}). The task ends without a retry, because a retry "
+                    f"The outcome of the start request ({checkpoint.state}) could not be stored in Airflow's "
+                    f"task state store ({type(error).__name__}). The task ends without a retry, because one "
                     "could mistake another aggregation for its own. Clear the task to run it again.",
                     final=True,
                 ) from error
             raise CheckpointError(
-                f"The checkpoint {claim.state!r} could not be stored in Airflow's task state store "
+                f"The checkpoint {checkpoint.state!r} could not be stored in Airflow's task state store "
                 f"({type(error).__name__}). Nothing was sent."
             ) from error
 
@@ -99,12 +103,12 @@ def _tried(action: Callable[[], T]) -> T:
     return retrying(action)
 
 
-def memory_of(context: Context, log: Any, *, durable: bool) -> Memory:
+def checkpoints_of(context: Context, log: Any, *, durable: bool) -> CheckpointStore:
     """Return what remembers this task's start over its tries."""
-    from sailpoint_provider.isc.start.checkpoint import NoMemory
+    from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore
 
     store = context.get("task_state_store") if durable else None
-    return NoMemory() if store is None else TaskMemory(store, log)
+    return NoCheckpointStore() if store is None else TaskStateCheckpoints(store, log)
 
 
 def max_tries_of(context: Context) -> int:

@@ -14,7 +14,7 @@ from sailpoint_provider.exceptions import RateLimitError, SailPointError, Tenant
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 _CLOCK_SLACK = 0.005
@@ -41,7 +41,7 @@ class Deadline:
         """Return how much of a pause fits in."""
         return max(0.0, min(seconds, self.left()))
 
-    def check(self, call: Call[Any]) -> None:
+    def check(self, call: Request[Any]) -> None:
         """
         Make sure that there is time left.
 
@@ -50,7 +50,7 @@ class Deadline:
         if self.left() <= 0:
             raise self.passed(call, is_sent=False)
 
-    def passed(self, call: Call[Any], *, is_sent: bool) -> TenantUnavailableError:
+    def passed(self, call: Request[Any], *, is_sent: bool) -> TenantUnavailableError:
         """
         Return the error of a call that was given up.
 
@@ -92,7 +92,7 @@ class Attempt:
         "silence",
     )
 
-    def __init__(self, tenant: Tenant, call: Call[Any], deadline: Deadline) -> None:
+    def __init__(self, tenant: Tenant, call: Request[Any], deadline: Deadline) -> None:
         self.silence = silence_of(tenant, call)
         self.limit = 2 * self.silence if call.time_limit is None else call.time_limit
         self.is_sent = self.is_answering = False
@@ -150,7 +150,7 @@ class Attempt:
         finally:
             current_attempt.reset(token)
 
-    def passed(self, call: Call[Any]) -> TenantUnavailableError:
+    def passed(self, call: Request[Any]) -> TenantUnavailableError:
         """Return the error for a call whose caller has given up."""
         return self._deadline.passed(call, is_sent=self.is_sent)
 

@@ -20,27 +20,27 @@ from sailpoint_provider.client.network import proxy_for
 from sailpoint_provider.client.requests_made import address_of, headers_of
 from sailpoint_provider.client.response_body import PIECE, AnswerBody
 from sailpoint_provider.client.retrying import retrying_options
-from sailpoint_provider.client.shared import is_refused_token, scrubbed, share_of, strike_out, token_in_memory
+from sailpoint_provider.client.shared import is_refused_token, redact, redacted, share_of, token_in_memory
 from sailpoint_provider.client.tls import shared_tls_context
 from sailpoint_provider.client.upload_adapter import UploadAdapter
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import Answer, read_answer
-from sailpoint_provider.isc.flow import Pause, Steps, Together, Wish
+from sailpoint_provider.isc.api.responses import Response, read_response
+from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
 T = TypeVar("T")
 
 
-class BlockingTransport:
+class BlockingClient:
     """
     Carries out calls to one tenant; use it as a context manager, or close it.
 
@@ -54,7 +54,7 @@ class BlockingTransport:
         self._share = share_of(tenant)
         self._session: requests.Session | None = None
 
-    def run(self, steps: Steps[T], *, until: float | None = None) -> T:
+    def run(self, flow: Flow[T], *, until: float | None = None) -> T:
         """
         Carry out a procedure.
 
@@ -62,19 +62,19 @@ class BlockingTransport:
         :raises SailPointError: as the procedure says.
         """
         try:
-            wish = next(steps)
+            effect = next(flow)
             while True:
                 try:
-                    value = self._fulfil(wish, until)
+                    value = self._fulfil(effect, until)
                 except SailPointError as error:
-                    wish = steps.throw(error)
+                    effect = flow.throw(error)
                 else:
-                    wish = steps.send(value)
+                    effect = flow.send(value)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    def send(self, call: Call[T], *, until: float | None = None) -> T:
+    def send(self, call: Request[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
@@ -99,7 +99,7 @@ class BlockingTransport:
             self._session.close()
             self._session = None
 
-    def __enter__(self) -> BlockingTransport:
+    def __enter__(self) -> BlockingClient:
         """Use the transport in a with statement."""
         return self
 
@@ -109,21 +109,21 @@ class BlockingTransport:
         """Close the connections."""
         self.close()
 
-    def _fulfil(self, wish: Wish, until: float | None) -> Any:
-        if isinstance(wish, Pause):
-            time.sleep(Deadline(until).bounded(wish.seconds))
+    def _fulfil(self, effect: Effect, until: float | None) -> Any:
+        if isinstance(effect, Sleep):
+            time.sleep(Deadline(until).bounded(effect.seconds))
             return None
-        if isinstance(wish, Together):
-            return [self._once(call, until) for call in wish.calls]
-        return self.send(wish, until=until)
+        if isinstance(effect, Gather):
+            return [self._once(call, until) for call in effect.calls]
+        return self.send(effect, until=until)
 
-    def _once(self, call: Call[T], until: float | None) -> T | SailPointError:
+    def _once(self, call: Request[T], until: float | None) -> T | SailPointError:
         try:
             return self._attempt(call, Deadline(until))
         except SailPointError as error:
             return error
 
-    def _attempt(self, call: Call[T], deadline: Deadline) -> T:
+    def _attempt(self, call: Request[T], deadline: Deadline) -> T:
         deadline.check(call)
         token = None if call.is_token_request else self._token(call, deadline)
         answer = self._exchange(call, token, deadline)
@@ -132,13 +132,13 @@ class BlockingTransport:
             token = self._token(call, deadline)
             answer = self._exchange(call, token, deadline)
         try:
-            return read_answer(call, answer)
+            return read_response(call, answer)
         except SailPointError as error:
-            strike_out(error, self.tenant, token)
-            self._share.heed(error)
+            redact(error, self.tenant, token)
+            self._share.on_throttled(error)
             raise
 
-    def _token(self, call: Call[Any], deadline: Deadline) -> Token:
+    def _token(self, call: Request[Any], deadline: Deadline) -> Token:
         token = self._share.token()
         if token is None:
             with self._token_lock(call, deadline):
@@ -150,7 +150,7 @@ class BlockingTransport:
         return token
 
     @contextmanager
-    def _token_lock(self, call: Call[Any], deadline: Deadline) -> Iterator[None]:
+    def _token_lock(self, call: Request[Any], deadline: Deadline) -> Iterator[None]:
         left = deadline.left()
         if not self._share.token_lock.acquire(timeout=-1 if left == math.inf else max(0.0, left)):
             raise deadline.passed(call, is_sent=False)
@@ -167,7 +167,7 @@ class BlockingTransport:
             error.sent = False
             raise
 
-    def _exchange(self, call: Call[Any], token: Token | None, deadline: Deadline) -> Answer:
+    def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
         self._wait_for_turn(call, deadline)
         if not call.multipart:
             return self._request(call, token, call.form or None, headers_of(token), deadline)
@@ -176,7 +176,7 @@ class BlockingTransport:
             answer = self._request(call, token, body, headers, deadline)
             return replace(answer, sent=body.sent())
 
-    def _wait_for_turn(self, call: Call[Any], deadline: Deadline) -> None:
+    def _wait_for_turn(self, call: Request[Any], deadline: Deadline) -> None:
         while (turn := self._share.line_up(self._policy)).seconds:
             time.sleep(deadline.bounded(turn.seconds))
             deadline.check(call)
@@ -184,8 +184,8 @@ class BlockingTransport:
                 return
 
     def _request(
-        self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str], deadline: Deadline
-    ) -> Answer:
+        self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], deadline: Deadline
+    ) -> Response:
         deadline.check(call)
         url = address_of(self.tenant, call)
         proxy = proxy_for(self.tenant, url)
@@ -208,18 +208,18 @@ class BlockingTransport:
                     content = self._content(call, response, fields, attempt)
         except (requests.RequestException, HTTPError, HeadTooLongError) as error:
             failure = failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error))
-            strike_out(failure, self.tenant, token)
+            redact(failure, self.tenant, token)
             raise failure from None
-        return Answer(
+        return Response(
             status=response.status_code,
             headers=fields,
-            body=scrubbed(content, self.tenant, token),
+            body=redacted(content, self.tenant, token),
             received=time.time(),
             host=host_of(self.tenant, call),
         )
 
     def _content(
-        self, call: Call[Any], response: requests.Response, fields: dict[str, str], attempt: Attempt
+        self, call: Request[Any], response: requests.Response, fields: dict[str, str], attempt: Attempt
     ) -> bytes:
         body = AnswerBody(call, response.status_code, fields)
         try:
@@ -236,7 +236,7 @@ class BlockingTransport:
         return body.content()
 
     @contextmanager
-    def _session_for(self, call: Call[Any]) -> Iterator[requests.Session]:
+    def _session_for(self, call: Request[Any]) -> Iterator[requests.Session]:
         """
         Lend the session; a start gets one of its own.
 
@@ -256,7 +256,7 @@ class BlockingTransport:
             yield session
 
 
-def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | None:
+def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Response | None:
     """
     Send one request, with the token that is in memory, and wait no longer than this.
 
@@ -285,7 +285,7 @@ def send_last_word(tenant: Tenant, call: Call[Any], seconds: float) -> Answer | 
             proxies={"all": proxy} if proxy else None,
         )
         response.close()
-        return Answer(response.status_code, {}, b"", time.time())
+        return Response(response.status_code, {}, b"", time.time())
 
 
 def _never_sent(error: Exception) -> bool:

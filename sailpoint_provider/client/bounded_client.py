@@ -102,14 +102,14 @@ async def bounded(attempt: Attempt) -> AsyncIterator[None]:
 
 async def read_body(response: aiohttp.ClientResponse, body: AnswerBody) -> None:
     """
-    Read an answer, with room for others between the steps of unpacking it.
+    Read an answer, with room for others between the flow of unpacking it.
 
     :raises ProtocolError: there is too much, or it cannot be unpacked.
     """
     async for chunk in response.content.iter_any():
-        steps = body.add(chunk)
-        next(steps, None)
-        for _ in steps:
+        flow = body.add(chunk)
+        next(flow, None)
+        for _ in flow:
             await asyncio.sleep(0)
         if body.is_full:
             response.close()

@@ -11,7 +11,7 @@ from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
     from sailpoint_provider.client.attempt import Attempt
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 
@@ -39,7 +39,7 @@ class HeadTooLongError(Exception):
 
 def failure_of(
     tenant: Tenant,
-    call: Call[Any],
+    call: Request[Any],
     attempt: Attempt,
     error: Exception,
     *,
@@ -62,7 +62,7 @@ def failure_of(
 
 
 def out_of_time(
-    tenant: Tenant, call: Call[Any], attempt: Attempt, *, status: int | None = None
+    tenant: Tenant, call: Request[Any], attempt: Attempt, *, status: int | None = None
 ) -> SailPointError:
     """
     Return the error for an attempt that has no time left.
@@ -85,7 +85,7 @@ def is_endless_head(error: BaseException) -> bool:
     return isinstance(root, HeadTooLongError) or any(sign in repr(root) for sign in _ENDLESS_HEADS)
 
 
-def endless_head(call: Call[Any], error: BaseException) -> SailPointError:
+def endless_head(call: Request[Any], error: BaseException) -> SailPointError:
     """Return the error for a head that was given up because it was too large."""
     root = root_of(error)
     why = str(root) if isinstance(root, HeadTooLongError) else "its header has too many or too long lines"
@@ -101,13 +101,13 @@ _SLOW = (
 _ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
 
 
-def host_of(tenant: Tenant, call: Call[Any]) -> str:
+def host_of(tenant: Tenant, call: Request[Any]) -> str:
     """Return host and port that a call goes to."""
     return address_of(tenant, call).split("/")[2]
 
 
 def unreachable(
-    tenant: Tenant, call: Call[Any], error: BaseException, *, never_sent: bool
+    tenant: Tenant, call: Request[Any], error: BaseException, *, never_sent: bool
 ) -> TenantUnavailableError:
     """
     Return the error for a request without an answer.

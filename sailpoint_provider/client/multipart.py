@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from urllib3.filepost import encode_multipart_formdata
 
-from sailpoint_provider.client.prefetch import ReadAhead
+from sailpoint_provider.client.prefetch import Prefetcher
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.start.upload import SentFile, Upload, changed
 from sailpoint_provider.isc.start.upload_progress import UploadProgress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
 
 BLOCK = 256 * 1024
 """Bytes of a file that are read, and handed to a connection, at once."""
@@ -38,7 +38,7 @@ class MultipartBody:
     :raises InvalidInputError: the file cannot be opened, or is no longer the one that was found.
     """
 
-    def __init__(self, call: Call[Any]) -> None:
+    def __init__(self, call: Request[Any]) -> None:
         fields: list[tuple[str, Any]] = list(call.form)
         self.file = _FileReader(call.upload) if call.upload is not None else None
         boundary = place = uuid4().hex
@@ -92,7 +92,7 @@ class _FileReader:
         self._stream: BinaryIO = _open(upload)
         self._left = self.content.size_bytes
         self._hash = hashlib.sha256()
-        self.ahead = ReadAhead(self._read, self._stream.close)
+        self.ahead = Prefetcher(self._read, self._stream.close)
 
     def check(self) -> None:
         """

@@ -14,7 +14,7 @@ _AHEAD = 4
 _PATIENCE = 5.0
 
 
-class ReadAhead:
+class Prefetcher:
     """
     Hands out blocks that a thread of its own reads, while the ones before are sent.
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider import __version__
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
 
-def address_of(tenant: Tenant, call: Call[Any]) -> str:
+def address_of(tenant: Tenant, call: Request[Any]) -> str:
     """Return where a call goes: always the connection's host, or its token address for a token."""
     return tenant.token_url if call.is_token_request else f"{tenant.base_url}{call.path}"
 
@@ -37,6 +37,6 @@ def headers_of(token: Token | None, content_type: str | None = None) -> dict[str
     return headers
 
 
-def silence_of(tenant: Tenant, call: Call[Any]) -> float:
+def silence_of(tenant: Tenant, call: Request[Any]) -> float:
     """Return the seconds of silence after which a call is given up."""
     return tenant.upload_timeout if call.upload is not None else tenant.timeout

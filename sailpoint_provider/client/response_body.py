@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
 
 PIECE = 64 * 1024
 """Bytes that are read, and unpacked, at once."""
@@ -32,7 +32,7 @@ class AnswerBody:
     :raises ProtocolError: the answer announces more than is read, or a packing that was not asked for.
     """
 
-    def __init__(self, call: Call[Any], status: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, call: Request[Any], status: int, headers: Mapping[str, str]) -> None:
         self._call = call
         self.status = status
         self.is_error = not 200 <= status < 300
@@ -88,7 +88,7 @@ _STRANGE = "ISC documents no such answer: check the connection's host and any pr
 
 
 def bad_answer(
-    call: Call[Any], why: str, *, status: int | None = None, advice: str = _STRANGE
+    call: Request[Any], why: str, *, status: int | None = None, advice: str = _STRANGE
 ) -> ProtocolError:
     """Return the error for an answer that is given up, which says nothing of the effect of a start."""
     return ProtocolError(
@@ -97,7 +97,7 @@ def bad_answer(
     )
 
 
-def doubt(call: Call[Any]) -> str:
+def doubt(call: Request[Any]) -> str:
     """Return what to add to an error that leaves open whether a start had its effect."""
     if call.safe_to_repeat:
         return ""

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from sailpoint_provider.client.attempt import Deadline
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.policy import RetryPolicy
 
 log = logging.getLogger(__name__)
 
 
-def retrying_options(call: Call[Any], policy: RetryPolicy, deadline: Deadline) -> dict[str, Any]:
+def retrying_options(call: Request[Any], policy: RetryPolicy, deadline: Deadline) -> dict[str, Any]:
     """
     Return the arguments with which ``Retrying`` and ``AsyncRetrying`` follow the policy for this call.
 

@@ -14,7 +14,7 @@ from sailpoint_provider.isc.api.responses import says_token_expired
 from sailpoint_provider.isc.policy import RequestBudget
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.policy import RetryPolicy
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
@@ -80,7 +80,7 @@ class TenantShare:
         """Tell whether a turn may be used; ISC may have asked for a pause while it was waited for."""
         return turn.closures == self.budget.closures
 
-    def heed(self, error: SailPointError) -> None:
+    def on_throttled(self, error: SailPointError) -> None:
         """Make all clients pause where ISC asked one of them to, and return one after the other."""
         now = time.monotonic()
         if error.status == 429:
@@ -119,7 +119,7 @@ def _key(tenant: Tenant) -> tuple[Any, ...]:
     return (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
 
 
-def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
+def redacted(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
     """Return a body without the secret and the token, in case a server sends them back."""
     secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
     for secret in secrets:
@@ -127,7 +127,7 @@ def scrubbed(body: bytes, tenant: Tenant, token: Token | None) -> bytes:
     return body
 
 
-def strike_out(error: SailPointError, tenant: Tenant, token: Token | None) -> None:
+def redact(error: SailPointError, tenant: Tenant, token: Token | None) -> None:
     """Take secret and token out of an error, however the answer had spelled them."""
     secrets = [tenant.client_secret] if token is None else [tenant.client_secret, token.value]
     spellings = [one for secret in secrets for one in (secret, quote_plus(secret), quote(secret, safe=""))]
@@ -141,7 +141,7 @@ def strike_out(error: SailPointError, tenant: Tenant, token: Token | None) -> No
     error.detail_code, error.tracking_id = clean(error.detail_code), clean(error.tracking_id)
 
 
-def is_refused_token(answer: Answer, token: Token | None) -> bool:
+def is_refused_token(answer: Response, token: Token | None) -> bool:
     """Tell whether ISC refused the token, so that nothing was done and a new one is worth a try."""
     return token is not None and (answer.status == 401 or says_token_expired(answer))
 

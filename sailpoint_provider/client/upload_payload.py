@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.client.attempt import Attempt
     from sailpoint_provider.client.multipart import MultipartBody
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
 
 _PIECE = 64 * 1024
 
@@ -60,7 +60,7 @@ class UploadPayload(Payload):
             raise NothingTakenError(self._silence) from None
 
 
-async def opened_body(call: Call[Any]) -> MultipartBody:
+async def opened_body(call: Request[Any]) -> MultipartBody:
     """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
     opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
     try:
@@ -70,7 +70,7 @@ async def opened_body(call: Call[Any]) -> MultipartBody:
         raise
 
 
-def _body_of(call: Call[Any]) -> MultipartBody:
+def _body_of(call: Request[Any]) -> MultipartBody:
     # Waits, of which there are far more than starts on an event loop, do without it.
     from sailpoint_provider.client.multipart import MultipartBody
 

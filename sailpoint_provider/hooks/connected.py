@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from sailpoint_provider.client.event_loop import EventLoopTransport
+    from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.hooks.sailpoint import SailPointHook
 
 
@@ -27,11 +27,11 @@ class Connected:
     def __init__(self, hook: SailPointHook) -> None:
         self._hook = hook
 
-    async def __aenter__(self) -> EventLoopTransport:
+    async def __aenter__(self) -> AsyncClient:
         """Read the connection, and lend the transport."""
         tenant = await self._hook.atenant()
-        self._lent: Any = (await event_loop_module()).event_loop_transport(tenant)
-        transport: EventLoopTransport = await self._lent.__aenter__()
+        self._lent: Any = (await async_client_module()).shared_async_client(tenant)
+        transport: AsyncClient = await self._lent.__aenter__()
         return transport
 
     async def __aexit__(
@@ -44,14 +44,14 @@ class Connected:
 _modules: list[Any] = []
 
 
-async def event_loop_module() -> Any:
+async def async_client_module() -> Any:
     """
     Return the transport for event loops.
 
     The first import of aiohttp takes 100 ms, too long to block an event loop.
     """
     if not _modules:
-        for name in ("isc.tenant.config", "isc.wait.watch", "client.event_loop"):
+        for name in ("isc.tenant.config", "isc.wait.watch", "client.async_client"):
             module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
         _modules.append(module)
     return _modules[0]

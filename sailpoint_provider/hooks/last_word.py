@@ -13,7 +13,7 @@ _LAST_WORD_SECONDS = 3.0
 
 def clear_record(tenant: Tenant | None, aggregation_id: str) -> str:
     """
-    Mark ISC's record of an aggregation as ended with an error, and say what came of it.
+    Baseline ISC's record of an aggregation as ended with an error, and say what came of it.
 
     :param tenant: the tenant, None where the connection was never read.
     :param aggregation_id: the aggregation.

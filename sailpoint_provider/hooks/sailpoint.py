@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from sailpoint_provider import isc
-from sailpoint_provider._airflow.connection_cache import connection_desk, read_connection
+from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
-from sailpoint_provider.hooks import connection_form
-from sailpoint_provider.hooks.connected import Connected, event_loop_module
+from sailpoint_provider.hooks.connected import Connected, async_client_module
 from sailpoint_provider.hooks.last_word import clear_record
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
+from sailpoint_provider.isc.tenant import connection_form
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
     import logging
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from sailpoint_provider.client.blocking import BlockingTransport
+    from sailpoint_provider.client.blocking import BlockingClient
     from sailpoint_provider.files.locate import CsvLocation
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.api.models import (
         AccountAggregationStatus,
         LoadAccountsTask,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         TaskStatus,
     )
     from sailpoint_provider.isc.api.paging import TaskPages
-    from sailpoint_provider.isc.flow import Steps
+    from sailpoint_provider.isc.flow import Flow
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.wait.watch import Watch
@@ -71,7 +71,7 @@ class SailPointHook(BaseHook):
         self.sailpoint_conn_id = sailpoint_conn_id
         self.api_version = api_version
         self._tenant: Tenant | None = None
-        self._transport: BlockingTransport | None = None
+        self._transport: BlockingClient | None = None
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class SailPointHook(BaseHook):
         """
         if self._tenant is None:
             key = (type(self), self.sailpoint_conn_id, self.api_version)
-            self._tenant = await connection_desk().tenant(key, self._read_tenant)
+            self._tenant = await connection_cache().tenant(key, self._read_tenant)
         return self._tenant
 
     def get_source(self, source_id: str) -> Source:
@@ -196,9 +196,9 @@ class SailPointHook(BaseHook):
         :raises UnknownAggregationError: ISC has not known the id for two minutes.
         """
         given_id(aggregation_id, "aggregation_id")
-        pace = Pace(seconds(poll_interval, "poll_interval"))
-        watch = self.watch(aggregation_id, Patience(time.time() + seconds(timeout, "timeout")))
-        return check_end(self.run(watch.wait(pace, random.random), until=watch.end))
+        backoff = Backoff(seconds(poll_interval, "poll_interval"))
+        watch = self.watch(aggregation_id, Deadlines(time.time() + seconds(timeout, "timeout")))
+        return check_end(self.run(watch.wait(backoff, random.random), until=watch.end))
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""
@@ -262,14 +262,14 @@ class SailPointHook(BaseHook):
     ) -> AggregationResult:
         """Wait until an aggregation ended well; see :meth:`wait_for_account_aggregation`."""
         given_id(aggregation_id, "aggregation_id")
-        pace = Pace(seconds(poll_interval, "poll_interval"))
-        patience = Patience(time.time() + seconds(timeout, "timeout"))
+        backoff = Backoff(seconds(poll_interval, "poll_interval"))
+        deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
         await self.atenant()
-        watch = self.watch(aggregation_id, patience)
+        watch = self.watch(aggregation_id, deadlines)
         async with self.aconnected() as transport:
             result = None
             while result is None:
-                await transport.poller.end_of(watch, pace)
+                await transport.poller.end_of(watch, backoff)
                 result = await transport.run(watch.settled())
         return check_end(result)
 
@@ -286,7 +286,7 @@ class SailPointHook(BaseHook):
     def watch(
         self,
         aggregation_id: str,
-        patience: Patience,
+        deadlines: Deadlines,
         *,
         begun: float | None = None,
         usual_seconds: float | None = None,
@@ -296,7 +296,7 @@ class SailPointHook(BaseHook):
         Return the wait for an aggregation, for whoever looks step by step.
 
         :param aggregation_id: the id that a start answered.
-        :param patience: when to give up.
+        :param deadlines: when to give up.
         :param begun: epoch seconds at which the wait began, None for now.
         :param usual_seconds: how long such a run usually takes, None where that is not known.
         :param log: where progress goes, None for the hook's own log.
@@ -306,7 +306,7 @@ class SailPointHook(BaseHook):
         return Watch(
             aggregation_id,
             self.tenant.generation,
-            patience=patience,
+            deadlines=deadlines,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
             begun=begun,
@@ -338,14 +338,14 @@ class SailPointHook(BaseHook):
             except Exception as error:
                 log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
 
-    def run(self, steps: Steps[T], *, until: float | None = None) -> T:
+    def run(self, flow: Flow[T], *, until: float | None = None) -> T:
         """
         Carry out a procedure of several calls, for operators and sensors.
 
         :param until: epoch seconds at which its calls and pauses end, None for no end. A call that is given
             up then meets the procedure as a ``TenantUnavailableError``.
         """
-        return self._run(steps, until)
+        return self._run(flow, until)
 
     def aconnected(self) -> Connected:
         """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
@@ -356,31 +356,31 @@ class SailPointHook(BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    def _run(self, steps: Steps[T], until: float | None = None) -> T:
-        return self._blocking().run(steps, until=until)
+    def _run(self, flow: Flow[T], until: float | None = None) -> T:
+        return self._blocking().run(flow, until=until)
 
-    def _send(self, call: Call[T]) -> T:
+    def _send(self, call: Request[T]) -> T:
         return self._blocking().send(call)
 
-    async def _arun(self, steps: Steps[T]) -> T:
+    async def _arun(self, flow: Flow[T]) -> T:
         async with self.aconnected() as transport:
-            return await transport.run(steps)
+            return await transport.run(flow)
 
     def _records(self, pages: TaskPages) -> Iterator[TaskStatus]:
         while (call := pages.next_call()) is not None:
             yield from pages.take(self._send(call))
 
-    def _blocking(self) -> BlockingTransport:
+    def _blocking(self) -> BlockingClient:
         if self._transport is None:
-            from sailpoint_provider.client.blocking import BlockingTransport
+            from sailpoint_provider.client.blocking import BlockingClient
 
-            self._transport = BlockingTransport(self.tenant)
+            self._transport = BlockingClient(self.tenant)
         return self._transport
 
     async def _read_tenant(self) -> Tenant:
         with _found(self.sailpoint_conn_id):
             connection = await read_connection(self.sailpoint_conn_id, self)
-        await event_loop_module()
+        await async_client_module()
         return self._tenant_of(connection)
 
     def _tenant_of(self, connection: Connection) -> Tenant:

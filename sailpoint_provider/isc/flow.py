@@ -1,8 +1,8 @@
 """
 Procedures of several calls, written once for workers and for event loops.
 
-A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.endpoints.Call` and is sent its value, or
-is thrown its error; it yields a :class:`Pause` and goes on when that is over; it yields :class:`Together` for
+A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.endpoints.Request` and is sent its
+value, or is thrown its error; it yields a :class:`Sleep` and continues later; it yields :class:`Gather` for
 calls whose order does not matter; it returns what it found. Two transports drive it, each in its own world.
 """
 
@@ -12,15 +12,15 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from sailpoint_provider.isc.api.endpoints import Call
+from sailpoint_provider.isc.api.endpoints import Request
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Pause:
+class Sleep:
     """
-    A wish to wait.
+    A effect to wait.
 
     :param seconds: how long.
     """
@@ -29,7 +29,7 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Together:
+class Gather:
     """
     Calls that may go side by side, each of them once.
 
@@ -39,14 +39,14 @@ class Together:
     :param calls: the calls.
     """
 
-    calls: tuple[Call[Any], ...]
+    calls: tuple[Request[Any], ...]
 
 
-Wish: TypeAlias = Call[Any] | Pause | Together
-Steps: TypeAlias = Generator[Wish, Any, T]
+Effect: TypeAlias = Request[Any] | Sleep | Gather
+Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def ask(call: Call[T]) -> Steps[T]:
+def ask(call: Request[T]) -> Flow[T]:
     """Carry out one call as a step of a procedure, with the type of its value kept."""
     value: T = yield call
     return value

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
-    from sailpoint_provider.isc.api.summaries import Glimpse
+    from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.start.upload import SentFile
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
@@ -23,7 +23,7 @@ KNOWN_STATUSES = frozenset(
 )
 
 
-def decide(status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> State:
+def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None) -> State:
     """
     Say in which state an aggregation is.
 
@@ -184,7 +184,7 @@ _BAR = 20
 
 
 def progress_of(
-    status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None, said: str | None = None
+    status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None, said: str | None = None
 ) -> Progress:
     """
     Say how far a running aggregation is.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RetryPolicy:
     :param attempts: how often a call is sent at most.
     :param first_pause: seconds before the second attempt; each further pause is twice as long.
     :param longest_pause: seconds that a pause grows to.
-    :param longest_wish: seconds of ``Retry-After`` that are still obeyed on the spot; a longer wish ends the
+    :param longest_wish: seconds of ``Retry-After`` that are still obeyed on the spot; a longer one ends the
         call with an error that carries it.
     """
 
@@ -31,7 +31,7 @@ class RetryPolicy:
     longest_pause: float = 30.0
     longest_wish: float = 120.0
 
-    def may_repeat(self, call: Call[Any], error: BaseException | None) -> bool:
+    def may_repeat(self, call: Request[Any], error: BaseException | None) -> bool:
         """
         Tell whether the call may be sent again after this error.
 
@@ -53,8 +53,8 @@ class RetryPolicy:
         :param jitter: a number from 0 to 1 that keeps many clients apart.
         """
         pause = min(self.longest_pause, self.first_pause * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * jitter)
-        wish = getattr(error, "retry_after", None)
-        return pause if wish is None else max(pause, wish + jitter)
+        effect = getattr(error, "retry_after", None)
+        return pause if effect is None else max(pause, effect + jitter)
 
 
 class RequestBudget:

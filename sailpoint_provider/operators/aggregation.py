@@ -26,7 +26,12 @@ from sailpoint_provider._airflow.deferral import (
 )
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.parameters import one_of, plain_path, seconds, truth
-from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, memory_of, unstored_tries
+from sailpoint_provider._airflow.task_state import (
+    checkpoints_of,
+    clear_number_of,
+    max_tries_of,
+    unstored_tries,
+)
 from sailpoint_provider.exceptions import (
     AggregationTimeoutError,
     CheckpointError,
@@ -38,7 +43,7 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.coercion import as_bool
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
-from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -52,8 +57,8 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.files.locate import CsvLocation
     from sailpoint_provider.isc.api.models import Source
-    from sailpoint_provider.isc.start.checkpoint import Claim
-    from sailpoint_provider.isc.start.request import Beginning, IfRunning, Order
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.request import IfRunning, StartOutcome, StartRequest
     from sailpoint_provider.results import AggregationResult
 
 
@@ -117,7 +122,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
     )
     ui_color = "#cfe3f7"
 
-    _claim: Claim | None = None
+    _checkpoint: Checkpoint | None = None
     _source: Source | None = None
 
     def __init__(
@@ -191,13 +196,13 @@ class SailPointAccountAggregationOperator(BaseOperator):
         """
         with airflow_errors():
             end = read_event(event)
-            self._claim = claim = self._claim_of(context, event, end.aggregation_id)
+            self._checkpoint = checkpoint = self._checkpoint_of(context, event, end.aggregation_id)
             times = Times.carried_by(event) or Times.from_now(self.timeout, self)
-            patience = times.patience_to_verify(self.tolerate_outage, claim.deadline)
-            result = verified(self.hook, end, patience, self.log)
+            deadlines = times.deadlines_to_verify(self.tolerate_outage, checkpoint.deadline)
+            result = verified(self.hook, end, deadlines, self.log)
             if result is None:
-                return self._follow(context, claim, times)
-            return self._end(context, claim, result)
+                return self._follow(context, checkpoint, times)
+            return self._end(context, checkpoint, result)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after a deferral; where Airflow's own timeout ended it, say what still runs in ISC."""
@@ -221,48 +226,48 @@ class SailPointAccountAggregationOperator(BaseOperator):
         Airflow calls this for ``execution_timeout`` too, while it handles that error. Then the task is not
         killed, and its record stays, because a retry resumes the wait.
         """
-        if self._claim is None or isinstance(sys.exception(), AirflowTaskTimeout):
+        if self._checkpoint is None or isinstance(sys.exception(), AirflowTaskTimeout):
             return
         self.hook.say_last_word(
             self.log,
-            str(self._claim.aggregation_id),
-            source=f"{self._claim.source_name!r} ({self._claim.source_id})",
+            str(self._checkpoint.aggregation_id),
+            source=f"{self._checkpoint.source_name!r} ({self._checkpoint.source_id})",
             clear_task=self.on_kill_clear_task,
         )
 
     def _aggregate(self, context: Context, times: Times) -> AggregationResult:
         """Begin, waiting while the source is busy, and follow what has begun."""
         from sailpoint_provider.isc.start import reconcile
-        from sailpoint_provider.isc.start.request import Busy, Returned, Skip
+        from sailpoint_provider.isc.start.request import AlreadyReturned, Busy, Skip
 
         while True:
             beginning = self._begin(context, times)
-            if isinstance(beginning, Returned):
+            if isinstance(beginning, AlreadyReturned):
                 # Airflow wipes XComs before every retry.
                 context["ti"].xcom_push(key="aggregation_id", value=beginning.result["aggregation_id"])
                 return beginning.result
             if isinstance(beginning, Skip):
                 raise AirflowSkipException(beginning.reason)
             if not isinstance(beginning, Busy):
-                return self._follow(context, beginning.claim, times)
+                return self._follow(context, beginning.checkpoint, times)
             self._wait_turn(beginning.aggregation_id, beginning.source_id, times)
             # It has ended, but ISC's list may show it as running for a while yet.
-            time.sleep(max(0.0, min(reconcile.RESOLVE_PAUSE, times.end - time.time())))
+            time.sleep(max(0.0, min(reconcile.RECONCILE_PAUSE, times.end - time.time())))
 
-    def _begin(self, context: Context, times: Times) -> Beginning:
+    def _begin(self, context: Context, times: Times) -> StartOutcome:
         from sailpoint_provider.isc.start.starter import Starter
 
-        memory = memory_of(context, self.log, durable=self.durable)
+        memory = checkpoints_of(context, self.log, durable=self.durable)
         generation = self.hook.tenant.generation
         with _in_time(times, self.source_name or self.source_id):
             order = self._order(context, times)
             starter = Starter(order, generation, memory, clock=time.time, log=cast("Any", self.log))
             return self.hook.run(starter.begin(), until=times.end)
 
-    def _order(self, context: Context, times: Times) -> Order:
+    def _order(self, context: Context, times: Times) -> StartRequest:
         from sailpoint_provider.files.locate import csv_order
         from sailpoint_provider.isc.start.load import check_file_fits
-        from sailpoint_provider.isc.start.request import Order
+        from sailpoint_provider.isc.start.request import StartRequest
 
         disable_optimization = truth(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
@@ -270,7 +275,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         csv = csv_order(self.file) if self.file is not None else None
         source = self._find_source(times)
         check_file_fits(source, csv is not None)
-        return Order(
+        return StartRequest(
             source=source,
             max_tries=max_tries_of(context),
             clear_number=clear_number_of(context),
@@ -291,10 +296,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if self._source is None:
             generation = self.hook.tenant.generation
             if self.source_id is not None:
-                steps = get_source(generation, self.source_id)
+                flow = get_source(generation, self.source_id)
             else:
-                steps = find_source(generation, self.source_name or "")
-            self._source = self.hook.run(steps, until=times.end)
+                flow = find_source(generation, self.source_name or "")
+            self._source = self.hook.run(flow, until=times.end)
         return self._source
 
     def _check_adoptable(self) -> None:
@@ -308,16 +313,16 @@ class SailPointAccountAggregationOperator(BaseOperator):
 
     def _wait_turn(self, other: str, source_id: str, times: Times) -> None:
         """Wait until another aggregation of the source has ended, however it does."""
-        patience = times.patience(self.tolerate_outage)
-        watch = self.hook.watch(other, patience, begun=times.begun, log=self.log)
+        deadlines = times.deadlines(self.tolerate_outage)
+        watch = self.hook.watch(other, deadlines, begun=times.begun, log=self.log)
         with self._turn():
             if not self.deferrable:
-                self.hook.run(watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch))
+                self.hook.run(watch.wait(Backoff(self.poll_interval), random.random), until=last_look(watch))
                 return
             if result_before_deferring(self.hook, watch) is not None:
                 return
             self.defer(
-                trigger=self._trigger(other, source_id, patience.deadline, times),
+                trigger=self._trigger(other, source_id, deadlines.deadline, times),
                 method_name="execute_turn",
                 timeout=times.backstop(),
             )
@@ -333,78 +338,88 @@ class SailPointAccountAggregationOperator(BaseOperator):
             error.args = (f"Nothing was started, because the source stayed busy. {error}",)
             raise
 
-    def _follow(self, context: Context, claim: Claim, times: Times) -> AggregationResult:
+    def _follow(self, context: Context, checkpoint: Checkpoint, times: Times) -> AggregationResult:
         """Wait for the end of our aggregation."""
-        self._claim = claim
-        aggregation_id = str(claim.aggregation_id)
+        self._checkpoint = checkpoint
+        aggregation_id = str(checkpoint.aggregation_id)
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         self.log.info(
             "Account aggregation %s of source %r (%s) is running.",
             aggregation_id,
-            claim.source_name,
-            claim.source_id,
+            checkpoint.source_name,
+            checkpoint.source_id,
         )
         if not self.wait_for_completion:
-            return self._return(context, claim, make_result(aggregation_id))
-        times = replace(times, begun=claim.begun)
-        patience = times.patience(self.tolerate_outage, claim.deadline)
+            return self._return(context, checkpoint, make_result(aggregation_id))
+        times = replace(times, begun=checkpoint.begun)
+        deadlines = times.deadlines(self.tolerate_outage, checkpoint.deadline)
         watch = self.hook.watch(
-            aggregation_id, patience, begun=claim.begun, usual_seconds=claim.usual_seconds, log=self.log
+            aggregation_id,
+            deadlines,
+            begun=checkpoint.begun,
+            usual_seconds=checkpoint.usual_seconds,
+            log=self.log,
         )
         if self.deferrable:
             result = result_before_deferring(self.hook, watch)
         else:
             result = self.hook.run(
-                watch.wait(Pace(self.poll_interval), random.random), until=last_look(watch)
+                watch.wait(Backoff(self.poll_interval), random.random), until=last_look(watch)
             )
         if result is None:
             self.defer(
-                trigger=self._trigger(aggregation_id, claim.source_id, claim.deadline, times, claim),
+                trigger=self._trigger(
+                    aggregation_id, checkpoint.source_id, checkpoint.deadline, times, checkpoint
+                ),
                 method_name="execute_complete",
-                timeout=times.backstop(claim.deadline),
+                timeout=times.backstop(checkpoint.deadline),
             )
             raise AssertionError("defer() does not return")
-        return self._end(context, claim, result)
+        return self._end(context, checkpoint, result)
 
-    def _claim_of(self, context: Context, event: Any, aggregation_id: str) -> Claim:
+    def _checkpoint_of(self, context: Context, event: Any, aggregation_id: str) -> Checkpoint:
         """
-        Return the claim on the aggregation that was waited for.
+        Return the checkpoint on the aggregation that was waited for.
 
         :raises ProtocolError: neither the event nor the task state store holds one on this aggregation.
         """
-        from sailpoint_provider.isc.start.checkpoint import read_claim
+        from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
         try:
-            claim = read_claim(carried_by(event).get("claim"))
+            checkpoint = read_checkpoint(carried_by(event).get("checkpoint"))
         except ProtocolError as error:
             self.log.warning("Ignoring the checkpoint in the trigger's event. %s", error)
-            claim = None
-        if claim is None:
-            claim = memory_of(context, self.log, durable=self.durable).load()
-        if claim is None or claim.aggregation_id != aggregation_id:
-            known = "none" if claim is None else str(claim.aggregation_id)
+            checkpoint = None
+        if checkpoint is None:
+            checkpoint = checkpoints_of(context, self.log, durable=self.durable).load()
+        if checkpoint is None or checkpoint.aggregation_id != aggregation_id:
+            known = "none" if checkpoint is None else str(checkpoint.aggregation_id)
             raise ProtocolError(
                 f"The trigger's event is of account aggregation {aggregation_id}, not of one that this task "
                 f"is known to have started (known: {known}). Retry the task."
             )
-        return claim
+        return checkpoint
 
-    def _end(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult:
+    def _end(self, context: Context, checkpoint: Checkpoint, result: AggregationResult) -> AggregationResult:
         """Return a good end, and raise a bad one."""
-        self.log.info("%s", end_line(self._known(claim, result)))
+        self.log.info("%s", end_line(self._known(checkpoint, result)))
         check_end(result, fail_on_warning=self.fail_on_warning)
-        return self._return(context, claim, result)
+        return self._return(context, checkpoint, result)
 
-    def _return(self, context: Context, claim: Claim, result: AggregationResult) -> AggregationResult:
-        memory_of(context, self.log, durable=self.durable).save(claim.returned(self._known(claim, result)))
+    def _return(
+        self, context: Context, checkpoint: Checkpoint, result: AggregationResult
+    ) -> AggregationResult:
+        checkpoints_of(context, self.log, durable=self.durable).save(
+            checkpoint.returned(self._known(checkpoint, result))
+        )
         return result
 
     @staticmethod
-    def _known(claim: Claim, result: AggregationResult) -> AggregationResult:
+    def _known(checkpoint: Checkpoint, result: AggregationResult) -> AggregationResult:
         """Add to a result what only the start knew."""
-        result["source_id"] = claim.source_id
-        result["source_name"] = claim.source_name
-        result["file"] = result_file(claim.sent)
+        result["source_id"] = checkpoint.source_id
+        result["source_name"] = checkpoint.source_name
+        result["file"] = result_file(checkpoint.sent)
         return result
 
     def _trigger(
@@ -413,9 +428,9 @@ class SailPointAccountAggregationOperator(BaseOperator):
         source_id: str,
         deadline: float | None,
         times: Times,
-        claim: Claim | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> SailPointAccountAggregationTrigger:
-        """Return the trigger that waits for our aggregation, or without a claim for somebody else's."""
+        """Return the trigger that waits for our aggregation, or without a checkpoint for somebody else's."""
         return SailPointAccountAggregationTrigger(
             aggregation_id=aggregation_id,
             sailpoint_conn_id=self.sailpoint_conn_id,
@@ -425,8 +440,8 @@ class SailPointAccountAggregationOperator(BaseOperator):
             tolerate_outage=self.tolerate_outage,
             begun=times.begun,
             source_id=source_id,
-            is_ours=claim is not None,
-            clear_task_on_kill=self.on_kill_clear_task and claim is not None,
-            usual_seconds=claim.usual_seconds if claim is not None else None,
-            carried=times.to_json() | ({} if claim is None else {"claim": claim.to_json()}),
+            is_ours=checkpoint is not None,
+            clear_task_on_kill=self.on_kill_clear_task and checkpoint is not None,
+            usual_seconds=checkpoint.usual_seconds if checkpoint is not None else None,
+            carried=times.to_json() | ({} if checkpoint is None else {"checkpoint": checkpoint.to_json()}),
         )

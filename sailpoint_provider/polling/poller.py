@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import SailPointError
-from sailpoint_provider.isc.wait.batch_poll import Sweeper
+from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from sailpoint_provider.polling.waits import Wait, Waits
-from sailpoint_provider.polling.work_queue import SlicedQueue
+from sailpoint_provider.polling.work_queue import WorkQueue
 
 if TYPE_CHECKING:
-    from sailpoint_provider.client.event_loop import EventLoopTransport
-    from sailpoint_provider.isc.api.summaries import Glimpse
-    from sailpoint_provider.isc.wait.backoff import Pace
+    from sailpoint_provider.client.async_client import AsyncClient
+    from sailpoint_provider.isc.api.summaries import TaskSummary
+    from sailpoint_provider.isc.wait.backoff import Backoff
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import State
 
@@ -42,14 +42,14 @@ class Poller:
     """
     Looks at the aggregations that this event loop waits for, all of one tenant.
 
-    Few waits are looked at one by one, each at its own pace. A crowd is looked at together, by lists
-    (:class:`~sailpoint_provider.isc.wait.batch_poll.Sweeper`): its task records alone end a wait, and the status
-    endpoint is asked for progress as far as the request budget goes.
+    Few waits are looked at one by one, each at its own backoff. A crowd is looked at together, by lists
+    (:class:`~sailpoint_provider.isc.wait.batch_poll.BatchPoller`): its task records alone end a wait, and the
+    status endpoint is asked for progress as far as the request budget goes.
 
     :param transport: carries out the calls; its budget and connections bound everything here.
     """
 
-    def __init__(self, transport: EventLoopTransport) -> None:
+    def __init__(self, transport: AsyncClient) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._waits = Waits()
@@ -59,29 +59,31 @@ class Poller:
         self._looking = 0
         self._news = asyncio.Event()
         self._planned = 0.0
-        self._inbox = SlicedQueue(self._read, _AT_A_TIME)
-        self._sweeper = Sweeper(transport.tenant.generation, self._take_in, clock=time.monotonic, log=log)
-        self._sweeps = 0
+        self._inbox = WorkQueue(self._read, _AT_A_TIME)
+        self._batch_poller = BatchPoller(
+            transport.tenant.generation, self._take_in, clock=time.monotonic, log=log
+        )
+        self._batch_polls = 0
         self._sweep_began = 0.0
         self._not_before = 0.0
         self._progress_credit = 0.0
         self._status_refused = False
 
     async def end_of(
-        self, watch: Watch, pace: Pace, *, first_pause: float = 0.0, least_seconds: float = 0.0
+        self, watch: Watch, backoff: Backoff, *, first_pause: float = 0.0, least_seconds: float = 0.0
     ) -> State:
         """
         Wait until the task record, or the status endpoint where it is asked, tells an end.
 
         :param watch: the wait, which keeps what was seen; it logs in the caller's context.
-        :param pace: how often to look.
+        :param backoff: how often to look.
         :param first_pause: seconds until the first look.
         :param least_seconds: seconds that the wait is given though its deadline may have passed.
         :raises AggregationTimeoutError: the deadline came first, even if a call hangs.
         :raises SailPointError: the wait cannot go on; it is that of :meth:`Watch.look`.
         """
         left = None if watch.end is None else max(least_seconds, watch.end - time.time())
-        wait = Wait(watch, pace, self._loop.time() + first_pause, self._loop.create_future())
+        wait = Wait(watch, backoff, self._loop.time() + first_pause, self._loop.create_future())
         self._join(wait)
         try:
             async with asyncio.timeout(left):
@@ -184,9 +186,9 @@ class Poller:
                 wait.end(result["state"])
                 return
             watch.check_deadline()
-            wait.due = now + watch.next_pause(wait.pace, random.random())
+            wait.due = now + watch.next_pause(wait.backoff, random.random())
             if not watch.is_troubled and wait.rejoin(now):
-                self._sweeper.contradicted()
+                self._batch_poller.contradicted()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # whatever it is, nobody may wait for ever
@@ -196,24 +198,24 @@ class Poller:
 
     async def _look_together(self) -> None:
         now = self._sweep_began = self._loop.time()
-        self._sweeps += 1
+        self._batch_polls += 1
         due = sorted((wait for wait in self._waits if wait.is_nearly_due(now)), key=_by_due)
-        before = self._sweeper.requests
+        before = self._batch_poller.requests
         try:
             unseen = await self._transport.run(
-                self._sweeper.sweep([wait.watch.aggregation_id for wait in due])
+                self._batch_poller.batch_poll([wait.watch.aggregation_id for wait in due])
             )
         except SailPointError as error:
             await self._let_know(due, error)
         else:
             for aggregation_id in unseen:
                 for wait in self._waits.of(aggregation_id):
-                    wait.look_alone(now, is_left_out=self._sweeper.is_complete)
+                    wait.look_alone(now, is_left_out=self._batch_poller.is_complete)
         await self._inbox.done()
-        cost = self._sweeper.requests - before
+        cost = self._batch_poller.requests - before
         self._not_before = now + min(
             cost / (_SWEEP_SHARE * self._rate()),
-            min((wait.pace.poll_interval for wait in self._waits), default=0.0),
+            min((wait.backoff.poll_interval for wait in self._waits), default=0.0),
         )
         self._ask_for_progress()
 
@@ -223,28 +225,28 @@ class Poller:
         for number, wait in enumerate(waits):
             if not number % _AT_A_TIME:
                 await asyncio.sleep(0)
-            if wait.sweep == self._sweeps or wait.told.done():
+            if wait.batch_poll == self._batch_polls or wait.told.done():
                 continue
             try:
                 wait.context.run(wait.watch.missed, error, quiet=self._quiet())
-                wait.due = self._loop.time() + wait.watch.next_pause(wait.pace, random.random())
+                wait.due = self._loop.time() + wait.watch.next_pause(wait.backoff, random.random())
             except Exception as failure:
                 wait.fail(failure)
 
     def _quiet(self) -> float:
         return self._waits.count * _SECONDS_PER_LINE
 
-    def _take_in(self, records: list[Glimpse]) -> None:
+    def _take_in(self, records: list[TaskSummary]) -> None:
         self._inbox.put(record for record in records if record.id in self._waits)
 
-    def _read(self, record: Glimpse) -> int:
+    def _read(self, record: TaskSummary) -> int:
         return sum(self._seen(wait, record) for wait in self._waits.of(record.id))
 
-    def _seen(self, wait: Wait, record: Glimpse) -> bool:
+    def _seen(self, wait: Wait, record: TaskSummary) -> bool:
         """Take in what a list says of an aggregation; tell whether that ended the wait."""
         if wait.told.done():
             return False
-        wait.sweep = self._sweeps
+        wait.batch_poll = self._batch_polls
         try:
             state = wait.context.run(wait.watch.saw, record, quiet=self._quiet())
             if state != "running" and self._loop.time() >= wait.begins:
@@ -257,7 +259,7 @@ class Poller:
                 wait.alone_until = math.inf
             else:
                 wait.watch.check_deadline()
-                wait.due = self._sweep_began + wait.watch.next_pause(wait.pace, 0.0)
+                wait.due = self._sweep_began + wait.watch.next_pause(wait.backoff, 0.0)
                 wait.was_seen()
         except Exception as error:
             wait.fail(error)

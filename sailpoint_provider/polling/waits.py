@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from sailpoint_provider.isc.wait.backoff import Pace
+    from sailpoint_provider.isc.wait.backoff import Backoff
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import State
 
@@ -22,7 +22,7 @@ class Wait:
     One wait, as the poller sees it; it is made in the context of whoever waits.
 
     :param watch: what was seen of the aggregation.
-    :param pace: how often to look.
+    :param backoff: how often to look.
     :param begins: the loop's time of the first look; nothing is told before.
     :param told: gets the end, or the error that ends the wait.
     """
@@ -31,27 +31,27 @@ class Wait:
         "_is_left_out",
         "_times_left_out",
         "alone_until",
+        "backoff",
+        "batch_poll",
         "begins",
         "context",
         "due",
         "look",
-        "pace",
         "progress_asked",
-        "sweep",
         "takes_whole_look",
         "told",
         "watch",
     )
 
-    def __init__(self, watch: Watch, pace: Pace, begins: float, told: asyncio.Future[State]) -> None:
+    def __init__(self, watch: Watch, backoff: Backoff, begins: float, told: asyncio.Future[State]) -> None:
         self.watch = watch
-        self.pace = pace
+        self.backoff = backoff
         self.begins = self.due = begins
         self.told = told
         self.context = contextvars.copy_context()
         self.look: asyncio.Task[None] | None = None
         self.alone_until = 0.0
-        self.sweep = 0
+        self.batch_poll = 0
         self.takes_whole_look = False
         self.progress_asked = 0.0
         self._is_left_out = False
@@ -63,7 +63,7 @@ class Wait:
 
     def is_nearly_due(self, now: float) -> bool:
         """Tell whether to look at it now, where others are looked at anyway."""
-        return self.due <= now + self.pace.poll_interval / 2 and not self.is_alone(now)
+        return self.due <= now + self.backoff.poll_interval / 2 and not self.is_alone(now)
 
     def look_alone(self, now: float, *, is_left_out: bool = False) -> None:
         """Have it looked at by itself: now, unless its first pause is not over."""

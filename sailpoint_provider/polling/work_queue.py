@@ -15,7 +15,7 @@ T = TypeVar("T")
 _SLICE_SECONDS = 0.008
 
 
-class SlicedQueue(Generic[T]):
+class WorkQueue(Generic[T]):
     """
     Handles what is put into it, some milliseconds in each turn of the event loop.
 

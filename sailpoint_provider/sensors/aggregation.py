@@ -29,8 +29,8 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end, end_line
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Patience
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
@@ -115,7 +115,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             if not self.deferrable:
                 return super().execute(context)
             times = Times.from_now(self.timeout, self)
-            watch = self._new_watch(times.patience(self.tolerate_outage))
+            watch = self._new_watch(times.deadlines(self.tolerate_outage))
             result = result_before_deferring(self._hook(), watch)
             if result is None:
                 self._defer(times)
@@ -126,11 +126,11 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         """Look once; in ``reschedule`` mode, look until trouble is settled."""
         try:
             if self._watch is None:
-                self._watch = self._new_watch(Patience(self._deadline(context), self.tolerate_outage))
+                self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
             result = self._look(self._watch)
             while result is None and self.reschedule and self._watch.is_troubled:
                 self._watch.check_deadline()
-                time.sleep(self._watch.next_pause(Pace(self.poke_interval), random.random()))
+                time.sleep(self._watch.next_pause(Backoff(self.poke_interval), random.random()))
                 result = self._look(self._watch)
         except SailPointError as error:
             raise _CarriedError(error) from error
@@ -140,7 +140,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         """Turn the trigger's event into the result, or into the error that it reports."""
         times = Times.carried_by(event) or Times.from_now(self.timeout, self)
         end = read_event(event, self.aggregation_id)
-        result = verified(self._hook(), end, times.patience_to_verify(self.tolerate_outage), self.log)
+        result = verified(self._hook(), end, times.deadlines_to_verify(self.tolerate_outage), self.log)
         if result is None:
             self._defer(times)
             raise AssertionError("defer() does not return")
@@ -176,9 +176,9 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             timeout=times.backstop(),
         )
 
-    def _new_watch(self, patience: Patience) -> Watch:
+    def _new_watch(self, deadlines: Deadlines) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
-        return self._hook().watch(aggregation_id, patience, log=self.log)
+        return self._hook().watch(aggregation_id, deadlines, log=self.log)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)

@@ -13,8 +13,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait import events
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Patience
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines
 from sailpoint_provider.version_compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     """
     Waits until an account aggregation ended, and tells how.
 
-    It never raises: whatever happens becomes an event, which :func:`sailpoint_provider.isc.wait.events.read_event`
-    turns into a result or an error on the worker.
+    It never raises: whatever happens becomes an event, which
+    :func:`sailpoint_provider.isc.wait.events.read_event` turns into a result or an error on the worker.
 
     :param aggregation_id: the id that a start answered.
     :param sailpoint_conn_id: id of the Airflow connection.
@@ -194,10 +194,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         async with hook.aconnected() as transport:
-            patience = Patience(self.deadline, self.tolerate_outage, self.execution_deadline)
+            deadlines = Deadlines(self.deadline, self.tolerate_outage, self.execution_deadline)
             watch = hook.watch(
                 self.aggregation_id,
-                patience,
+                deadlines,
                 begun=self.begun,
                 usual_seconds=self.usual_seconds,
                 log=self.log,
@@ -207,7 +207,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             settled = _SETTLE_SECONDS - (time.monotonic() - began)
             state = await transport.poller.end_of(
                 watch,
-                Pace(self.poll_interval),
+                Backoff(self.poll_interval),
                 first_pause=0.0 if is_late else max(0.0, min(settled, self.poll_interval, left / 2.0)),
                 least_seconds=_LEAST_SECONDS if is_late else 0.0,
             )

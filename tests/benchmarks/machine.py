@@ -30,7 +30,7 @@ def machine() -> Table:
     rows = [
         ("Date", datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")),
         ("Processor", f"{_processor()}, {_cores()} cores"),
-        ("Memory", f"{memory:.0f} GiB"),
+        ("CheckpointStore", f"{memory:.0f} GiB"),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("OpenSSL", ssl.OPENSSL_VERSION),

@@ -29,7 +29,7 @@ from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GENERATIONS = ("v1", "v2026", "v2025", "v2024", "beta")
+API_VERSIONS = ("v1", "v2026", "v2025", "v2024", "beta")
 STARTS = 15
 _WARM_UP = 2
 _CSV_ROWS = 1000
@@ -124,7 +124,7 @@ def measured(url: str, authority: str, folder: Path) -> Iterator[Start]:
     # What Airflow holds anyway would be searched again before every start.
     gc.collect()
     gc.freeze()
-    for generation in GENERATIONS:
+    for generation in API_VERSIONS:
         _connect(url, authority, generation)
         for by in ("id", "name"):
             for kind in ("direct", "delimited"):

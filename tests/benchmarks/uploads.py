@@ -200,7 +200,7 @@ def _from_stores(sink: Sink, folder: Path) -> Table:
         f"{STORED // MIB} MiB from elsewhere, this package, one run each",
         ("from", "seconds", "extra memory"),
         tuple(rows),
-        ("The S3 server is moto on loopback, in Python, and sets the pace of its rows.",),
+        ("The S3 server is moto on loopback, in Python, and sets the backoff of its rows.",),
     )
 
 

@@ -90,7 +90,7 @@ def memory_table(weights: Mapping[str, float]) -> Table:
         f"Resident memory with {MAIN:,} waits less that with one, by the number of the others; one run each. "
         "What the allocator keeps of a burst of connections counts too."
     )
-    return Table("Memory of one wait", ("", "KiB"), rows, (note,))
+    return Table("CheckpointStore of one wait", ("", "KiB"), rows, (note,))
 
 
 def bars(cases: Mapping[Case, Figures], weights: Mapping[str, float]) -> tuple[Bar, ...]:
@@ -98,7 +98,7 @@ def bars(cases: Mapping[Case, Figures], weights: Mapping[str, float]) -> tuple[B
     kept = [bar for delay in DELAYS for bar in _bars_at(cases, delay)]
     kept += [_falls(cases, "Requests", lambda it: it.requests), _falls(cases, "CPU", lambda it: it.cpu)]
     each = weights[OURS] / _KIB
-    kept.append(Bar("Memory of one wait", "< 20 KiB", f"{each:.1f} KiB", each < 20))
+    kept.append(Bar("CheckpointStore of one wait", "< 20 KiB", f"{each:.1f} KiB", each < 20))
     voids = [text for it in cases.values() for text in it.voids]
     measured = voids[0][:100] if voids else "all"
     kept.append(Bar("Events that tell of success, in all runs of all three", "all", measured, not voids))

@@ -99,14 +99,14 @@ class TaskStateStore:
         self._finish("get", fails)
         return json.loads(self._kept.get(key, "null"))
 
-    def set(self, key: str, claim: Json) -> None:
-        text = json.dumps(claim)
+    def set(self, key: str, checkpoint: Json) -> None:
+        text = json.dumps(checkpoint)
         self._mischief.check(text, "the task state store")
-        fails = self._mischief.ask_airflow(f"set {claim['state']}")
+        fails = self._mischief.ask_airflow(f"set {checkpoint['state']}")
         self._mischief.note(f"set {text}")
         self._kept[key] = text
         self._ledger.stored(json.loads(text))
-        self._finish(f"set {claim['state']}", fails)
+        self._finish(f"set {checkpoint['state']}", fails)
 
     def delete(self, key: str) -> None:
         fails = self._mischief.ask_airflow("delete")

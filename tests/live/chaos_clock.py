@@ -12,7 +12,7 @@ from airflow.sdk.bases import sensor as airflow_sensors
 from tenacity import nap
 
 from sailpoint_provider._airflow import deferral
-from sailpoint_provider.client import attempt, blocking, event_loop, retrying, shared
+from sailpoint_provider.client import async_client, attempt, blocking, retrying, shared
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
 from sailpoint_provider.polling import poller
@@ -117,7 +117,7 @@ class QuickLoop:
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = CLOCK, QuickLoops()
-    package = (blocking, event_loop, poller, shared, operators, sensors, triggers, sailpoint, deferral)
+    package = (blocking, async_client, poller, shared, operators, sensors, triggers, sailpoint, deferral)
     for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
     _replace(attempt, "time", SocketTime())
@@ -125,8 +125,8 @@ def make_time_pass_quickly() -> None:
     for module in (poller, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
-    _replace(event_loop, "asyncio", QuickSleeps())
-    _replace(event_loop, "retrying_options", _sleeping(retrying.retrying_options, loops.sleep))
+    _replace(async_client, "asyncio", QuickSleeps())
+    _replace(async_client, "retrying_options", _sleeping(retrying.retrying_options, loops.sleep))
 
 
 def _sleeping(retrying_options: Callable[..., dict[str, Any]], sleep: Any) -> Callable[..., dict[str, Any]]:

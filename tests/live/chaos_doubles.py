@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
+from sailpoint_provider.isc.start.reconcile import RECONCILE_SECONDS
 
 if TYPE_CHECKING:
     from tests.live.chaos_airflow import Story
@@ -95,4 +95,4 @@ def _rival_in_gap(story: Story, post: Post, run: Run, truth: Truth) -> bool:
     sent = [one.sent for one in story.ledger.posts if one.sent > post.sent]
     end = min(sent, default=story.end.ended)
     others = [one for one in truth.runs if one != run and post.look.begun <= one.created <= end]
-    return bool(others) or run.created > post.sent + RESOLVE_SECONDS
+    return bool(others) or run.created > post.sent + RECONCILE_SECONDS

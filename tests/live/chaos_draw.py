@@ -16,7 +16,7 @@ from tests.live.chaos_rivals import Rival
 if TYPE_CHECKING:
     from tests.live.chaos_plan import Kind, Way
 
-GENERATIONS = ("v1", "v1", "v2026", "v2025", "v2024", "beta")
+API_VERSIONS = ("v1", "v1", "v2026", "v2025", "v2024", "beta")
 RETRIES = 9
 EQUAL_ROWS_CHANCE = 0.8
 STORE_CHANCE = 0.75
@@ -178,6 +178,6 @@ class _Draw:
         rng = self._rng
         return {
             "retry_delay": rng.uniform(0.0, 40.0),
-            "extra": {"api_version": rng.choice(GENERATIONS)},
+            "extra": {"api_version": rng.choice(API_VERSIONS)},
             "token_lifetime": rng.choice((43200, 43200, 750, 60, 15)),
         }

@@ -9,7 +9,7 @@ from tests.live.chaos_rivals import NEVER_ARRIVED, REFUSED_AND_LATE, REFUSED_AND
 if TYPE_CHECKING:
     from random import Random
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ LATE_SECONDS = 0.25
 """How much later a start can take effect than its gateway gave up: a good half of what is waited for."""
 
 
-def name_of(call: Call[Any]) -> str:
+def name_of(call: Request[Any]) -> str:
     """Return what a call is called here."""
     if call.is_token_request:
         return "token"
@@ -137,8 +137,8 @@ def title_of(trouble: Json) -> str:
     """Return the name under which a trouble is counted."""
     kind, status = trouble["kind"], trouble.get("status", "")
     if kind == "rate_limit":
-        wish = trouble["retry_after"]
-        return f"429 with {'a date' if isinstance(wish, dict) else 'seconds' if wish else 'no wish'}"
+        effect = trouble["retry_after"]
+        return f"429 with {'a date' if isinstance(effect, dict) else 'seconds' if effect else 'no effect'}"
     if kind == "answer":
         kind = f"answer {status}" + (" that tells secrets" if "body" in trouble else "")
     return f"{kind}, {trouble['when']} it took effect" if "when" in trouble else str(kind)

@@ -1,4 +1,4 @@
-"""Puts mischief between the steps of the package: at each request, pause and read of a file."""
+"""Puts mischief between the flow of the package: at each request, pause and read of a file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client import blocking, event_loop, multipart, shared
-from sailpoint_provider.client.blocking import BlockingTransport
-from sailpoint_provider.client.event_loop import EventLoopTransport
+from sailpoint_provider.client import async_client, blocking, multipart, shared
+from sailpoint_provider.client.async_client import AsyncClient
+from sailpoint_provider.client.blocking import BlockingClient
 from sailpoint_provider.client.shared import TenantShare
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.flow import Pause
+from sailpoint_provider.isc.flow import Sleep
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -25,8 +25,8 @@ from tests.live.chaos_tenant import HEADER, NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sailpoint_provider.isc.api.endpoints import Call
-    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
     from tests.live.chaos_mischief import Mischief
@@ -77,7 +77,7 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
     """
 
     def prepared(
-        tenant: Tenant, call: Call[Any], token: Token | None, headers: dict[str, str]
+        tenant: Tenant, call: Request[Any], token: Token | None, headers: dict[str, str]
     ) -> dict[str, str]:
         mischief, name = current.get(), name_of(call)
         if mischief is None:
@@ -89,12 +89,12 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         mischief.reach(f"before {name}")
         mischief.note(f"{call.method} {call.path}")
         bearer = token.value if token is not None else None
-        wish: dict[str, Any] = {"kind": NOTHING}
+        effect: dict[str, Any] = {"kind": NOTHING}
         if name == "load_accounts":
             trouble, rival = mischief.trouble_for_start(bearer)
-            wish |= {"tag": mischief.ledger.send().tag}
+            effect |= {"tag": mischief.ledger.send().tag}
             if rival is not None:
-                wish |= {"rival": rival.to_json()}
+                effect |= {"rival": rival.to_json()}
         else:
             trouble = mischief.trouble_for(name, bearer)
         if trouble is not None and trouble["kind"] == "refuse":
@@ -102,16 +102,16 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         elif trouble is not None and trouble["kind"] == "revoke":
             revoke(tenant.base_url, tenant.client_id)
         elif trouble is not None:
-            wish |= trouble
-        return headers | {HEADER: json.dumps(wish)}
+            effect |= trouble
+        return headers | {HEADER: json.dumps(effect)}
 
-    def failed(call: Call[Any], error: SailPointError) -> None:
+    def failed(call: Request[Any], error: SailPointError) -> None:
         mischief = current.get()
         if mischief is not None and name_of(call) == "load_accounts" and not getattr(error, "sent", True):
             mischief.ledger.never_sent()
         done(call, error)
 
-    def answered(call: Call[Any], answer: Answer, token: Token | None) -> None:
+    def answered(call: Request[Any], answer: Response, token: Token | None) -> None:
         mischief, name = current.get(), name_of(call)
         if mischief is not None and name == "list_tasks":
             mischief.ledger.look_is_answered()
@@ -119,16 +119,16 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
             mischief.ledger.answered(answer.status, answer.body)
         done(call, f"HTTP {answer.status} {answer.body[:300]!r}" if token else answer.status)
 
-    def done(call: Call[Any], what: object) -> None:
+    def done(call: Request[Any], what: object) -> None:
         _refused.set(False)
         if (mischief := current.get()) is not None:
             mischief.note(f"  {what}")
             mischief.reach(f"after {name_of(call)}")
 
-    blocking_request, event_loop_request = BlockingTransport._request, EventLoopTransport._request
+    blocking_request, event_loop_request = BlockingClient._request, AsyncClient._request
 
     def request(
-        self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
+        self: Any, call: Request[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
     ) -> Any:
         headers = prepared(self.tenant, call, token, headers)
         try:
@@ -140,7 +140,7 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         return answer
 
     async def arequest(
-        self: Any, call: Call[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
+        self: Any, call: Request[Any], token: Any, body: Any, headers: dict[str, str], *rest: Any
     ) -> Any:
         headers = prepared(self.tenant, call, token, headers)
         try:
@@ -151,8 +151,8 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         answered(call, answer, token)
         return answer
 
-    _put(BlockingTransport, "_request", request)
-    _put(EventLoopTransport, "_request", arequest)
+    _put(BlockingClient, "_request", request)
+    _put(AsyncClient, "_request", arequest)
     _put_points_at_pauses()
     _put_points_into_uploads()
     _put_nobody_behind_addresses()
@@ -167,22 +167,22 @@ def forget_shares(client_id: str) -> None:
 
 
 def _put_points_at_pauses() -> None:
-    blocking_fulfil, event_loop_fulfil = BlockingTransport._fulfil, EventLoopTransport._fulfil
+    blocking_fulfil, event_loop_fulfil = BlockingClient._fulfil, AsyncClient._fulfil
 
-    def fulfil(self: Any, wish: Any, *rest: Any) -> Any:
-        _reach("before pause", isinstance(wish, Pause))
-        value = blocking_fulfil(self, wish, *rest)
-        _reach("after pause", isinstance(wish, Pause))
+    def fulfil(self: Any, effect: Any, *rest: Any) -> Any:
+        _reach("before pause", isinstance(effect, Sleep))
+        value = blocking_fulfil(self, effect, *rest)
+        _reach("after pause", isinstance(effect, Sleep))
         return value
 
-    async def afulfil(self: Any, wish: Any, *rest: Any) -> Any:
-        _reach("before pause", isinstance(wish, Pause))
-        value = await event_loop_fulfil(self, wish, *rest)
-        _reach("after pause", isinstance(wish, Pause))
+    async def afulfil(self: Any, effect: Any, *rest: Any) -> Any:
+        _reach("before pause", isinstance(effect, Sleep))
+        value = await event_loop_fulfil(self, effect, *rest)
+        _reach("after pause", isinstance(effect, Sleep))
         return value
 
-    _put(BlockingTransport, "_fulfil", fulfil)
-    _put(EventLoopTransport, "_fulfil", afulfil)
+    _put(BlockingClient, "_fulfil", fulfil)
+    _put(AsyncClient, "_fulfil", afulfil)
 
 
 def _put_points_into_uploads() -> None:
@@ -197,10 +197,10 @@ def _put_points_into_uploads() -> None:
 
 def _put_nobody_behind_addresses() -> None:
     """Let a refused request knock at a port where nobody listens."""
-    for module in (blocking, event_loop):
+    for module in (blocking, async_client):
         right_address = module.address_of
 
-        def address_of(tenant: Tenant, call: Call[Any], right: Any = right_address) -> str:
+        def address_of(tenant: Tenant, call: Request[Any], right: Any = right_address) -> str:
             address: str = right(tenant, call)
             return address.replace(tenant.base_url, _NOBODY, 1) if _refused.get() else address
 
@@ -226,5 +226,5 @@ def _reach(point: str, comes: bool) -> None:
 
 def _put(owner: object, name: str, stand_in: object) -> None:
     if not hasattr(owner, name):
-        raise AttributeError(f"{owner!r} has no {name} any more: chaos could not get between its steps")
+        raise AttributeError(f"{owner!r} has no {name} any more: chaos could not get between its flow")
     setattr(owner, name, stand_in)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import AggregationAlreadyRunningError
-from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
+from sailpoint_provider.isc.start.reconcile import RECONCILE_SECONDS
 from tests.live.chaos_rivals import RIVAL_KINDS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _count_starts(kinds: Counter[str], story: Story, truth: Truth) -> None:
             continue
         came = truth.of_post(post.tag)
         kinds[UNHEARD_REFUSALS] += came is not None and not came.counts
-        in_gap = [run for run in rivals if post.look.begun <= run.created <= post.sent + RESOLVE_SECONDS]
+        in_gap = [run for run in rivals if post.look.begun <= run.created <= post.sent + RECONCILE_SECONDS]
         kinds[IN_GAP] += len(in_gap)
         later = [one.attempt.began for one in story.reports if one.attempt.began > post.sent]
         if later:

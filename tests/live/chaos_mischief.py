@@ -180,7 +180,7 @@ class Mischief:
         return self.rng(place)
 
     def reach(self, point: str) -> None:
-        """Come to a point between two steps, where a crash may wait."""
+        """Come to a point between two flow, where a crash may wait."""
         self._met[point] += 1
         if self._crash_at == (point, self._met[point]):
             where = "triggerer, " if self._place.startswith("trigger") else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from sailpoint_provider.exceptions import AggregationAlreadyRunningError, SailPointError
-from sailpoint_provider.isc.start.reconcile import RESOLVE_SECONDS
+from sailpoint_provider.isc.start.reconcile import RECONCILE_SECONDS
 from tests.live.chaos_mischief import AirflowTroubleError, Crash
 from tests.live.chaos_truth import ROUNDING
 
@@ -30,7 +30,7 @@ _STATES = {
 }
 _STARTING_SECONDS = 10.0
 """A source refuses starts while it still reads the file of an aggregation, whose record comes later."""
-_SHOWN_SECONDS = RESOLVE_SECONDS - 6.0
+_SHOWN_SECONDS = RECONCILE_SECONDS - 6.0
 """So soon after a start that nobody answered, a new aggregation may well be ours."""
 
 
@@ -95,7 +95,7 @@ def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[
     if story.task.options.get("disable_optimization") and run.optimized:
         return [f"{LOST}: took aggregation {run.id}, which skipped unchanged accounts"]
     if run.id not in report.known:
-        return [f"{GUESSED}: took aggregation {run.id}, whose ID no answer and no stored claim gave it"]
+        return [f"{GUESSED}: took aggregation {run.id}, whose ID no answer and no stored checkpoint gave it"]
     return []
 
 

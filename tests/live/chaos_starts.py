@@ -152,15 +152,15 @@ class Ledger:
         """Take in that the start that was sent last never left."""
         self.posts[-1].is_settled = True
 
-    def stored(self, claim: dict[str, Any] | None) -> None:
+    def stored(self, checkpoint: dict[str, Any] | None) -> None:
         """Take in what the state store holds from now on."""
         self._kept = None
-        if claim is None:
+        if checkpoint is None:
             return
-        self._kept = claim.get(AGGREGATION_ID)
+        self._kept = checkpoint.get(AGGREGATION_ID)
         if self._kept is not None:
             self.ever_stored.add(self._kept)
-        elif claim["state"] == "submitting":
+        elif checkpoint["state"] == "submitting":
             self.intents.append(Intent(self.attempt, self.look))
 
     def follow(self, aggregation_id: str) -> None:

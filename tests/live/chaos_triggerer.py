@@ -33,14 +33,14 @@ def waited(deferred: TaskDeferred, story: Story, try_number: int) -> tuple[str, 
     number = story.deferrals
     module, _, name = path.rpartition(".")
     for restart in range(MOST_RESTARTS):
-        patience = mischief.begin_trigger(try_number, number * MOST_RESTARTS + restart)
+        deadlines = mischief.begin_trigger(try_number, number * MOST_RESTARTS + restart)
         if mischief.rng("backstop", number, restart).random() < BACKSTOP_CHANCE * mischief.weather:
             mischief.note("the backstop of the deferral is over")
             story.backstops += 1
             return TRIGGER_TIMEOUT
         forget_shares(story.task.name)
         try:
-            payloads = asyncio.run(_payloads(getattr(import_module(module), name)(**arguments), patience))
+            payloads = asyncio.run(_payloads(getattr(import_module(module), name)(**arguments), deadlines))
         except Crash:
             continue
         if payloads is None:
@@ -54,14 +54,14 @@ def waited(deferred: TaskDeferred, story: Story, try_number: int) -> tuple[str, 
     raise AssertionError("the triggerer never came to an end")
 
 
-async def _payloads(trigger: BaseTrigger, patience: float | None) -> list[Any] | None:
+async def _payloads(trigger: BaseTrigger, deadlines: float | None) -> list[Any] | None:
     """Run a trigger; None where its triggerer was stopped before it had ended."""
 
     async def run() -> list[Any]:
         return [event.payload async for event in trigger.run()]
 
     running = asyncio.create_task(run())
-    await asyncio.wait((running,), timeout=patience)
+    await asyncio.wait((running,), timeout=deadlines)
     if running.done():
         return await running
     running.cancel()

@@ -47,14 +47,14 @@ def killed_in_upload(place: CrashPlace) -> Story:
 
 
 def marked_failed(place: CrashPlace) -> Story:
-    """Mark a deferred task as failed."""
+    """Baseline a deferred task as failed."""
     yield from begin(place, "marked_failed")
     place.api.mark(place.dag_runs["marked_failed"], "aggregate", "failed")
     yield from until_logged(place, "marked_failed", GOES_ON)
 
 
 def marked_success(place: CrashPlace) -> Story:
-    """Mark a deferred task as successful."""
+    """Baseline a deferred task as successful."""
     yield from begin(place, "marked_success")
     place.api.mark(place.dag_runs["marked_success"], "aggregate", "success")
     yield from until_logged(place, "marked_success", GOES_ON)

@@ -1,4 +1,4 @@
-"""One function per API call: each returns a :class:`Call`, which either transport carries out."""
+"""One function per API call: each returns a :class:`Request`, which either transport carries out."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sailpoint_provider.exceptions import SailPointError
-    from sailpoint_provider.isc.api.responses import Answer
-    from sailpoint_provider.isc.api.summaries import Glimpse
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.summaries import TaskSummary
+    from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
 
@@ -46,7 +46,7 @@ MOST_OF_A_PAGE = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Call(Generic[T]):
+class Request(Generic[T]):
     """
     A call to ISC: all that a transport needs, and how its answer is read.
 
@@ -74,7 +74,7 @@ class Call(Generic[T]):
     purpose: str
     method: str
     path: str
-    read: Callable[[Answer], T] = field(repr=False)
+    read: Callable[[Response], T] = field(repr=False)
     scope: str = ""
     query: tuple[tuple[str, str], ...] = ()
     form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -90,9 +90,9 @@ class Call(Generic[T]):
     not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
 
 
-def token(tenant: Tenant) -> Call[Token]:
+def token(tenant: Tenant) -> Request[Token]:
     """Ask for an access token; the secret goes in the body, never in the address."""
-    return Call(
+    return Request(
         purpose=f"get a token from {tenant.token_url}",
         method="POST",
         path=tenant.token_url,
@@ -108,12 +108,12 @@ def token(tenant: Tenant) -> Call[Token]:
 
 
 def load_accounts(
-    generation: Generation,
+    generation: ApiVersion,
     source_id: str,
     upload: Upload | None = None,
     *,
     disable_optimization: bool = False,
-) -> Call[LoadAccountsTask]:
+) -> Request[LoadAccountsTask]:
     """
     Start an account aggregation.
 
@@ -121,7 +121,7 @@ def load_accounts(
     by the twin of this call (seen in public tools).
     """
     source_id = path_id(source_id, "source_id")
-    return Call(
+    return Request(
         purpose=f"start the account aggregation of source {source_id}",
         method="POST",
         path=f"{generation.sources}/{source_id}/load-accounts",
@@ -136,15 +136,15 @@ def load_accounts(
 
 
 def account_aggregation_status(
-    generation: Generation, aggregation_id: str, *, time_limit: float | None = None
-) -> Call[AccountAggregationStatus]:
+    generation: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
+) -> Request[AccountAggregationStatus]:
     """
     Read the progress of an aggregation; ISC answers a user (a personal access token), no API client.
 
     :param time_limit: seconds that one attempt may take in all, None for the default.
     """
     aggregation_id = path_id(aggregation_id, "aggregation_id")
-    return Call(
+    return Request(
         purpose=f"read the status of account aggregation {aggregation_id}",
         method="GET",
         path=f"{generation.account_aggregations}/{aggregation_id}/status",
@@ -159,17 +159,17 @@ def account_aggregation_status(
     )
 
 
-def task_status(generation: Generation, task_id: str) -> Call[TaskStatus]:
+def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     """Read the record of one task, which is the authority for its end in every generation."""
     task_id = path_id(task_id, "task_id")
 
-    def read(answer: Answer) -> TaskStatus:
+    def read(answer: Response) -> TaskStatus:
         record = read_task_status(answer.json())
         if record.id != task_id:
             raise ProtocolError(f"ISC answered the task status of {record.id} instead of {task_id}.")
         return record
 
-    return Call(
+    return Request(
         purpose=f"read the task status {task_id}",
         method="GET",
         path=f"{generation.task_status}/{task_id}",
@@ -181,38 +181,38 @@ def task_status(generation: Generation, task_id: str) -> Call[TaskStatus]:
 
 
 def task_statuses(
-    generation: Generation, *, filters: str | None, sorters: str | None, limit: int, offset: int
-) -> Call[list[TaskStatus]]:
+    generation: ApiVersion, *, filters: str | None, sorters: str | None, limit: int, offset: int
+) -> Request[list[TaskStatus]]:
     """Read one page of task records; at most 250."""
     return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
 
 
-def pending_tasks(path: str, *, limit: int, offset: int) -> Call[list[TaskStatus]]:
+def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskStatus]]:
     """Read one page of running tasks, in the generations whose list holds ended ones only."""
     return _task_page(path, limit, offset)
 
 
-def running_tasks(generation: Generation, *, offset: int) -> Call[list[Glimpse]]:
+def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSummary]]:
     """
     Read one page of running account aggregations, oldest first, of each only what a wait needs.
 
     Where the generation's list holds ended tasks only, it is the page of all running tasks.
     """
     if generation.pending_tasks is not None:
-        return _glimpses(generation.pending_tasks, offset=offset)
+        return _task_summaries(generation.pending_tasks, offset=offset)
     filters = f"type eq {quoted(ACCOUNT_AGGREGATION)} and completionStatus isnull"
-    return _glimpses(generation.task_status, offset=offset, filters=filters, sorters="created")
+    return _task_summaries(generation.task_status, offset=offset, filters=filters, sorters="created")
 
 
-def tasks_of_ids(generation: Generation, task_ids: Sequence[str]) -> Call[list[Glimpse]]:
+def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
     """Read the records of these tasks, of each only what a wait needs; at most 250."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
-    return _glimpses(generation.task_status, filters=f"id in ({values})")
+    return _task_summaries(generation.task_status, filters=f"id in ({values})")
 
 
-def clear_task_record(generation: Generation, task_id: str, *, now: datetime) -> Call[None]:
+def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
     """
-    Mark the record of a task as ended with an error, which stops nothing.
+    Baseline the record of a task as ended with an error, which stops nothing.
 
     :param now: the moment to put down as the end.
     """
@@ -221,7 +221,7 @@ def clear_task_record(generation: Generation, task_id: str, *, now: datetime) ->
         {"op": "replace", "path": "/completionStatus", "value": "Error"},
         {"op": "replace", "path": "/completed", "value": now.isoformat(timespec="milliseconds")},
     ]
-    return Call(
+    return Request(
         purpose=f"clear the task record {task_id}",
         method="PATCH",
         path=f"{generation.task_status}/{task_id}",
@@ -233,10 +233,10 @@ def clear_task_record(generation: Generation, task_id: str, *, now: datetime) ->
     )
 
 
-def source(generation: Generation, source_id: str) -> Call[Source]:
+def source(generation: ApiVersion, source_id: str) -> Request[Source]:
     """Read one source."""
     source_id = path_id(source_id, "source_id")
-    return Call(
+    return Request(
         purpose=f"read source {source_id}",
         method="GET",
         path=f"{generation.sources}/{source_id}",
@@ -247,10 +247,10 @@ def source(generation: Generation, source_id: str) -> Call[Source]:
 
 
 def sources(
-    generation: Generation, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
-) -> Call[list[Source]]:
+    generation: ApiVersion, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
+) -> Request[list[Source]]:
     """Read a page of sources; a source sub-admin is shown sources only with ``for-subadmin=me``."""
-    return Call(
+    return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
         path=generation.sources,
@@ -269,11 +269,11 @@ def quoted(text: str) -> str:
 
 def _task_page(
     path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
-) -> Call[list[TaskStatus]]:
-    def read(answer: Answer) -> list[TaskStatus]:
+) -> Request[list[TaskStatus]]:
+    def read(answer: Response) -> list[TaskStatus]:
         return [] if answer.status == 204 else read_task_statuses(answer.json())
 
-    return Call(
+    return Request(
         purpose="list task statuses" + (f" with {filters}" if filters else ""),
         method="GET",
         path=path,
@@ -284,13 +284,13 @@ def _task_page(
     )
 
 
-def _glimpses(path: str, *, offset: int = 0, **parameters: str) -> Call[list[Glimpse]]:
-    def read(answer: Answer) -> list[Glimpse]:
-        from sailpoint_provider.isc.api.summaries import read_glimpses
+def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request[list[TaskSummary]]:
+    def read(answer: Response) -> list[TaskSummary]:
+        from sailpoint_provider.isc.api.summaries import read_task_summaries
 
-        return read_glimpses(answer)
+        return read_task_summaries(answer)
 
-    return Call(
+    return Request(
         purpose="look at many tasks at once",
         method="GET",
         path=path,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.isc.coercion import as_text
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.api.responses import Response
 
 _WORDS_SHOWN = 500
 _OTHER_TEXTS = ("error", "error_description", "message", "formatted_msg")
@@ -24,7 +24,7 @@ class ErrorBody:
     :param answer: the answer.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         self._answer = answer
         self._document = _document(answer.body)
         self.detail_code = as_text(self._document.get("detailCode"))

@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.versions import ApiVersion
 
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([(),])|([^\s(),"]+))')
 _MARKS = [(False, "("), (False, ")"), (False, ",")]
@@ -51,7 +51,7 @@ class Condition:
         return value in self.values
 
 
-def parse_task_filters(text: str, generation: Generation | None = None) -> tuple[Condition, ...]:
+def parse_task_filters(text: str, generation: ApiVersion | None = None) -> tuple[Condition, ...]:
     """
     Read a filter for task statuses.
 
@@ -70,7 +70,7 @@ def parse_task_filters(text: str, generation: Generation | None = None) -> tuple
             raise _wrong(text, "conditions are joined with 'and'")
 
 
-def _condition(text: str, words: list[tuple[bool, str]], generation: Generation | None) -> Condition:
+def _condition(text: str, words: list[tuple[bool, str]], generation: ApiVersion | None) -> Condition:
     field = words.pop(0)[1]
     operator = words.pop(0)[1] if words else ""
     if field not in _OPERATORS:

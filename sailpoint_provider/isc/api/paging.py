@@ -9,16 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
-from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, Call, pending_tasks, task_statuses
+from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, Request, pending_tasks, task_statuses
 from sailpoint_provider.isc.api.filters import parse_task_filters
-from sailpoint_provider.isc.flow import Steps, ask
+from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.responses import Answer
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.versions import ApiVersion
 
 _MOST_RUNNING = 10_000
 _MOST_STALE_PAGES = 2
@@ -42,7 +42,7 @@ class TaskPages:
 
     def __init__(
         self,
-        generation: Generation,
+        generation: ApiVersion,
         *,
         filters: str | None = None,
         sorters: str | None = "-created",
@@ -70,7 +70,7 @@ class TaskPages:
         # A filter can ask for what is running and has ended at once.
         self._done = self._pending_path is None and not self._lists_ended
 
-    def next_call(self) -> Call[list[TaskStatus]] | None:
+    def next_call(self) -> Request[list[TaskStatus]] | None:
         """Return the next page's call, None when there is no more to ask."""
         if self._done or self._left == 0:
             return None
@@ -170,8 +170,8 @@ class TaskPages:
 
 
 def task_records(
-    generation: Generation, *, filters: str, limit: int, observe: Callable[[Answer], None] | None = None
-) -> Steps[list[TaskStatus]]:
+    generation: ApiVersion, *, filters: str, limit: int, observe: Callable[[Response], None] | None = None
+) -> Flow[list[TaskStatus]]:
     """
     Read the newest task records, running ones included, as a procedure.
 
@@ -188,7 +188,7 @@ def task_records(
 
 
 def _read_observed(
-    read: Callable[[Answer], list[TaskStatus]], observe: Callable[[Answer], None], answer: Answer
+    read: Callable[[Response], list[TaskStatus]], observe: Callable[[Response], None], answer: Response
 ) -> list[TaskStatus]:
     observe(answer)
     return read(answer)

@@ -25,7 +25,7 @@ from sailpoint_provider.isc.api.error_body import ErrorBody
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.start.upload import SentFile
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ BIG = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """
     What came back over HTTP.
 
@@ -71,7 +71,7 @@ class Answer:
             ) from None
 
 
-def read_answer(call: Call[T], answer: Answer) -> T:
+def read_response(call: Request[T], answer: Response) -> T:
     """
     Return what the call wanted to know, or raise what the answer means.
 
@@ -88,7 +88,7 @@ def read_answer(call: Call[T], answer: Answer) -> T:
         raise
 
 
-def error_of(call: Call[Any], answer: Answer) -> SailPointError:
+def error_of(call: Request[Any], answer: Response) -> SailPointError:
     """Return the error that a refusing answer means."""
     body = ErrorBody(answer)
     who = "ISC" if body.is_from_isc else answer.host
@@ -111,13 +111,13 @@ def error_of(call: Call[Any], answer: Answer) -> SailPointError:
     )
 
 
-def says_token_expired(answer: Answer) -> bool:
+def says_token_expired(answer: Response) -> bool:
     """Tell whether a 400 means what a 401 does; some OpenAPI documents describe the expired token there."""
     return answer.status == 400 and ErrorBody(answer).says_token_expired
 
 
-def retry_after(answer: Answer) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, a number or an HTTP date; None for no wish."""
+def retry_after(answer: Response) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, a number or an HTTP date; None for no effect."""
     value = answer.headers.get("retry-after", "").strip()
     if not value:
         return None
@@ -129,12 +129,12 @@ def retry_after(answer: Answer) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _now_of_the_server(answer: Answer) -> datetime:
+def _now_of_the_server(answer: Response) -> datetime:
     """ISC's own clock where the answer tells it, so that a wrong clock here does not matter."""
     return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
 
 
-def seconds_ahead(answer: Answer) -> float | None:
+def seconds_ahead(answer: Response) -> float | None:
     """
     Return how far ISC's clock is ahead of this machine's, by the answer's ``Date`` header.
 
@@ -153,7 +153,7 @@ def _http_date(value: str) -> datetime | None:
         return None
 
 
-def _kind(call: Call[Any], status: int) -> tuple[type[SailPointError], bool | None]:
+def _kind(call: Request[Any], status: int) -> tuple[type[SailPointError], bool | None]:
     if call.is_token_request and status in (400, 401, 403):
         return AuthenticationError, True
     if status in (408, 500, 502, 503, 504):
@@ -173,11 +173,11 @@ def _kind(call: Call[Any], status: int) -> tuple[type[SailPointError], bool | No
     return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
 
 
-def _is_expired_token(call: Call[Any], answer: Answer, body: ErrorBody) -> bool:
+def _is_expired_token(call: Request[Any], answer: Response, body: ErrorBody) -> bool:
     return answer.status == 400 and not call.is_token_request and body.says_token_expired
 
 
-def _advice(call: Call[Any], answer: Answer, body: ErrorBody) -> str:
+def _advice(call: Request[Any], answer: Response, body: ErrorBody) -> str:
     status = answer.status
     if 300 <= status < 400:
         host = urlsplit(answer.headers.get("location", "")).netloc or "the same host"
@@ -202,7 +202,7 @@ def _advice(call: Call[Any], answer: Answer, body: ErrorBody) -> str:
     return _ADVICE.get(status, "")
 
 
-def _advice_about_a_stranger(call: Call[Any], status: int) -> str:
+def _advice_about_a_stranger(call: Request[Any], status: int) -> str:
     """Return what to check, and what the status would mean if ISC had answered all the same."""
     what = "host and token_url" if call.is_token_request else "host"
     words = f"Check the connection's {what} and any proxy or gateway in between."

@@ -10,10 +10,10 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.coercion import as_int, as_text
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Answer
+    from sailpoint_provider.isc.api.responses import Response
 
 
-class Glimpse(msgspec.Struct, gc=False):
+class TaskSummary(msgspec.Struct, gc=False):
     """
     Which task it is, whether it ended, and how far it is.
 
@@ -27,10 +27,10 @@ class Glimpse(msgspec.Struct, gc=False):
     percent_complete: Any = msgspec.field(default=None, name="percentComplete")
 
 
-_DECODER = msgspec.json.Decoder(list[Glimpse])
+_DECODER = msgspec.json.Decoder(list[TaskSummary])
 
 
-def read_glimpses(answer: Answer) -> list[Glimpse]:
+def read_task_summaries(answer: Response) -> list[TaskSummary]:
     """
     Read a page of task records.
 
@@ -44,17 +44,17 @@ def read_glimpses(answer: Answer) -> list[Glimpse]:
         page = _DECODER.decode(answer.body)
     except msgspec.MsgspecError:
         page = _leniently(answer.json())
-    for glimpse in page:
-        glimpse.completion_status = as_text(glimpse.completion_status)
-        glimpse.percent_complete = as_int(glimpse.percent_complete)
-    return [glimpse for glimpse in page if isinstance(glimpse.id, str)]
+    for summary in page:
+        summary.completion_status = as_text(summary.completion_status)
+        summary.percent_complete = as_int(summary.percent_complete)
+    return [summary for summary in page if isinstance(summary.id, str)]
 
 
-def _leniently(document: Any) -> list[Glimpse]:
+def _leniently(document: Any) -> list[TaskSummary]:
     if not isinstance(document, list):
         raise ProtocolError("ISC answered no JSON array where the list of task statuses was expected.")
     return [
-        Glimpse(entry.get("id"), entry.get("completionStatus"), entry.get("percentComplete"))
+        TaskSummary(entry.get("id"), entry.get("completionStatus"), entry.get("percentComplete"))
         for entry in document
         if isinstance(entry, dict)
     ]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from sailpoint_provider.exceptions import InvalidInputError
 
-DEFAULT_GENERATION = "v1"
+DEFAULT_API_VERSION = "v1"
 
 _TASK_FILTERS = ("id", "sourceId", "type", "completionStatus")
 _STATUS_USER_LEVELS = ("ORG_ADMIN", "SOURCE_ADMIN", "SOURCE_SUBADMIN")
 
 
 @dataclass(frozen=True)
-class Generation:
+class ApiVersion:
     """
     One generation of ISC's API.
 
@@ -36,8 +36,8 @@ class Generation:
     status_user_levels: tuple[str, ...] = _STATUS_USER_LEVELS
 
 
-def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> Generation:
-    return Generation(
+def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> ApiVersion:
+    return ApiVersion(
         name=name,
         sources=f"/{name}/sources",
         account_aggregations=f"/{name}/account-aggregations",
@@ -49,8 +49,8 @@ def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> 
 
 _WITH_LAUNCHER = (*_TASK_FILTERS, "launcher")
 
-GENERATIONS: dict[str, Generation] = {
-    "v1": Generation(
+API_VERSIONS: dict[str, ApiVersion] = {
+    "v1": ApiVersion(
         "v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1", task_filters=_WITH_LAUNCHER
     ),
     "v2026": _yearly("v2026", task_filters=_WITH_LAUNCHER),
@@ -60,16 +60,16 @@ GENERATIONS: dict[str, Generation] = {
 }
 
 
-def generation(name: str) -> Generation:
+def generation(name: str) -> ApiVersion:
     """
     Return the generation of that name.
 
     :raises InvalidInputError: the name is not in the table.
     """
     try:
-        return GENERATIONS[name.strip().lower()]
+        return API_VERSIONS[name.strip().lower()]
     except KeyError:
-        known = ", ".join(GENERATIONS)
+        known = ", ".join(API_VERSIONS)
         why = (
             "v3 has neither the start of an account aggregation nor its status"
             if name.strip().lower() == "v3"

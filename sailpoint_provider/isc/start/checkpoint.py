@@ -15,14 +15,16 @@ from sailpoint_provider.isc.start.upload import FileStamp, SentFile  # noqa: TC0
 from sailpoint_provider.results import AggregationResult  # noqa: TC001 - msgspec reads the annotations
 
 Json: TypeAlias = "dict[str, Any]"
-ClaimState: TypeAlias = Literal["submitting", "unanswered", "refused", "running", "discarded", "returned"]
+CheckpointState: TypeAlias = Literal[
+    "submitting", "unanswered", "refused", "running", "discarded", "returned"
+]
 
 VERSION = 1
-"""The form in which a claim is stored; what has another version is ignored."""
+"""The form in which a checkpoint is stored; what has another version is ignored."""
 
 
 @dataclass(frozen=True)
-class Mark:
+class Baseline:
     """
     The newest task records of a source before a start, in ISC's own values: no clock of ours is used.
 
@@ -35,7 +37,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Checkpoint:
     """
     One start of a task, from the intent to the result.
 
@@ -65,7 +67,7 @@ class Claim:
     :param usual_seconds: how long runs of the source took before, None where that is not known.
     """
 
-    state: ClaimState
+    state: CheckpointState
     max_tries: int
     source_id: str
     source_name: str
@@ -75,7 +77,7 @@ class Claim:
     file_location: str | None = None
     file: FileStamp | None = None
     disable_optimization: bool = False
-    mark: Mark = Mark()
+    mark: Baseline = Baseline()
     may_run: bool = False
     aggregation_id: str | None = None
     sent: SentFile | None = None
@@ -91,94 +93,94 @@ class Claim:
         """
         return self.file_location is not None or self.disable_optimization
 
-    def running(self, aggregation_id: str, sent: SentFile | None) -> Claim:
-        """Return the claim on an aggregation whose ID is known."""
+    def running(self, aggregation_id: str, sent: SentFile | None) -> Checkpoint:
+        """Return the checkpoint on an aggregation whose ID is known."""
         return replace(self, state="running", aggregation_id=aggregation_id, sent=sent, may_run=False)
 
-    def returned(self, result: AggregationResult) -> Claim:
-        """Return the claim of a task that has its result."""
+    def returned(self, result: AggregationResult) -> Checkpoint:
+        """Return the checkpoint of a task that has its result."""
         return replace(self, state="returned", result=result)
 
     def to_json(self) -> Json:
-        """Return the claim as a JSON object."""
+        """Return the checkpoint as a JSON object."""
         document: Json = asdict(self)
         document["mark"]["ids"] = list(self.mark.ids)
         return {"version": VERSION} | document
 
 
-def read_claim(document: Any) -> Claim | None:
+def read_checkpoint(document: Any) -> Checkpoint | None:
     """
-    Return the claim of a stored JSON document; None where nothing is stored.
+    Return the checkpoint of a stored JSON document; None where nothing is stored.
 
     A document is read as strictly as a response from outside: other versions of this package, and others
     altogether, may have written it.
 
-    :raises ProtocolError: the document is not a claim of this version.
+    :raises ProtocolError: the document is not a checkpoint of this version.
     """
     if document is None:
         return None
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
-        claim = msgspec.convert(document, Claim)
+        checkpoint = msgspec.convert(document, Checkpoint)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
-    if problem := _problem_of(claim):
+    if problem := _problem_of(checkpoint):
         raise ProtocolError(f"It is malformed: {problem}.")
-    return claim
+    return checkpoint
 
 
-def _problem_of(claim: Claim) -> str | None:
-    """Return what makes a claim of the right types impossible, None for nothing."""
-    numbers = (claim.begun, claim.deadline, claim.usual_seconds or 0.0)
+def _problem_of(checkpoint: Checkpoint) -> str | None:
+    """Return what makes a checkpoint of the right types impossible, None for nothing."""
+    numbers = (checkpoint.begun, checkpoint.deadline, checkpoint.usual_seconds or 0.0)
     if not all(math.isfinite(number) for number in numbers):
         return "a time is not finite"
-    if answered_id(claim.source_id) is None:
+    if answered_id(checkpoint.source_id) is None:
         return "the source ID is not one"
-    has_id = claim.state in ("running", "discarded", "returned")
-    if has_id and answered_id(claim.aggregation_id) is None:
+    has_id = checkpoint.state in ("running", "discarded", "returned")
+    if has_id and answered_id(checkpoint.aggregation_id) is None:
         return "the aggregation ID is not one"
-    if (claim.file_location is None) != (claim.file is None):
+    if (checkpoint.file_location is None) != (checkpoint.file is None):
         return "it names a file without its state, or the reverse"
-    if has_id and (claim.file_location is None) != (claim.sent is None):
+    if has_id and (checkpoint.file_location is None) != (checkpoint.sent is None):
         return "it names a file without an acknowledged upload, or the reverse"
-    return _problem_of_result(claim) if claim.state == "returned" else None
+    return _problem_of_result(checkpoint) if checkpoint.state == "returned" else None
 
 
-def _problem_of_result(claim: Claim) -> str | None:
-    result = claim.result
+def _problem_of_result(checkpoint: Checkpoint) -> str | None:
+    result = checkpoint.result
     if result is None:
         return "the result is missing"
-    if result["aggregation_id"] != claim.aggregation_id:
+    if result["aggregation_id"] != checkpoint.aggregation_id:
         return "the result is of another aggregation"
     if result["state"] in BAD_STATES:
         return "the result is of a bad end, which no task returns"
-    if result["file"] != result_file(claim.sent):
+    if result["file"] != result_file(checkpoint.sent):
         return "the result names another file than the one that was acknowledged"
     return None
 
 
-class Memory(Protocol):
-    """Where a claim is kept; it survives retries, crashes and deferral, and clear too."""
+class CheckpointStore(Protocol):
+    """Where a checkpoint is kept; it survives retries, crashes and deferral, and clear too."""
 
-    def load(self) -> Claim | None:
-        """Return the claim of an earlier try, None for none."""
+    def load(self) -> Checkpoint | None:
+        """Return the checkpoint of an earlier try, None for none."""
 
-    def save(self, claim: Claim, *, required: bool = False) -> None:
+    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """
-        Keep a claim in place of the one before.
+        Keep a checkpoint in place of the one before.
 
         :param required: whether the task must not continue without it.
         :raises CheckpointError: it could not be kept although it is required.
         """
 
 
-class NoMemory:
+class NoCheckpointStore:
     """Remembers nothing, as Airflow 3.0 to 3.2 do."""
 
-    def load(self) -> Claim | None:
+    def load(self) -> Checkpoint | None:
         """Return None."""
         return None
 
-    def save(self, claim: Claim, *, required: bool = False) -> None:
+    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """Keep nothing."""

@@ -12,15 +12,15 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.endpoints import load_accounts, quoted, source, sources
 from sailpoint_provider.isc.api.identifiers import given_id
-from sailpoint_provider.isc.flow import Steps, ask
+from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.models import LoadAccountsTask, Source
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.upload import Upload
 
 
-def find_source(generation: Generation, name: str) -> Steps[Source]:
+def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
     """
     Look a source up by its name.
 
@@ -52,7 +52,7 @@ def find_source(generation: Generation, name: str) -> Steps[Source]:
     raise InvalidInputError(f"{len(hits)} sources are named {name!r} ({ids}): give source_id instead.")
 
 
-def get_source(generation: Generation, source_id: str) -> Steps[Source]:
+def get_source(generation: ApiVersion, source_id: str) -> Flow[Source]:
     """
     Look a source up by its id.
 
@@ -81,12 +81,12 @@ def check_file_fits(found: Source, has_file: bool) -> None:
 
 
 def start(
-    generation: Generation,
+    generation: ApiVersion,
     source_id: str,
     upload: Upload | None = None,
     *,
     disable_optimization: bool = False,
-) -> Steps[LoadAccountsTask]:
+) -> Flow[LoadAccountsTask]:
     """
     Start an aggregation and make sure that ISC really did.
 

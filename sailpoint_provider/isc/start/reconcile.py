@@ -10,9 +10,9 @@ from sailpoint_provider.isc.api.endpoints import ACCOUNT_AGGREGATION, quoted
 from sailpoint_provider.isc.api.paging import task_records
 from sailpoint_provider.isc.api.responses import seconds_ahead
 from sailpoint_provider.isc.coercion import as_time
-from sailpoint_provider.isc.flow import Pause, Steps
+from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.outcome import spelled_plainly
-from sailpoint_provider.isc.start.checkpoint import Mark
+from sailpoint_provider.isc.start.checkpoint import Baseline
 
 if TYPE_CHECKING:
     import logging
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.responses import Answer
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.versions import ApiVersion
 
-RESOLVE_SECONDS = 30.0
+RECONCILE_SECONDS = 30.0
 """How long a start without a response may take to appear in ISC's task records."""
 
-RESOLVE_PAUSE = 3.0
+RECONCILE_PAUSE = 3.0
 _NEWEST = 50
 _LATEST = 5
 
 
 def newest_records(
-    generation: Generation, source_id: str, observe: Callable[[Answer], None] | None = None
-) -> Steps[list[TaskStatus]]:
+    generation: ApiVersion, source_id: str, observe: Callable[[Response], None] | None = None
+) -> Flow[list[TaskStatus]]:
     """
     Look: the newest account aggregations of a source, running ones included, in one request or two.
 
@@ -61,15 +61,15 @@ def usual_seconds(records: list[TaskStatus]) -> float | None:
     return median(took[:_LATEST]) if took else None
 
 
-def mark_of(records: list[TaskStatus]) -> Mark:
+def baseline_of(records: list[TaskStatus]) -> Baseline:
     """Return the mark of a look: the newest of these records."""
     created = max((record.created for record in records if record.created is not None), default=None)
     if created is None:
-        return Mark(None, tuple(record.id for record in records))
-    return Mark(created.isoformat(), tuple(record.id for record in records if record.created == created))
+        return Baseline(None, tuple(record.id for record in records))
+    return Baseline(created.isoformat(), tuple(record.id for record in records if record.created == created))
 
 
-def candidates(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
+def candidates(records: list[TaskStatus], mark: Baseline) -> list[TaskStatus]:
     """
     Return the aggregations that began after the mark and were not refused.
 
@@ -78,7 +78,7 @@ def candidates(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
     return [record for record in _since(records, mark) if not record.refused_as_busy]
 
 
-def _since(records: list[TaskStatus], mark: Mark) -> list[TaskStatus]:
+def _since(records: list[TaskStatus], mark: Baseline) -> list[TaskStatus]:
     since = as_time(mark.created)
     return [
         record
@@ -93,7 +93,7 @@ def may_have_started(error: SailPointError) -> bool:
     return error.sent and isinstance(error, TenantUnavailableError | ProtocolError)
 
 
-def was_refused(records: list[TaskStatus], mark: Mark) -> bool:
+def was_refused(records: list[TaskStatus], mark: Baseline) -> bool:
     """
     Tell whether a start was refused after the mark, because another aggregation was running.
 
@@ -102,16 +102,16 @@ def was_refused(records: list[TaskStatus], mark: Mark) -> bool:
     return any(record.refused_as_busy for record in _since(records, mark))
 
 
-def find_trace(
-    generation: Generation,
+def find_started(
+    generation: ApiVersion,
     source_id: str,
-    mark: Mark,
+    mark: Baseline,
     *,
     deadline: float,
     tolerate_outage: float,
     clock: Callable[[], float],
     log: logging.Logger,
-) -> Steps[TaskStatus | None]:
+) -> Flow[TaskStatus | None]:
     """
     Find the aggregation of a start without a response, where no file and no option has to be its own.
 
@@ -131,7 +131,7 @@ def find_trace(
             if error.final or clock() - last_answer > tolerate_outage or clock() >= deadline:
                 raise
             log.warning("Cannot check yet whether ISC started the aggregation: %s", error)
-            yield Pause(max(RESOLVE_PAUSE, error.retry_after or 0.0))
+            yield Sleep(max(RECONCILE_PAUSE, error.retry_after or 0.0))
             continue
         last_answer = clock()
         if was_refused(records, mark):
@@ -149,14 +149,14 @@ def find_trace(
                 ", ".join(record.id for record in found),
             )
             return None
-        if last_answer - begun >= RESOLVE_SECONDS:
+        if last_answer - begun >= RECONCILE_SECONDS:
             log.info(
                 "No aggregation of source %s appeared within %.0f s, so ISC did not start one.",
                 source_id,
-                RESOLVE_SECONDS,
+                RECONCILE_SECONDS,
             )
             return None
-        yield Pause(RESOLVE_PAUSE)
+        yield Sleep(RECONCILE_PAUSE)
 
 
 class Since:
@@ -177,7 +177,7 @@ class Since:
         self._ahead: float | None = None
         self._uncertain = 0.0
 
-    def newest_records(self, generation: Generation, source_id: str) -> Steps[list[TaskStatus]]:
+    def newest_records(self, generation: ApiVersion, source_id: str) -> Flow[list[TaskStatus]]:
         """Look as :func:`newest_records` does, and compare the clocks on the way."""
         began = self._clock()
         records = yield from newest_records(generation, source_id, self._compare_clocks)
@@ -196,5 +196,5 @@ class Since:
             return True
         return record.created.timestamp() - self._ahead > self._moment - self._uncertain
 
-    def _compare_clocks(self, answer: Answer) -> None:
+    def _compare_clocks(self, answer: Response) -> None:
         self._ahead = seconds_ahead(answer)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sailpoint_provider.isc.api.models import Source
-    from sailpoint_provider.isc.start.checkpoint import Claim
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.results import AggregationResult
 
@@ -46,7 +46,7 @@ class UnstoredTries:
 
 
 @dataclass(frozen=True)
-class Order:
+class StartRequest:
     """
     What a task wants to have started.
 
@@ -82,10 +82,10 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Follow:
+class Started:
     """An aggregation that is ours: wait for its end."""
 
-    claim: Claim
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Returned:
+class AlreadyReturned:
     """
     An earlier try had its result already and was cut off before Airflow knew.
 
@@ -123,4 +123,4 @@ class Returned:
     result: AggregationResult
 
 
-Beginning: TypeAlias = Follow | Busy | Skip | Returned
+StartOutcome: TypeAlias = Started | Busy | Skip | AlreadyReturned

@@ -13,13 +13,20 @@ from sailpoint_provider.exceptions import (
     SailPointError,
     UnknownAggregationError,
 )
-from sailpoint_provider.isc.flow import Pause, Steps
+from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.outcome import is_good_end
 from sailpoint_provider.isc.start import reconcile
-from sailpoint_provider.isc.start.checkpoint import Claim, Memory
+from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
 from sailpoint_provider.isc.start.load import start
-from sailpoint_provider.isc.start.request import Beginning, Busy, Follow, Order, Returned, Skip
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.start.request import (
+    AlreadyReturned,
+    Busy,
+    Skip,
+    Started,
+    StartOutcome,
+    StartRequest,
+)
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 
 if TYPE_CHECKING:
@@ -27,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.versions import Generation
-    from sailpoint_provider.isc.start.checkpoint import ClaimState
+    from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.start.checkpoint import CheckpointState
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.results import AggregationResult
 
@@ -56,9 +63,9 @@ class Starter:
 
     def __init__(
         self,
-        order: Order,
-        generation: Generation,
-        memory: Memory,
+        order: StartRequest,
+        generation: ApiVersion,
+        memory: CheckpointStore,
         *,
         clock: Callable[[], float],
         log: logging.Logger,
@@ -66,7 +73,7 @@ class Starter:
         self._order = order
         self._source_id = order.source.id
         self._generation = generation
-        self._memory = memory
+        self._checkpoints = memory
         self._clock = clock
         self._log = log
         unstored = order.unstored
@@ -74,7 +81,7 @@ class Starter:
         self._may_run = unstored is not None and (unstored.may_be_older or unstored.since is None)
         self._own_id: str | None = None
 
-    def begin(self) -> Steps[Beginning]:
+    def begin(self) -> Flow[StartOutcome]:
         """
         Take up what an earlier try left, or start.
 
@@ -84,26 +91,26 @@ class Starter:
         :raises CheckpointError: the task state store cannot be read or written.
         :raises SailPointError: the start failed; where it may have happened, the next try finds out.
         """
-        claim = self._memory.load()
-        if claim is not None:
-            self._note_what_may_run(claim)
-            if self._is_of_this_order(claim):
-                taken_up = yield from self._take_up(claim)
+        checkpoint = self._checkpoints.load()
+        if checkpoint is not None:
+            self._note_what_may_run(checkpoint)
+            if self._is_of_this_order(checkpoint):
+                taken_up = yield from self._take_up(checkpoint)
                 if taken_up is not None:
                     return taken_up
         return (yield from self._start_anew())
 
-    def _note_what_may_run(self, claim: Claim) -> None:
+    def _note_what_may_run(self, checkpoint: Checkpoint) -> None:
         """Note what an earlier try of this task may have left running, of whatever file."""
-        if claim.source_id == self._source_id:
-            self._may_run = claim.may_run or claim.state in ("submitting", "unanswered")
-            self._own_id = claim.aggregation_id
+        if checkpoint.source_id == self._source_id:
+            self._may_run = checkpoint.may_run or checkpoint.state in ("submitting", "unanswered")
+            self._own_id = checkpoint.aggregation_id
 
-    def _is_of_this_order(self, claim: Claim) -> bool:
-        """Tell whether the claim is of this source, this state of this file and this optimization."""
+    def _is_of_this_order(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the checkpoint is of this source, this state of this file and this optimization."""
         order = self._order
         location = order.csv.location if order.csv is not None else None
-        if (claim.source_id, claim.file_location, claim.disable_optimization) != (
+        if (checkpoint.source_id, checkpoint.file_location, checkpoint.disable_optimization) != (
             self._source_id,
             location,
             order.disable_optimization,
@@ -112,79 +119,82 @@ class Starter:
         if order.csv is None:
             return True
         try:
-            return order.csv.find().stamp.is_surely(claim.file)
+            return order.csv.find().stamp.is_surely(checkpoint.file)
         except InvalidInputError:
             # The file is gone by now; what was started with it is ours all the same.
             return True
 
-    def _take_up(self, claim: Claim) -> Steps[Beginning | None]:
+    def _take_up(self, checkpoint: Checkpoint) -> Flow[StartOutcome | None]:
         order = self._order
-        was_cleared = (claim.max_tries, claim.clear_number) != (order.max_tries, order.clear_number)
-        if claim.state == "returned":
-            if was_cleared or claim.result is None:
+        was_cleared = (checkpoint.max_tries, checkpoint.clear_number) != (order.max_tries, order.clear_number)
+        if checkpoint.state == "returned":
+            if was_cleared or checkpoint.result is None:
                 return None
-            self._log.info("Aggregation %s: an earlier try already had the result.", claim.aggregation_id)
-            return Returned(claim.result)
-        if claim.state == "submitting":
+            self._log.info(
+                "Aggregation %s: an earlier try already had the result.", checkpoint.aggregation_id
+            )
+            return AlreadyReturned(checkpoint.result)
+        if checkpoint.state == "submitting":
             # A clear asks for a run of its own; what may still run is waited for before it.
-            found = None if was_cleared else (yield from self._resolve(claim))
+            found = None if was_cleared else (yield from self._reconcile(checkpoint))
             if found is None:
                 return None
-            claim = found
-        if claim.state != "running":
+            checkpoint = found
+        if checkpoint.state != "running":
             return None
         if was_cleared:
             # A clear is a fresh beginning for the user: the time to wait begins anew.
-            claim = replace(
-                claim,
+            checkpoint = replace(
+                checkpoint,
                 max_tries=order.max_tries,
                 clear_number=order.clear_number,
                 begun=order.begun,
                 deadline=order.deadline,
             )
-        if not (yield from self._is_worth_waiting_for(claim, was_cleared=was_cleared)):
-            self._memory.save(replace(claim, state="discarded"))
+        if not (yield from self._is_worth_waiting_for(checkpoint, was_cleared=was_cleared)):
+            self._checkpoints.save(replace(checkpoint, state="discarded"))
             return None
-        self._memory.save(claim)
-        return Follow(claim)
+        self._checkpoints.save(checkpoint)
+        return Started(checkpoint)
 
-    def _is_worth_waiting_for(self, claim: Claim, *, was_cleared: bool) -> Steps[bool]:
+    def _is_worth_waiting_for(self, checkpoint: Checkpoint, *, was_cleared: bool) -> Flow[bool]:
         try:
-            result = yield from self._state_of(claim)
+            result = yield from self._state_of(checkpoint)
         except UnknownAggregationError:
             self._log.warning(
                 "ISC does not know aggregation %s of an earlier try; starting a new one.",
-                claim.aggregation_id,
+                checkpoint.aggregation_id,
             )
             return False
         if result is None:
             self._log.info(
-                "Aggregation %s of an earlier try is still running; resuming the wait.", claim.aggregation_id
+                "Aggregation %s of an earlier try is still running; resuming the wait.",
+                checkpoint.aggregation_id,
             )
             return True
         if not was_cleared and is_good_end(result, fail_on_warning=self._order.fail_on_warning):
-            self._log.info("Aggregation %s of an earlier try has ended meanwhile.", claim.aggregation_id)
+            self._log.info("Aggregation %s of an earlier try has ended meanwhile.", checkpoint.aggregation_id)
             return True
         self._log.info(
             "Aggregation %s of an earlier try ended as %s; starting a new one.",
-            claim.aggregation_id,
+            checkpoint.aggregation_id,
             result["state"].replace("_", " "),
         )
         return False
 
-    def _state_of(self, claim: Claim) -> Steps[AggregationResult | None]:
+    def _state_of(self, checkpoint: Checkpoint) -> Flow[AggregationResult | None]:
         """Return how an aggregation ended, None while it runs; an outage never means that it is unknown."""
         watch = Watch(
-            str(claim.aggregation_id),
+            str(checkpoint.aggregation_id),
             self._generation,
-            patience=Patience(self._order.deadline, self._order.tolerate_outage),
+            deadlines=Deadlines(self._order.deadline, self._order.tolerate_outage),
             clock=self._clock,
             log=self._log,
         )
         return (yield from watch.settled())
 
-    def _start_anew(self) -> Steps[Beginning]:
-        starts_left, pause = STARTS_PER_TRY, reconcile.RESOLVE_PAUSE / 2
+    def _start_anew(self) -> Flow[StartOutcome]:
+        starts_left, pause = STARTS_PER_TRY, reconcile.RECONCILE_PAUSE / 2
         # A file that cannot be loaded is reported now, not after hours of waiting for a busy source.
         self._find_file()
         while True:
@@ -192,44 +202,44 @@ class Starter:
             if running := reconcile.running_of(records):
                 return self._meet(running)
             self._check_deadline()
-            claim, upload = self._intend(records)
-            self._memory.save(claim, required=True)
+            checkpoint, upload = self._intend(records)
+            self._checkpoints.save(checkpoint, required=True)
             starts_left -= 1
             try:
-                started = yield from self._post(claim, upload)
+                started = yield from self._post(checkpoint, upload)
             except AggregationAlreadyRunningError as refusal:
                 # Somebody else started between the look and the POST: nothing of ours began.
-                self._keep_refusal(claim)
+                self._keep_refusal(checkpoint)
                 if not self._may_be_ours_on_this_try:
                     if self._order.if_running == "fail":
                         raise
                     if self._order.if_running == "skip":
                         return Skip(f"{refusal} Skipped, because if_running is 'skip'.")
                 starts_left += 1
-                yield Pause(pause := min(_LONGEST_PAUSE, 2.0 * pause))
+                yield Sleep(pause := min(_LONGEST_PAUSE, 2.0 * pause))
                 continue
             except SailPointError as error:
                 if not reconcile.may_have_started(error):
-                    self._keep_failed_start(claim, error)
+                    self._keep_failed_start(checkpoint, error)
                     raise
-                found = yield from self._resolve(claim, error)
+                found = yield from self._reconcile(checkpoint, error)
                 if found is None:
                     if not starts_left:
                         raise
                     continue
                 started = found
-            self._memory.save(started)
-            return Follow(started)
+            self._checkpoints.save(started)
+            return Started(started)
 
-    def _look(self) -> Steps[list[TaskStatus]]:
+    def _look(self) -> Flow[list[TaskStatus]]:
         look = reconcile.newest_records if self._since is None else self._since.newest_records
         return (yield from look(self._generation, self._source_id))
 
-    def _post(self, claim: Claim, upload: Upload | None) -> Steps[Claim]:
+    def _post(self, checkpoint: Checkpoint, upload: Upload | None) -> Flow[Checkpoint]:
         task = yield from start(
-            self._generation, self._source_id, upload, disable_optimization=claim.disable_optimization
+            self._generation, self._source_id, upload, disable_optimization=checkpoint.disable_optimization
         )
-        return claim.running(str(task.id), task.file)
+        return checkpoint.running(str(task.id), task.file)
 
     def _find_file(self) -> Upload | None:
         upload = self._order.csv.find() if self._order.csv is not None else None
@@ -237,19 +247,19 @@ class Starter:
             upload.content()  # a .gz that cannot be unpacked is reported before anything is intended
         return upload
 
-    def _intend(self, records: list[TaskStatus]) -> tuple[Claim, Upload | None]:
+    def _intend(self, records: list[TaskStatus]) -> tuple[Checkpoint, Upload | None]:
         """Find the file, now that the source is free, and describe what is about to be started."""
         upload = self._find_file()
-        claim = replace(
-            self._claim("submitting", upload),
-            mark=reconcile.mark_of(records),
+        checkpoint = replace(
+            self._checkpoint("submitting", upload),
+            mark=reconcile.baseline_of(records),
             usual_seconds=reconcile.usual_seconds(records),
         )
-        return claim, upload
+        return checkpoint, upload
 
-    def _claim(self, state: ClaimState, upload: Upload | None = None) -> Claim:
+    def _checkpoint(self, state: CheckpointState, upload: Upload | None = None) -> Checkpoint:
         order = self._order
-        return Claim(
+        return Checkpoint(
             state=state,
             max_tries=order.max_tries,
             clear_number=order.clear_number,
@@ -263,55 +273,61 @@ class Starter:
             may_run=self._may_run,
         )
 
-    def _keep_refusal(self, claim: Claim) -> None:
+    def _keep_refusal(self, checkpoint: Checkpoint) -> None:
         """
         Store that nothing of ours was started.
 
         Only an ordinary intent could mislead a later try, which looks for its aggregation and might take the
         rival's. One with a file, or without optimization, is never looked for.
         """
-        self._memory.save(replace(claim, state="refused"), required=not claim.needs_acknowledgement)
+        self._checkpoints.save(
+            replace(checkpoint, state="refused"), required=not checkpoint.needs_acknowledgement
+        )
 
-    def _keep_failed_start(self, claim: Claim, error: SailPointError) -> None:
+    def _keep_failed_start(self, checkpoint: Checkpoint, error: SailPointError) -> None:
         try:
-            self._keep_refusal(claim)
+            self._keep_refusal(checkpoint)
         except CheckpointError as unkept:
             if not error.final:
                 raise unkept from error
 
-    def _resolve(self, claim: Claim, error: SailPointError | None = None) -> Steps[Claim | None]:
+    def _reconcile(
+        self, checkpoint: Checkpoint, error: SailPointError | None = None
+    ) -> Flow[Checkpoint | None]:
         """
-        Return the claim on what a start without a response left, None where nothing can be attributed to it.
+        Return the checkpoint on what a start without a response left.
+
+        It is None where nothing can be attributed to that start.
 
         :param error: why there was no response; None where an earlier try was interrupted.
         """
         self._may_run = True
         why = f": {error}" if error is not None else "; an earlier try stopped before it received an ID."
-        if claim.needs_acknowledgement:
-            what = "the file" if claim.file_location is not None else "the run without optimization"
+        if checkpoint.needs_acknowledgement:
+            what = "the file" if checkpoint.file_location is not None else "the run without optimization"
             self._log.warning(
                 "ISC did not acknowledge %s, so it will be started again once the source is free%s", what, why
             )
-            yield Pause(reconcile.RESOLVE_PAUSE)
+            yield Sleep(reconcile.RECONCILE_PAUSE)
         else:
             self._log.warning(
                 "No usable response to the start request; checking whether ISC started it%s", why
             )
-            trace = yield from self._find_trace(claim)
+            trace = yield from self._find_started(checkpoint)
             if trace is not None:
                 self._log.info("Aggregation %s began after the start request; following it.", trace.id)
-                return claim.running(trace.id, None)
+                return checkpoint.running(trace.id, None)
         # As after a refusal, only an ordinary intent could mislead a later try.
-        unanswered = replace(claim, state="unanswered", may_run=True)
-        self._memory.save(unanswered, required=not claim.needs_acknowledgement)
+        unanswered = replace(checkpoint, state="unanswered", may_run=True)
+        self._checkpoints.save(unanswered, required=not checkpoint.needs_acknowledgement)
         return None
 
-    def _find_trace(self, claim: Claim) -> Steps[TaskStatus | None]:
+    def _find_started(self, checkpoint: Checkpoint) -> Flow[TaskStatus | None]:
         return (
-            yield from reconcile.find_trace(
+            yield from reconcile.find_started(
                 self._generation,
                 self._source_id,
-                claim.mark,
+                checkpoint.mark,
                 deadline=self._order.deadline,
                 tolerate_outage=self._order.tolerate_outage,
                 clock=self._clock,
@@ -319,7 +335,7 @@ class Starter:
             )
         )
 
-    def _meet(self, running: list[TaskStatus]) -> Beginning:
+    def _meet(self, running: list[TaskStatus]) -> StartOutcome:
         """Decide what to do about aggregations that run."""
         order, other = self._order, running[0]
         if (earlier := self._earlier_start(running)) is not None:
@@ -364,10 +380,10 @@ class Starter:
         """Whether what refused a start may be of an earlier try; nobody has said which aggregation it is."""
         return self._may_run or self._since is not None
 
-    def _adopt(self, record: TaskStatus) -> Follow:
-        claim = self._claim("running").running(record.id, None)
-        self._memory.save(claim)
-        return Follow(claim)
+    def _adopt(self, record: TaskStatus) -> Started:
+        checkpoint = self._checkpoint("running").running(record.id, None)
+        self._checkpoints.save(checkpoint)
+        return Started(checkpoint)
 
     def _check_deadline(self, why: str = "") -> None:
         if self._clock() >= self._order.deadline:

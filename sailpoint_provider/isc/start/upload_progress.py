@@ -37,9 +37,9 @@ class UploadProgress:
         since_told = now - self._told
         if since_told < INTERVAL:
             return None
-        pace = self._pace(self.sent_bytes - self._told_bytes, since_told)
+        backoff = self._rate(self.sent_bytes - self._told_bytes, since_told)
         self._told, self._told_bytes = now, self.sent_bytes
-        return f"Sent {self.so_far()} of {self._name}, {pace}."
+        return f"Sent {self.so_far()} of {self._name}, {backoff}."
 
     def end(self) -> str | None:
         """Return the last sentence about an upload that took long, None where nothing was said before."""
@@ -48,7 +48,7 @@ class UploadProgress:
         seconds = self._clock() - self._begun
         size, unit = amount(self._size)
         return (
-            f"Sent all {size} {unit} of {self._name} in {seconds:.0f} s, {self._pace(self._size, seconds)}."
+            f"Sent all {size} {unit} of {self._name} in {seconds:.0f} s, {self._rate(self._size, seconds)}."
         )
 
     def so_far(self) -> str:
@@ -59,7 +59,7 @@ class UploadProgress:
         return f"{sent} of {size} {unit} ({share} %)"
 
     @staticmethod
-    def _pace(count: int, seconds: float) -> str:
+    def _rate(count: int, seconds: float) -> str:
         size, unit = amount(count / seconds if seconds > 0 else count)
         return f"{size} {unit}/s"
 

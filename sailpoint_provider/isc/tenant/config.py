@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.versions import DEFAULT_GENERATION, Generation, generation
+from sailpoint_provider.isc.api.versions import DEFAULT_API_VERSION, ApiVersion, generation
 from sailpoint_provider.isc.coercion import as_bool
 from sailpoint_provider.isc.tenant.urls import base_address, proxy_address, token_address
 
@@ -41,7 +41,7 @@ class Tenant:
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
-    generation: Generation
+    generation: ApiVersion
     timeout: float = DEFAULT_TIMEOUT
     upload_timeout: float = DEFAULT_UPLOAD_TIMEOUT
     ca_file: str | None = None
@@ -80,7 +80,7 @@ class Tenant:
             token_url=token_address(token_url).url if token_url else f"{address.url}/oauth/token",
             client_id=_required(login, "login", "the client id"),
             client_secret=_required(password, "password", "the client secret"),
-            generation=generation(api_version or options.text("api_version") or DEFAULT_GENERATION),
+            generation=generation(api_version or options.text("api_version") or DEFAULT_API_VERSION),
             timeout=options.seconds("timeout", DEFAULT_TIMEOUT),
             upload_timeout=options.seconds("upload_timeout", DEFAULT_UPLOAD_TIMEOUT),
             ca_file=options.ca_file("verify"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Backoff:
     """
     How long a wait pauses between two looks.
 
@@ -35,7 +35,7 @@ class Pace:
         return min(self.poll_interval, pause) * (1.0 - 0.2 * jitter)
 
 
-class Expectation:
+class EndEstimate:
     """
     When an aggregation may end, from its progress and from how long such a run took before.
 

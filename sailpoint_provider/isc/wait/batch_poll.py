@@ -13,15 +13,15 @@ from sailpoint_provider.exceptions import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, running_tasks, task_status, tasks_of_ids
-from sailpoint_provider.isc.flow import Steps, Together, ask
+from sailpoint_provider.isc.flow import Flow, Gather, ask
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Collection
     from typing import TypeAlias
 
-    from sailpoint_provider.isc.api.summaries import Glimpse
-    from sailpoint_provider.isc.api.versions import Generation
+    from sailpoint_provider.isc.api.summaries import TaskSummary
+    from sailpoint_provider.isc.api.versions import ApiVersion
 
     Unseen: TypeAlias = dict[str, None]
     Failure: TypeAlias = "tuple[_Way, SailPointError]"
@@ -36,7 +36,7 @@ _LIES = 3
 _ADDRESS_TOO_LONG = (413, 414, 431)
 
 
-class Sweeper:
+class BatchPoller:
     """
     Looks at many aggregations of one tenant at once, and remembers what the tenant answers.
 
@@ -45,14 +45,14 @@ class Sweeper:
     :param clock: tells seconds of a clock that never goes back.
     :param log: where it says, once, that the tenant does not answer a filter.
 
-    :attr:`is_complete` tells whether the latest sweep asked in every open way, and was answered: only then do
+    :attr:`is_complete` tells whether the latest poll asked in every open way, and was answered: only then do
     the lists leave out what it returned.
     """
 
     def __init__(
         self,
-        generation: Generation,
-        tell: Callable[[list[Glimpse]], None],
+        generation: ApiVersion,
+        tell: Callable[[list[TaskSummary]], None],
         *,
         clock: Callable[[], float],
         log: logging.Logger,
@@ -67,7 +67,7 @@ class Sweeper:
         self._lies = 0
         self._running: int | None = None
 
-    def sweep(self, wanted: Collection[str]) -> Steps[set[str]]:
+    def batch_poll(self, wanted: Collection[str]) -> Flow[set[str]]:
         """
         Look at these aggregations, and tell every record that is found.
 
@@ -112,14 +112,14 @@ class Sweeper:
         return math.ceil(wanted / self._ids_per_request)
 
     @staticmethod
-    def _tried(way: _Way, steps: Steps[SailPointError | None]) -> Steps[list[Failure]]:
-        error = yield from steps
+    def _tried(way: _Way, flow: Flow[SailPointError | None]) -> Flow[list[Failure]]:
+        error = yield from flow
         if error is not None:
             return [(way, error)]
         way.worked()
         return []
 
-    def _by_list(self, unseen: Unseen) -> Steps[SailPointError | None]:
+    def _by_list(self, unseen: Unseen) -> Flow[SailPointError | None]:
         # To ask for each alone would take no more requests than this.
         most = len(unseen)
         if self._generation.pending_tasks is None and self._ids.is_open:
@@ -147,7 +147,7 @@ class Sweeper:
         self._running = max(self._running or 0, read * PAGE_SIZE)
         return None
 
-    def _by_ids(self, unseen: Unseen) -> Steps[SailPointError | None]:
+    def _by_ids(self, unseen: Unseen) -> Flow[SailPointError | None]:
         waiting = list(unseen)
         while waiting:
             size = self._ids_per_request
@@ -180,19 +180,19 @@ class Sweeper:
         self._ids_per_request = min(self._ids_per_request, size // 2)
         return True
 
-    def _together(self, calls: list[Any]) -> Steps[list[Any]]:
+    def _together(self, calls: list[Any]) -> Flow[list[Any]]:
         self.requests += len(calls)
-        answers: list[Any] = yield Together(tuple(calls))
+        answers: list[Any] = yield Gather(tuple(calls))
         return answers
 
-    def _note(self, records: list[Glimpse], unseen: Unseen) -> None:
+    def _note(self, records: list[TaskSummary], unseen: Unseen) -> None:
         for record in records:
             unseen.pop(record.id, None)
         self._tell(records)
 
-    def _blame(self, failures: list[Failure], unseen: Unseen, *, heard: bool) -> Steps[None]:
+    def _blame(self, failures: list[Failure], unseen: Unseen, *, heard: bool) -> Flow[None]:
         """Find out whether a filter is not answered, or the tenant not at all."""
-        from sailpoint_provider.isc.api.summaries import Glimpse
+        from sailpoint_provider.isc.api.summaries import TaskSummary
 
         if not heard and all(_is_outage(error) for _, error in failures):
             self.requests += 1
@@ -201,7 +201,9 @@ class Sweeper:
             except UnknownAggregationError:
                 pass  # an answer, too
             else:
-                self._note([Glimpse(record.id, record.completion_status, record.percent_complete)], unseen)
+                self._note(
+                    [TaskSummary(record.id, record.completion_status, record.percent_complete)], unseen
+                )
         for way, error in failures:
             way.failed(error)
 

@@ -29,7 +29,7 @@ DEFAULT_TOLERATE_OUTAGE = 1800.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class Deadlines:
     """
     How long a wait goes on.
 
@@ -65,7 +65,7 @@ class Patience:
         )
 
 
-class Endurance:
+class OutageTracker:
     """
     What a wait has put up with so far, and when that is enough.
 

@@ -9,7 +9,7 @@ from sailpoint_provider.exceptions import AccessDeniedError, SailPointError, Unk
 from sailpoint_provider.isc.api.endpoints import account_aggregation_status, task_status
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.api.models import TaskStatus
-from sailpoint_provider.isc.flow import Pause, Steps, Together, ask
+from sailpoint_provider.isc.flow import Flow, Gather, Sleep, ask
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
@@ -18,8 +18,8 @@ from sailpoint_provider.isc.outcome import (
     make_result,
     progress_of,
 )
-from sailpoint_provider.isc.wait.backoff import Expectation
-from sailpoint_provider.isc.wait.deadlines import Endurance
+from sailpoint_provider.isc.wait.backoff import EndEstimate
+from sailpoint_provider.isc.wait.deadlines import OutageTracker
 
 if TYPE_CHECKING:
     import logging
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.exceptions import AggregationTimeoutError
     from sailpoint_provider.isc.api.models import AccountAggregationStatus
-    from sailpoint_provider.isc.api.summaries import Glimpse
-    from sailpoint_provider.isc.api.versions import Generation
-    from sailpoint_provider.isc.wait.backoff import Pace
-    from sailpoint_provider.isc.wait.deadlines import Patience
+    from sailpoint_provider.isc.api.summaries import TaskSummary
+    from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.wait.backoff import Backoff
+    from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult, State
 
 _TROUBLE_PAUSE = 3.0
@@ -45,21 +45,21 @@ class Watch:
 
     :param aggregation_id: the aggregation, as a start answered it.
     :param generation: the API generation to ask.
-    :param patience: when to give up.
+    :param deadlines: when to give up.
     :param clock: tells epoch seconds.
     :param log: where progress and notes go.
-    :param begun: epoch seconds at which the wait began, for the elapsed time and the pace; None for now.
+    :param begun: epoch seconds at which the wait began, for the elapsed time and the backoff; None for now.
     :param usual_seconds: how long a run of this source usually takes, None where that is not known.
     """
 
     __slots__ = (
         "_begun",
         "_clock",
-        "_endurance",
-        "_expectation",
+        "_deadlines",
+        "_estimate",
         "_generation",
         "_log",
-        "_patience",
+        "_outage",
         "_record_shown",
         "_shown_at",
         "_status_not_before",
@@ -74,9 +74,9 @@ class Watch:
     def __init__(
         self,
         aggregation_id: str,
-        generation: Generation,
+        generation: ApiVersion,
         *,
-        patience: Patience,
+        deadlines: Deadlines,
         clock: Callable[[], float],
         log: logging.Logger,
         begun: float | None = None,
@@ -84,12 +84,12 @@ class Watch:
     ) -> None:
         self.aggregation_id = path_id(aggregation_id, "aggregation_id")
         self._generation = generation
-        self._patience = patience
+        self._deadlines = deadlines
         self._clock = clock
         self._log = log
-        self._endurance = Endurance(aggregation_id, patience.tolerate_outage, clock, log)
+        self._outage = OutageTracker(aggregation_id, deadlines.tolerate_outage, clock, log)
         self._begun = clock() if begun is None else begun
-        self._expectation = Expectation(self._begun, usual_seconds)
+        self._estimate = EndEstimate(self._begun, usual_seconds)
         self._status_refused = False
         self._status_not_before = 0.0
         self._status_pause = 0.0
@@ -102,12 +102,12 @@ class Watch:
     @property
     def is_troubled(self) -> bool:
         """Whether the last look left something open that only further looks can settle."""
-        return self.is_puzzled or self._endurance.is_silent
+        return self.is_puzzled or self._outage.is_silent
 
     @property
     def is_puzzled(self) -> bool:
         """Whether the answers so far do not fit together, so that both endpoints have to be asked again."""
-        return self._endurance.is_puzzled
+        return self._outage.is_puzzled
 
     @property
     def shows_status(self) -> bool:
@@ -117,11 +117,11 @@ class Watch:
     @property
     def end(self) -> float | None:
         """Epoch seconds at which the wait is given up, None for no end."""
-        return self._patience.end
+        return self._deadlines.end
 
     def wait(
-        self, pace: Pace, jitter: Callable[[], float], *, first_pause: float = 0.0
-    ) -> Steps[AggregationResult]:
+        self, backoff: Backoff, jitter: Callable[[], float], *, first_pause: float = 0.0
+    ) -> Flow[AggregationResult]:
         """
         Look until the aggregation ended, well or badly.
 
@@ -130,20 +130,20 @@ class Watch:
         :raises SailPointError: the wait cannot go on; see :meth:`look`.
         """
         if first_pause:
-            yield Pause(first_pause)
+            yield Sleep(first_pause)
         while True:
             result = yield from self.look()
             if result is not None:
                 return result
             self.check_deadline()
-            yield Pause(self.next_pause(pace, jitter()))
+            yield Sleep(self.next_pause(backoff, jitter()))
 
-    def next_pause(self, pace: Pace, jitter: float) -> float:
+    def next_pause(self, backoff: Backoff, jitter: float) -> float:
         """Return the seconds until the next look, not beyond the deadline."""
         now = self._clock()
-        remaining = self._expectation.remaining(now)
-        pause = max(pace.pause(now - self._begun, remaining, jitter), self._endurance.retry_after)
-        end = self._patience.end
+        remaining = self._estimate.remaining(now)
+        pause = max(backoff.pause(now - self._begun, remaining, jitter), self._outage.retry_after)
+        end = self._deadlines.end
         return pause if end is None else min(pause, max(0.0, end - now))
 
     def check_deadline(self) -> None:
@@ -153,15 +153,15 @@ class Watch:
         :raises AggregationTimeoutError: the deadline has passed.
         :raises ExecutionTimeoutError: the task's ``execution_timeout`` has passed before that.
         """
-        end = self._patience.end
+        end = self._deadlines.end
         if end is not None and self._clock() >= end:
             raise self.timed_out()
 
     def timed_out(self) -> AggregationTimeoutError:
         """Return the error for a wait whose time is over."""
-        return self._patience.timed_out(self.aggregation_id)
+        return self._deadlines.timed_out(self.aggregation_id)
 
-    def settled(self) -> Steps[AggregationResult | None]:
+    def settled(self) -> Flow[AggregationResult | None]:
         """
         Look until the answer is clear: the result of an aggregation that ended, None while it runs.
 
@@ -174,18 +174,18 @@ class Watch:
             if result is not None or not self.is_troubled:
                 return result
             self.check_deadline()
-            yield Pause(max(_TROUBLE_PAUSE, self._endurance.retry_after))
+            yield Sleep(max(_TROUBLE_PAUSE, self._outage.retry_after))
 
-    def glance(self) -> Steps[bool]:
+    def check_once(self) -> Flow[bool]:
         """Ask the task record alone, once; tell whether it is over. What is not known yet is not over."""
         try:
             task = yield from self._task()
         except SailPointError as error:
-            self._endurance.note_silence(error)
+            self._outage.note_silence(error)
             return False
         return task is not None and self.saw(task, quiet=math.inf) != "running"
 
-    def look(self, *, with_progress: bool = True) -> Steps[AggregationResult | None]:
+    def look(self, *, with_progress: bool = True) -> Flow[AggregationResult | None]:
         """
         Ask once and return the result of an aggregation that ended, None while it runs.
 
@@ -206,24 +206,24 @@ class Watch:
                 # It ended between the two answers, and only the record tells counts and messages.
                 task = (yield from self._task()) or task
         except SailPointError as error:
-            self._endurance.note_silence(error)
+            self._outage.note_silence(error)
             return None
-        self._endurance.note_answer()
+        self._outage.note_answer()
         if decide(status, task) != "running":
             return make_result(self.aggregation_id, status, task)
-        self._endurance.note_known(is_known=task is not None or status is not None)
-        self._endurance.note_completed(without_result=status is not None and status.status == "COMPLETED")
+        self._outage.note_known(is_known=task is not None or status is not None)
+        self._outage.note_completed(without_result=status is not None and status.status == "COMPLETED")
         self._show(status, task)
         return None
 
-    def saw(self, task: TaskStatus | Glimpse, *, quiet: float = 0.0) -> State:
+    def saw(self, task: TaskStatus | TaskSummary, *, quiet: float = 0.0) -> State:
         """
         Take in a task record that somebody else asked for, and return the state that it tells.
 
         :param quiet: seconds that lie between two lines of progress at the least.
         """
-        self._endurance.note_answer()
-        self._endurance.note_known(is_known=True)
+        self._outage.note_answer()
+        self._outage.note_known(is_known=True)
         state = decide(None, task)
         if state == "running" and self._clock() - self._shown_at >= quiet:
             self._show(None, task)
@@ -236,9 +236,9 @@ class Watch:
         :param quiet: seconds that lie between two warnings at the least.
         :raises SailPointError: that is final, or has gone on for longer than ``tolerate_outage``.
         """
-        self._endurance.note_silence(error, quiet)
+        self._outage.note_silence(error, quiet)
 
-    def progress(self) -> Steps[bool]:
+    def progress(self) -> Flow[bool]:
         """
         Ask the status endpoint alone, for progress, and show it.
 
@@ -250,13 +250,13 @@ class Watch:
         self._show(status, None)
         return status.status == "COMPLETED" or decide(status, None) != "running"
 
-    def _task(self) -> Steps[TaskStatus | None]:
+    def _task(self) -> Flow[TaskStatus | None]:
         try:
             return (yield from ask(task_status(self._generation, self.aggregation_id)))
         except UnknownAggregationError:
             return None
 
-    def _status(self, task: TaskStatus | None) -> Steps[AccountAggregationStatus | None]:
+    def _status(self, task: TaskStatus | None) -> Flow[AccountAggregationStatus | None]:
         """
         Return the status endpoint's answer, None where it knows or says nothing.
 
@@ -293,21 +293,21 @@ class Watch:
             self._log.warning("ISC reports the undocumented status %r; still waiting.", status.status)
         return status
 
-    def _status_answer(self, *, is_decisive: bool) -> Steps[AccountAggregationStatus]:
+    def _status_answer(self, *, is_decisive: bool) -> Flow[AccountAggregationStatus]:
         limit = None if is_decisive else _PROGRESS_SECONDS
         call = account_aggregation_status(self._generation, self.aggregation_id, time_limit=limit)
         if is_decisive:
             return (yield from ask(call))
-        (answer,) = yield Together((call,))
+        (answer,) = yield Gather((call,))
         if isinstance(answer, SailPointError):
             raise answer
         return cast("AccountAggregationStatus", answer)
 
-    def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | Glimpse | None) -> None:
+    def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None) -> None:
         progress = progress_of(status, task, self._status_said)
         self._status_said = status.status if status is not None else self._status_said
         now = self._clock()
-        self._expectation.note(progress.share, now)
+        self._estimate.note(progress.share, now)
         # Status endpoint and record say it in different words: each is shown when it has changed itself.
         if progress == (self._record_shown if status is None else self._status_shown):
             return

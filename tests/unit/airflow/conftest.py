@@ -21,7 +21,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from fsspec.implementations.memory import MemoryFileSystem
 
-from sailpoint_provider.client import blocking, event_loop
+from sailpoint_provider.client import async_client, blocking
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.start import reconcile
@@ -64,15 +64,15 @@ def tenant(tenant_server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> C
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat a failed call once, and soon."""
     quick = partial(RetryPolicy, attempts=2, first_pause=0.01)
-    for transport in (blocking, event_loop):
+    for transport in (blocking, async_client):
         monkeypatch.setattr(transport, "RetryPolicy", quick)
 
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look soon and not for long after a start that nobody answered."""
-    monkeypatch.setattr(reconcile, "RESOLVE_SECONDS", 0.1)
-    monkeypatch.setattr(reconcile, "RESOLVE_PAUSE", 0.02)
+    monkeypatch.setattr(reconcile, "RECONCILE_SECONDS", 0.1)
+    monkeypatch.setattr(reconcile, "RECONCILE_PAUSE", 0.02)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from sailpoint_provider.client.blocking import BlockingTransport
+from sailpoint_provider.client.blocking import BlockingClient
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from tests.unit.airflow.airflow_cases import DIRECTORY, POLL, Crash, carried_out
@@ -29,7 +29,7 @@ def crash(_=None):
 
 def crash_at_post(monkeypatch, when):
     """Let the worker die right before or right after the next start is sent; after that all is well."""
-    send, left = BlockingTransport.send, [when]
+    send, left = BlockingClient.send, [when]
 
     def sent(self, call, **bounds):
         dies = left.pop() if call.purpose.startswith("start") and left else None
@@ -40,7 +40,7 @@ def crash_at_post(monkeypatch, when):
             raise Crash
         return value
 
-    monkeypatch.setattr(BlockingTransport, "send", sent)
+    monkeypatch.setattr(BlockingClient, "send", sent)
 
 
 def counted(tenant, source_id=DIRECTORY):

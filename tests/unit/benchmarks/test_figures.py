@@ -27,12 +27,12 @@ def test_no_late_tick_is_no_stall():
     assert stalls_of([], []).longest == 0.0
 
 
-def run_watched(*steps):
+def run_watched(*flow):
     watch = StallWatch()
 
     async def all_of_them():
         watch.begin()
-        await asyncio.gather(*(step() for step in steps))
+        await asyncio.gather(*(step() for step in flow))
         watch.end()
         return watch.stalls()
 

@@ -6,7 +6,7 @@ import sys
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, Blocking, EventLoop, tenant_at
 from tests.unit.client.upload_probe import peak
 
@@ -17,7 +17,7 @@ def main(name, url):
     world.send(tenant, endpoints.token(tenant))
     before = peak()
     try:
-        world.send(tenant, endpoints.source(GENERATIONS["v1"], HR), ONCE)
+        world.send(tenant, endpoints.source(API_VERSIONS["v1"], HR), ONCE)
     except ProtocolError:
         print(peak() - before)
 

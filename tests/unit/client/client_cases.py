@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from sailpoint_provider.client.blocking import BlockingTransport
-from sailpoint_provider.client.event_loop import EventLoopTransport
+from sailpoint_provider.client.async_client import AsyncClient
+from sailpoint_provider.client.blocking import BlockingClient
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.tenant.config import Tenant
@@ -29,7 +29,7 @@ class Blocking:
     @staticmethod
     def use(tenant, deed, policy=FAST):
         """Hand a transport to a function of it; the function's calls go one after the other."""
-        with BlockingTransport(tenant, policy) as transport:
+        with BlockingClient(tenant, policy) as transport:
             return deed(transport)
 
     @classmethod
@@ -41,8 +41,8 @@ class Blocking:
         return cls.use(tenant, lambda transport: [transport.send(call) for call in calls], policy)
 
     @classmethod
-    def run(cls, tenant, steps, policy=FAST):
-        return cls.use(tenant, lambda transport: transport.run(steps), policy)
+    def run(cls, tenant, flow, policy=FAST):
+        return cls.use(tenant, lambda transport: transport.run(flow), policy)
 
     @classmethod
     def send_at_once(cls, tenant, call, times, policy=FAST):
@@ -69,7 +69,7 @@ class EventLoop:
     @staticmethod
     def use(tenant, deed, policy=FAST):
         async def within():
-            transport = EventLoopTransport(tenant, policy)
+            transport = AsyncClient(tenant, policy)
             try:
                 return await deed(transport)
             finally:
@@ -89,8 +89,8 @@ class EventLoop:
         return cls.use(tenant, one_after_the_other, policy)
 
     @classmethod
-    def run(cls, tenant, steps, policy=FAST):
-        return cls.use(tenant, lambda transport: transport.run(steps), policy)
+    def run(cls, tenant, flow, policy=FAST):
+        return cls.use(tenant, lambda transport: transport.run(flow), policy)
 
     @classmethod
     def send_at_once(cls, tenant, call, times, policy=FAST):

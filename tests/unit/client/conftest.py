@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sailpoint_provider.client import event_loop, retrying, shared
+from sailpoint_provider.client import async_client, retrying, shared
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.simulator.server import SimulatorServer
 from tests.unit.client.certificates import make_certificates
@@ -79,4 +79,4 @@ def no_leaks():
 @pytest.fixture
 def quick_retries(monkeypatch):
     """Repeat a failed call once, and soon."""
-    monkeypatch.setattr(event_loop, "RetryPolicy", partial(RetryPolicy, attempts=2, first_pause=0.01))
+    monkeypatch.setattr(async_client, "RetryPolicy", partial(RetryPolicy, attempts=2, first_pause=0.01))

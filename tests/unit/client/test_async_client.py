@@ -8,25 +8,25 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client import event_loop
-from sailpoint_provider.client.blocking import BlockingTransport
-from sailpoint_provider.client.event_loop import event_loop_transport
+from sailpoint_provider.client import async_client
+from sailpoint_provider.client.async_client import shared_async_client
+from sailpoint_provider.client.blocking import BlockingClient
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.flow import Pause
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.flow import Sleep
 from sailpoint_provider.isc.start.load import start
 from tests.unit.client.client_cases import DIRECTORY, HR, asked, tenant_at, write_csv
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
 
 
 @pytest.mark.usefixtures("no_leaks")
 def test_many_users_share_one_transport_and_the_last_closes_it(tenant, control):
     async def use(seen, number):
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             await asyncio.sleep(number * 0.005)
             await transport.send(CALL)
             seen.append((transport, transport._session))
@@ -47,8 +47,8 @@ def test_many_users_share_one_transport_and_the_last_closes_it(tenant, control):
 
 def test_a_session_is_kept_while_anybody_uses_it(tenant):
     async def within():
-        async with event_loop_transport(tenant) as first:
-            async with event_loop_transport(tenant) as second:
+        async with shared_async_client(tenant) as first:
+            async with shared_async_client(tenant) as second:
                 await second.send(CALL)
             assert second is first
             assert not first._session.closed
@@ -62,7 +62,7 @@ def test_a_new_user_after_the_last_gets_a_new_transport(tenant):
     async def within():
         found = []
         for _ in range(2):
-            async with event_loop_transport(tenant) as transport:
+            async with shared_async_client(tenant) as transport:
                 assert (await transport.send(CALL)).id == HR
                 found.append(transport)
         return found
@@ -74,7 +74,7 @@ def test_a_new_user_after_the_last_gets_a_new_transport(tenant):
 def test_tenants_that_differ_do_not_share(sailpoint_simulator):
     async def within():
         v1, beta = tenant_at(sailpoint_simulator.url), tenant_at(sailpoint_simulator.url, api_version="beta")
-        async with event_loop_transport(v1) as one, event_loop_transport(beta) as other:
+        async with shared_async_client(v1) as one, shared_async_client(beta) as other:
             return one is not other
 
     assert asyncio.run(within())
@@ -84,7 +84,7 @@ def test_each_event_loop_has_a_transport_of_its_own(tenant, control):
     found = []
 
     async def within():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
             await asyncio.sleep(0.05)
             found.append(transport)
@@ -100,13 +100,13 @@ def test_each_event_loop_has_a_transport_of_its_own(tenant, control):
 
 def test_nothing_is_remembered_of_an_event_loop_that_is_gone(tenant):
     async def within():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
 
-    before = len(event_loop._transports)
+    before = len(async_client._transports)
     asyncio.run(within())
     gc.collect()
-    assert len(event_loop._transports) <= before
+    assert len(async_client._transports) <= before
 
 
 def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):
@@ -134,7 +134,7 @@ def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):
                 await asyncio.sleep(0.01)
                 longest = max(longest, time.monotonic() - begun)
 
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
             ticking = asyncio.create_task(tick())
             await transport.send(endpoints.load_accounts(V1, HR, replace(upload, open=Slow)))
@@ -146,31 +146,31 @@ def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):
 
 
 def test_pauses_of_procedures_are_slept(tenant, world):
-    def steps():
-        yield Pause(0.1)
+    def flow():
+        yield Sleep(0.1)
         source = yield CALL
-        yield Pause(0.1)
+        yield Sleep(0.1)
         return source.id
 
     begun = time.monotonic()
-    assert world.run(tenant, steps()) == HR
+    assert world.run(tenant, flow()) == HR
     assert time.monotonic() - begun >= 0.2
 
 
 def test_a_procedure_may_handle_an_error_and_go_on(tenant, world):
-    def steps():
+    def flow():
         try:
             yield endpoints.source(V1, "0" * 32)
         except Exception as error:
             return f"handled {type(error).__name__}"
 
-    assert world.run(tenant, steps()) == "handled InvalidInputError"
+    assert world.run(tenant, flow()) == "handled InvalidInputError"
 
 
 @pytest.mark.usefixtures("no_leaks")
 def test_the_blocking_transport_leaves_nothing_open(tenant, control):
     control.fault("reset", path="sources", times=1)
-    with BlockingTransport(tenant) as transport:
+    with BlockingClient(tenant) as transport:
         with pytest.raises(TenantUnavailableError):
             transport.run(iter_once(endpoints.source(V1, HR)))
         transport.run(start(V1, DIRECTORY))

@@ -13,13 +13,13 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import HR, ONCE, SECRET, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
 HERE = Path(__file__).parent
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 SOURCE = endpoints.source(V1, HR)
 LIMIT = 1.0
 SLACK = 1.0

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client.event_loop import event_loop_transport
+from sailpoint_provider.client.async_client import shared_async_client
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, write_csv
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
 
 
@@ -28,7 +28,7 @@ def test_the_cancellation_of_one_leaves_the_others_working(tenant, control):
     control.fault("delay", path="sources/v1/", times=6, delay_seconds=0.3)
 
     async def use():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             return (await transport.send(CALL)).id
 
     async def within():
@@ -47,7 +47,7 @@ def test_the_cancellation_of_the_one_that_fetches_the_token_leaves_the_others_wo
     control.fault("delay", path="oauth", times=1, delay_seconds=0.3)
 
     async def within():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             tasks = [asyncio.create_task(transport.send(CALL)) for _ in range(4)]
             await asyncio.sleep(0.1)
             tasks[0].cancel()
@@ -65,7 +65,7 @@ def test_the_session_is_closed_however_its_use_ends(tenant, control, ending):
     used = []
 
     async def use():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             used.append(transport)
             await transport.send(CALL)
 
@@ -96,7 +96,7 @@ def test_a_cancelled_upload_starts_nothing_and_closes_its_file(tenant, control, 
             self.file.close()
 
     async def within():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             task = asyncio.create_task(
                 transport.send(endpoints.load_accounts(V1, HR, replace(upload, open=Slow)))
             )
@@ -119,7 +119,7 @@ def test_a_file_that_is_opened_while_the_task_is_cancelled_is_closed(tenant, tmp
         return opened[-1]
 
     async def within():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
             call = endpoints.load_accounts(V1, HR, replace(upload, open=open_slowly))
             task = asyncio.create_task(transport.send(call))

@@ -14,8 +14,8 @@ from sailpoint_provider.client import shared
 from sailpoint_provider.exceptions import RateLimitError, SailPointError, TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.flow import Pause, Together
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.flow import Gather, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import FAST, HR, Blocking, tenant_at, write_csv
@@ -23,7 +23,7 @@ from tests.unit.client.hostile_server import HostileServer
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, closed_port, json_answer
 from tests.unit.client.slow_server import SlowServer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 SOURCE = endpoints.source(V1, HR)
 START = endpoints.load_accounts(V1, HR)
 LEFT = 1.0
@@ -207,20 +207,20 @@ def test_a_deadline_that_is_far_changes_nothing(world):
 def test_a_procedure_meets_the_deadline_as_an_error_and_its_pauses_end(world):
     met = []
 
-    def steps():
-        yield Pause(60)
-        for wish in (SOURCE, SOURCE):
+    def flow():
+        yield Sleep(60)
+        for effect in (SOURCE, SOURCE):
             try:
-                yield wish
+                yield effect
             except TenantUnavailableError as error:
                 met.append(error)
-        met.extend((yield Together((SOURCE, SOURCE))))
+        met.extend((yield Gather((SOURCE, SOURCE))))
         return "over"
 
     with Answers(json_answer({"id": HR})) as server:
         begun = time.time()
         done = world.use(
-            tenant_at(server.url), lambda transport: transport.run(steps(), until=begun + LEFT), FAST
+            tenant_at(server.url), lambda transport: transport.run(flow(), until=begun + LEFT), FAST
         )
         assert server.received == []
     assert LEFT - 0.05 <= time.time() - begun < LEFT + SLACK

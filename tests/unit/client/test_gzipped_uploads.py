@@ -11,13 +11,13 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.upload import Content
 from tests.unit.client.client_cases import HR, asked, csv_of, write_csv
 
 
 def start_of(upload):
-    return endpoints.load_accounts(GENERATIONS["v1"], HR, upload)
+    return endpoints.load_accounts(API_VERSIONS["v1"], HR, upload)
 
 
 def write_packed(folder, rows=3, name="accounts.csv.gz"):

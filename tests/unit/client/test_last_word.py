@@ -9,12 +9,12 @@ import requests
 from sailpoint_provider.client.blocking import send_last_word
 from sailpoint_provider.client.failures import HeadTooLongError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import ONCE, Blocking, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.clear_task_record(V1, "a" * 32, now=datetime.now(tz=UTC))
 SECONDS = 1.0
 

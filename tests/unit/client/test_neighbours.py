@@ -11,18 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client.event_loop import EventLoopTransport
+from sailpoint_provider.client.async_client import AsyncClient
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import ONCE, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 HEALTHY = [f"{number:032x}" for number in range(1, 21)]
 BAD = "b" * 32
 RUN_SECONDS = 1.0
@@ -72,16 +72,16 @@ async def ends(transport, aggregation_id):
     watch = Watch(
         aggregation_id,
         V1,
-        patience=Patience(time.time() + 60),
+        deadlines=Deadlines(time.time() + 60),
         clock=time.time,
         log=logging.getLogger(__name__),
     )
-    return await transport.poller.end_of(watch, Pace(0.5))
+    return await transport.poller.end_of(watch, Backoff(0.5))
 
 
 async def side_by_side(url):
     """Wait for twenty aggregations while one call after the other is answered without end."""
-    transport = EventLoopTransport(tenant_at(url), ONCE)
+    transport = AsyncClient(tenant_at(url), ONCE)
     was_given_up = asyncio.Event()
 
     async def bad_calls():
@@ -124,7 +124,7 @@ def test_a_big_page_is_read_without_a_stall():
     call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
 
     async def read(url):
-        transport, is_over = EventLoopTransport(tenant_at(url), ONCE), asyncio.Event()
+        transport, is_over = AsyncClient(tenant_at(url), ONCE), asyncio.Event()
         try:
             measuring = asyncio.create_task(longest_stall(is_over))
             records = await transport.send(call)

@@ -7,7 +7,7 @@ import pytest
 from sailpoint_provider.client.network import ca_path, proxy_for
 from sailpoint_provider.exceptions import InvalidInputError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.load import start
 from tests.unit.client.client_cases import HR, ONCE, asked, tenant_at
 from tests.unit.client.recording_servers import (
@@ -18,7 +18,7 @@ from tests.unit.client.recording_servers import (
     json_answer,
 )
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
 DIRECTORY = "2c918085000000000000000000000a03"
 API = "https://acme.api.identitynow.com"

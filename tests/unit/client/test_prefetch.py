@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sailpoint_provider.client.prefetch import ReadAhead
+from sailpoint_provider.client.prefetch import Prefetcher
 
 
 class Blocks:
@@ -32,7 +32,7 @@ class Blocks:
 
 
 def reading(blocks):
-    return ReadAhead(blocks.read, blocks.closed.set)
+    return Prefetcher(blocks.read, blocks.closed.set)
 
 
 def test_blocks_come_in_order_and_the_file_is_closed():

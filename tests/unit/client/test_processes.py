@@ -22,12 +22,12 @@ ROOT = str(Path(sailpoint_provider.__file__).parents[1])
 _CHILD = """
 import asyncio, json, logging, sys, time
 from sailpoint_provider.isc import policy
-from sailpoint_provider.isc.wait.backoff import Pace
+from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.tenant.config import Tenant
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from sailpoint_provider.client import shared
-from sailpoint_provider.client.event_loop import event_loop_transport
+from sailpoint_provider.client.async_client import shared_async_client
 
 policy._WINDOW = 1.0
 policy._CALM_SECONDS = 6.0
@@ -49,13 +49,13 @@ class Seen(Watch):
 
 
 async def main():
-    async with event_loop_transport(tenant) as transport:
+    async with shared_async_client(tenant) as transport:
         waits = []
         for one in wanted["ids"]:
             watch = Seen(
-                one, tenant.generation, patience=Patience(wanted["until"]), clock=time.time, log=LOG,
+                one, tenant.generation, deadlines=Deadlines(wanted["until"]), clock=time.time, log=LOG,
             )
-            waits.append(transport.poller.end_of(watch, Pace(wanted["poll_interval"])))
+            waits.append(transport.poller.end_of(watch, Backoff(wanted["poll_interval"])))
         await asyncio.gather(*waits, return_exceptions=True)
 
 

@@ -15,20 +15,20 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.paging import TaskPages
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import ask
 from sailpoint_provider.isc.start.load import find_source, start
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.client.client_cases import DIRECTORY, HR, SECRET, asked, tenant_at, write_csv
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 
 
-@pytest.fixture(params=GENERATIONS)
+@pytest.fixture(params=API_VERSIONS)
 def generation(request):
-    return GENERATIONS[request.param]
+    return API_VERSIONS[request.param]
 
 
 @pytest.fixture(params=[False, True], ids=["documented", "wild"])
@@ -76,8 +76,8 @@ def test_a_start_can_be_followed_to_its_end(world, tenant, control, generation):
 def test_a_wait_ends_with_a_result(world, tenant, control, generation, caplog):
     control.next_run(DIRECTORY, collect_seconds=0.5, process_seconds=2)
     run_id = started(world, tenant, generation)
-    watch = Watch(run_id, generation, patience=Patience(), clock=time.time, log=logging.getLogger("wait"))
-    result = world.run(tenant, watch.wait(Pace(0.05, first=0.02), lambda: 0.5))
+    watch = Watch(run_id, generation, deadlines=Deadlines(), clock=time.time, log=logging.getLogger("wait"))
+    result = world.run(tenant, watch.wait(Backoff(0.05, first=0.02), lambda: 0.5))
     assert (result["state"], result["status"]) == ("succeeded", "COMPLETED")
     assert result["counts"]["created"] == 250
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -129,9 +129,9 @@ def test_a_retired_generation_is_told_as_such(world, tenant, control, generation
         world.send(tenant, endpoints.sources(generation))
 
 
-@pytest.mark.parametrize(("wish", "text", "optimized"), [(True, "true", False), (False, "false", True)])
-def test_the_optimization_flag_arrives_as_a_form_field(world, tenant, control, wish, text, optimized):
-    world.run(tenant, start(V1, DIRECTORY, disable_optimization=wish))
+@pytest.mark.parametrize(("effect", "text", "optimized"), [(True, "true", False), (False, "false", True)])
+def test_the_optimization_flag_arrives_as_a_form_field(world, tenant, control, effect, text, optimized):
+    world.run(tenant, start(V1, DIRECTORY, disable_optimization=effect))
     (request,) = asked(control, "load_accounts")
     assert (request["disable_optimization"], request["parts"]) == (text, ["disableOptimization"])
     assert request["query"] == ""

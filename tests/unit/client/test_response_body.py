@@ -8,16 +8,16 @@ import pytest
 from sailpoint_provider.client.response_body import PIECE, AnswerBody
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 
-CALL = replace(endpoints.sources(GENERATIONS["v1"]), most_bytes=1_000_000)
+CALL = replace(endpoints.sources(API_VERSIONS["v1"]), most_bytes=1_000_000)
 
 
 def body(status=200, call=CALL, **headers):
     return AnswerBody(call, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def steps(answer, *chunks):
+def flow(answer, *chunks):
     return sum(1 for chunk in chunks for _ in answer.add(chunk))
 
 
@@ -26,7 +26,7 @@ def steps(answer, *chunks):
 def test_as_much_as_is_allowed_is_taken(size, encoding):
     content = b"x" * size
     answer = body(content_encoding=encoding)
-    steps(answer, gzip.compress(content) if encoding else content)
+    flow(answer, gzip.compress(content) if encoding else content)
     assert answer.content() == content
 
 
@@ -34,7 +34,7 @@ def test_as_much_as_is_allowed_is_taken(size, encoding):
 def test_one_byte_more_is_refused(encoding):
     content = b"x" * 1_000_001
     with pytest.raises(ProtocolError, match=r"larger than 0\.953674 MiB"):
-        steps(body(content_encoding=encoding), gzip.compress(content) if encoding else content)
+        flow(body(content_encoding=encoding), gzip.compress(content) if encoding else content)
 
 
 def test_a_length_that_is_announced_is_believed_before_anything_is_read():
@@ -47,11 +47,11 @@ def test_a_length_that_is_announced_is_believed_before_anything_is_read():
 def test_an_outer_packing_is_bounded_though_the_inner_one_holds_little():
     hollow = gzip.compress(gzip.compress(b"{}") + bytes(3_000_000))
     with pytest.raises(ProtocolError, match="larger than"):
-        steps(body(content_encoding="gzip, gzip"), hollow)
+        flow(body(content_encoding="gzip, gzip"), hollow)
 
 
 def test_unpacking_goes_in_small_steps():
-    assert steps(body(content_encoding="gzip"), gzip.compress(bytes(10 * PIECE))) >= 10
+    assert flow(body(content_encoding="gzip"), gzip.compress(bytes(10 * PIECE))) >= 10
 
 
 def test_more_packings_than_two_are_refused():
@@ -61,7 +61,7 @@ def test_more_packings_than_two_are_refused():
 
 def test_the_body_of_an_error_is_cut():
     answer = body(503, replace(CALL, most_bytes=10))
-    steps(answer, b"x" * 8, b"y" * 8, b"z" * 8)
+    flow(answer, b"x" * 8, b"y" * 8, b"z" * 8)
     assert answer.is_full
     assert answer.content() == b"x" * 8 + b"yy"
 
@@ -69,12 +69,12 @@ def test_the_body_of_an_error_is_cut():
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 def test_the_body_of_an_error_that_cannot_be_unpacked_is_left_out(encoding):
     answer = body(503, content_encoding=encoding)
-    steps(answer, b"no such thing")
+    flow(answer, b"no such thing")
     assert answer.content() == b""
 
 
 def test_of_a_page_more_is_taken_than_of_one_thing():
-    one = endpoints.source(GENERATIONS["v1"], "a" * 32)
-    page = endpoints.task_statuses(GENERATIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
+    one = endpoints.source(API_VERSIONS["v1"], "a" * 32)
+    page = endpoints.task_statuses(API_VERSIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
     assert (one.most_bytes, page.most_bytes) == (8 * 2**20, 32 * 2**20)
-    assert endpoints.running_tasks(GENERATIONS["v1"], offset=0).most_bytes == page.most_bytes
+    assert endpoints.running_tasks(API_VERSIONS["v1"], offset=0).most_bytes == page.most_bytes

@@ -8,12 +8,12 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import DIRECTORY, HR, ONCE, asked, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 RUN = "af1b82086c194f89acce82e156ff6e61"
 CALLS = {
     "source": endpoints.source(V1, HR),

@@ -17,12 +17,12 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
 )
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.policy import RetryPolicy
 from tests.unit.client.client_cases import FAST, HR, ONCE, Blocking, asked, tenant_at
 from tests.unit.client.recording_servers import closed_port
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
 PASSING = [
     ("answer", {"status": 408}),
@@ -178,7 +178,7 @@ def test_another_generation_has_a_budget_of_its_own(world, sailpoint_simulator, 
     with pytest.raises(RateLimitError):
         world.send(tenant, CALL)
     beta = tenant_at(sailpoint_simulator.url, api_version="beta")
-    assert world.send(beta, endpoints.source(GENERATIONS["beta"], HR)).id == HR
+    assert world.send(beta, endpoints.source(API_VERSIONS["beta"], HR)).id == HR
 
 
 def test_the_budget_of_the_connection_is_kept_and_meets_no_429(world, sailpoint_simulator, control):

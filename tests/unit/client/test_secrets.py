@@ -10,11 +10,11 @@ import pytest
 
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, SECRET, tenant_at
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, closed_port, json_answer
 
-CALL = endpoints.source(GENERATIONS["v1"], HR)
+CALL = endpoints.source(API_VERSIONS["v1"], HR)
 TOKEN = json.loads(TOKEN_ANSWER[2])["access_token"]
 WORDS = f"You sent {SECRET} and Bearer {TOKEN}"
 HARD_SECRETS = ['quo"ted', "back\\slash", "sla/sh+and=more", "ümläut"]

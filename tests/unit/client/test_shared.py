@@ -9,7 +9,7 @@ import pytest
 
 import sailpoint_provider
 from sailpoint_provider.client import shared
-from sailpoint_provider.client.shared import TenantShare, scrubbed, share_of
+from sailpoint_provider.client.shared import TenantShare, redacted, share_of
 from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
 from sailpoint_provider.isc.policy import RequestBudget
 from sailpoint_provider.isc.tenant.oauth import Token
@@ -68,7 +68,7 @@ def test_the_newest_setting_of_the_budget_counts():
 )
 def test_an_outage_without_a_wish_makes_nobody_pause(error):
     share = share_of(tenant_at("acme"))
-    share.heed(error)
+    share.on_throttled(error)
     assert share.line_up(FAST).seconds == 0.0
 
 
@@ -82,14 +82,14 @@ def test_an_outage_without_a_wish_makes_nobody_pause(error):
 )
 def test_a_wish_of_isc_makes_all_pause(error, seconds):
     share = share_of(tenant_at("acme"))
-    share.heed(error)
+    share.on_throttled(error)
     assert seconds - 1 < share.line_up(FAST).seconds <= seconds
 
 
 def test_a_rate_limit_makes_the_budget_smaller_and_an_outage_does_not():
     outage, limited = share_of(tenant_at("acme")), share_of(tenant_at("other"))
-    outage.heed(TenantUnavailableError("x", status=503, retry_after=1.0))
-    limited.heed(RateLimitError("x", status=429, retry_after=1.0))
+    outage.on_throttled(TenantUnavailableError("x", status=503, retry_after=1.0))
+    limited.on_throttled(RateLimitError("x", status=429, retry_after=1.0))
     now = time.monotonic()
     assert limited.budget.rate(now) < outage.budget.rate(now)
 
@@ -99,7 +99,7 @@ def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
     for jitter in (0.0, 0.5, 1.0):
         monkeypatch.setattr(shared, "random", SimpleNamespace(random=lambda jitter=jitter: jitter))
         share = TenantShare(RequestBudget(50))
-        share.heed(RateLimitError("x", status=429, retry_after=10.0))
+        share.on_throttled(RateLimitError("x", status=429, retry_after=10.0))
         pauses.append(share.line_up(FAST).seconds)
     assert pauses == [
         pytest.approx(10.0, abs=0.5),
@@ -112,15 +112,15 @@ def test_a_turn_given_before_a_pause_is_void():
     share = share_of(tenant_at("acme"))
     turn = share.line_up(FAST)
     assert share.still_holds(turn)
-    share.heed(RateLimitError("x", status=429, retry_after=1.0))
+    share.on_throttled(RateLimitError("x", status=429, retry_after=1.0))
     assert not share.still_holds(turn)
     assert share.still_holds(share.line_up(FAST))
 
 
 def test_secret_and_token_are_struck_out_of_bodies():
     tenant = tenant_at("acme", password="hush")
-    assert scrubbed(b"hush tok hush", tenant, None) == b"*** tok ***"
-    assert scrubbed(b"hush tok hush", tenant, Token("tok", 9)) == b"*** *** ***"
+    assert redacted(b"hush tok hush", tenant, None) == b"*** tok ***"
+    assert redacted(b"hush tok hush", tenant, Token("tok", 9)) == b"*** *** ***"
 
 
 ROOT = str(Path(sailpoint_provider.__file__).parents[1])

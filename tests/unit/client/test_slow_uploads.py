@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from sailpoint_provider.client.prefetch import ReadAhead
+from sailpoint_provider.client.prefetch import Prefetcher
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start import upload_progress
 from tests.unit.client.client_cases import HR, ONCE, tenant_at
 from tests.unit.client.slow_server import SlowServer
@@ -37,7 +37,7 @@ def large(tmp_path):
 def send(world, server, path, certificates, **extra):
     verify = {} if certificates is None else {"verify": str(certificates.authority)}
     tenant = tenant_at(server.url, extra={**extra, **verify})
-    return world.send(tenant, endpoints.load_accounts(GENERATIONS["v1"], HR, find_csv(path)), ONCE)
+    return world.send(tenant, endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path)), ONCE)
 
 
 def test_an_upload_may_take_longer_than_its_time_out_while_something_is_taken(world, large, authority):
@@ -98,7 +98,7 @@ class Reading:
 
 def ahead_of(*blocks):
     reading = Reading(*blocks)
-    return reading, ReadAhead(reading.read, reading.closed.set)
+    return reading, Prefetcher(reading.read, reading.closed.set)
 
 
 def test_blocks_come_in_order_and_then_the_end():
@@ -143,7 +143,7 @@ def test_somebody_who_waits_for_a_block_is_let_go_when_reading_stops():
         go_on.wait(10)
         return b""
 
-    ahead = ReadAhead(read, lambda: None)
+    ahead = Prefetcher(read, lambda: None)
     waiting = threading.Thread(target=lambda: reached.append(ahead.next()))
     waiting.start()
     assert begun.wait(5)

@@ -12,18 +12,18 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.start.load import start
 from tests.unit.client.client_cases import DIRECTORY, HR, asked, tenant_at, write_csv
 from tests.unit.client.recording_servers import RecordingServer, json_answer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 PATH = "load-accounts"
 
 
 @pytest.fixture(params=["direct", "file"])
-def steps(request, tmp_path):
+def flow(request, tmp_path):
     """Start a direct source, or one with a file."""
     if request.param == "direct":
         return start(V1, DIRECTORY)
@@ -51,13 +51,13 @@ def runs(control):
     ],
 )
 def test_a_start_that_may_have_had_an_effect_is_not_repeated(
-    world, sailpoint_simulator, control, steps, kind, settings
+    world, sailpoint_simulator, control, flow, kind, settings
 ):
     after = {} if kind == "cut_body" else {"when": "after"}
     control.fault(kind, path=PATH, **after, **settings)
     tenant = tenant_at(sailpoint_simulator.url, extra={"timeout": 0.3, "upload_timeout": 0.3})
     with pytest.raises(TenantUnavailableError) as failure:
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert failure.value.sent
     assert failure.value.exhausted
     assert len(runs(control)) == 1
@@ -67,61 +67,61 @@ def test_a_start_that_may_have_had_an_effect_is_not_repeated(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_start_without_effect_is_not_repeated_where_nobody_can_tell(world, tenant, control, steps, status):
+def test_a_start_without_effect_is_not_repeated_where_nobody_can_tell(world, tenant, control, flow, status):
     control.fault("answer", path=PATH, status=status)
     with pytest.raises(TenantUnavailableError):
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert runs(control) == []
     assert len(asked(control, "load_accounts")) == 1
 
 
 @pytest.mark.parametrize("kind", ["html", "not_json", "other_shape"])
-def test_a_start_with_an_unreadable_answer_is_not_repeated(world, tenant, control, steps, kind):
+def test_a_start_with_an_unreadable_answer_is_not_repeated(world, tenant, control, flow, kind):
     control.fault(kind, path=PATH, when="after", status=202)
     with pytest.raises(ProtocolError):
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert len(runs(control)) == 1
 
 
 @pytest.mark.parametrize("retry_after", ["0.1", None, {"date": 0}])
-def test_a_start_is_repeated_after_a_429(world, tenant, control, steps, retry_after):
+def test_a_start_is_repeated_after_a_429(world, tenant, control, flow, retry_after):
     control.fault("rate_limit", path=PATH, times=2, retry_after=retry_after)
-    task = world.run(tenant, steps)
+    task = world.run(tenant, flow)
     assert [run["id"] for run in runs(control)] == [task.id]
     assert len(asked(control, "load_accounts")) == 3
 
 
-def test_a_start_is_not_repeated_where_the_wish_to_wait_is_too_long(world, tenant, control, steps):
+def test_a_start_is_not_repeated_where_the_wish_to_wait_is_too_long(world, tenant, control, flow):
     control.fault("rate_limit", path=PATH, retry_after=3600)
     with pytest.raises(RateLimitError) as failure:
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert failure.value.retry_after == 3600
     assert runs(control) == []
 
 
-def test_a_start_is_repeated_while_no_connection_can_be_made(world, tenant, control, steps):
+def test_a_start_is_repeated_while_no_connection_can_be_made(world, tenant, control, flow):
     world.send(tenant, endpoints.sources(V1))
     control.fault("refuse", path="sources/v1$", times=1, seconds=0.3)
     with pytest.raises(TenantUnavailableError):
         world.send(tenant, endpoints.sources(V1), RetryPolicy(attempts=1))
-    task = world.run(tenant, steps, RetryPolicy(attempts=30, first_pause=0.1, longest_pause=0.1))
+    task = world.run(tenant, flow, RetryPolicy(attempts=30, first_pause=0.1, longest_pause=0.1))
     assert [run["id"] for run in runs(control)] == [task.id]
     assert len(asked(control, "load_accounts")) == 1
 
 
-def test_a_start_is_repeated_after_a_401_with_one_new_token(world, tenant, control, steps):
+def test_a_start_is_repeated_after_a_401_with_one_new_token(world, tenant, control, flow):
     world.send(tenant, endpoints.sources(V1))
     control.fault("expired_token", path=PATH, times=1)
-    task = world.run(tenant, steps)
+    task = world.run(tenant, flow)
     assert [run["id"] for run in runs(control)] == [task.id]
     assert [request["status"] for request in asked(control, "load_accounts")] == [401, 202]
     assert len(asked(control, "token")) == 2
 
 
-def test_a_start_that_meets_401_again_is_given_up(world, tenant, control, steps):
+def test_a_start_that_meets_401_again_is_given_up(world, tenant, control, flow):
     control.fault("expired_token", path=PATH)
     with pytest.raises(AuthenticationError, match="rejects the token that it has just issued") as failure:
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert not failure.value.final
     assert len(asked(control, "load_accounts")) == 2
     assert len(asked(control, "token")) == 2
@@ -129,10 +129,10 @@ def test_a_start_that_meets_401_again_is_given_up(world, tenant, control, steps)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 413])
-def test_a_start_that_isc_refuses_is_not_repeated(world, tenant, control, steps, status):
+def test_a_start_that_isc_refuses_is_not_repeated(world, tenant, control, flow, status):
     control.fault("answer", path=PATH, status=status)
     with pytest.raises(Exception, match=f"HTTP {status}") as failure:
-        world.run(tenant, steps)
+        world.run(tenant, flow)
     assert failure.value.final
     assert len(asked(control, "load_accounts")) == 1
 
@@ -159,9 +159,9 @@ def test_a_start_goes_over_a_connection_of_its_own(world):
 
 
 @pytest.mark.parametrize("kind", ["not_json", "html", "other_shape", "redirect", "reset"])
-def test_a_start_whose_token_request_fails_was_never_sent(world, sailpoint_simulator, control, steps, kind):
+def test_a_start_whose_token_request_fails_was_never_sent(world, sailpoint_simulator, control, flow, kind):
     control.fault(kind, path="oauth")
     with pytest.raises(SailPointError) as failure:
-        world.run(tenant_at(sailpoint_simulator.url), steps)
+        world.run(tenant_at(sailpoint_simulator.url), flow)
     assert not failure.value.sent
     assert runs(control) == []

@@ -8,11 +8,11 @@ import pytest
 from sailpoint_provider.client import tls
 from sailpoint_provider.exceptions import InvalidInputError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.certificates import make_certificates
 from tests.unit.client.client_cases import HR, ONCE, Blocking, tenant_at
 
-CALL = endpoints.source(GENERATIONS["v1"], HR)
+CALL = endpoints.source(API_VERSIONS["v1"], HR)
 
 
 @pytest.fixture

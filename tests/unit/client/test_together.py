@@ -15,12 +15,12 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.models import Source
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.flow import Together
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.flow import Gather
 from sailpoint_provider.isc.policy import RetryPolicy
 from tests.unit.client.client_cases import HR, EventLoop, asked, tenant_at
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 GOOD = endpoints.source(V1, HR)
 NONE = endpoints.source(V1, "0" * 32)
 LIST = endpoints.running_tasks(V1, offset=0)
@@ -28,10 +28,10 @@ PATIENT = RetryPolicy(attempts=4, first_pause=0.01)
 
 
 def together(*wanted):
-    def steps():
-        return (yield Together(wanted))
+    def flow():
+        return (yield Gather(wanted))
 
-    return steps()
+    return flow()
 
 
 def test_values_and_errors_come_in_the_order_of_the_calls(tenant, world):
@@ -90,7 +90,7 @@ def test_a_bug_in_reading_an_answer_is_not_hidden(tenant, world):
     def broken(answer):
         raise KeyError("a bug")
 
-    call = endpoints.Call(purpose="look", method="GET", path=GOOD.path, read=broken)
+    call = endpoints.Request(purpose="look", method="GET", path=GOOD.path, read=broken)
     with pytest.raises(KeyError):
         world.run(tenant, together(GOOD, call))
 

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from sailpoint_provider.client import blocking, event_loop, shared
+from sailpoint_provider.client import async_client, blocking, shared
 from sailpoint_provider.exceptions import AuthenticationError, ProtocolError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import CLIENT, HR, SECRET, asked, tenant_at
 from tests.unit.client.recording_servers import RecordingServer, json_answer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
 CROWD = {"blocking": 20, "event_loop": 50}
 
@@ -23,7 +23,7 @@ class Hands:
     def __init__(self, monkeypatch):
         self.ahead = 0.0
         moved = SimpleNamespace(monotonic=self.monotonic, sleep=time.sleep, time=time.time)
-        for module in (blocking, event_loop, shared):
+        for module in (blocking, async_client, shared):
             monkeypatch.setattr(module, "time", moved)
 
     def monotonic(self):

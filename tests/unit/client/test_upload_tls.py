@@ -9,14 +9,14 @@ import pytest
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, asked, tenant_at, write_csv
 from tests.unit.client.recording_servers import RecordingProxy
 from tests.unit.client.slow_server import SlowServer
 
 
 def start_of(path):
-    return endpoints.load_accounts(GENERATIONS["v1"], HR, find_csv(path))
+    return endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sailpoint_provider.exceptions import InvalidInputError, TenantUnavailableEr
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.models import LoadAccountsTask
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import (
     HR,
     asked,
@@ -24,7 +24,7 @@ from tests.unit.client.client_cases import (
 )
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 RUN = "af1b82086c194f89acce82e156ff6e61"
 MIB = 1024 * 1024
 
@@ -198,7 +198,7 @@ def test_the_file_is_closed_whatever_happens(world, tenant, control, tmp_path, t
 
 
 def sink(request):
-    """Answer as ISC does, but keep nothing; slow enough that an eager client would pile up the file."""
+    """Response as ISC does, but keep nothing; slow enough that an eager client would pile up the file."""
     if request.target.endswith("/oauth/token"):
         return TOKEN_ANSWER
     time.sleep(0.05)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from sailpoint_provider.isc.api.responses import Answer
-from sailpoint_provider.isc.flow import Pause, Together
+from sailpoint_provider.isc.api.responses import Response
+from sailpoint_provider.isc.flow import Gather, Sleep
 from sailpoint_provider.isc.tenant.config import Tenant
 
 SOURCE = "2c918085000000000000000000000a03"
@@ -22,7 +22,7 @@ def tenant(**changes):
 
 def answer(document=None, status=200, *, body=None, received=NOON, **headers):
     content = json.dumps(document).encode() if body is None else body
-    return Answer(
+    return Response(
         status, {name.replace("_", "-"): value for name, value in headers.items()}, content, received
     )
 
@@ -74,29 +74,29 @@ class Driver:
     paused: float = 0.0
     is_gathering: bool = False
 
-    def run(self, steps):
+    def run(self, flow):
         try:
-            wish = next(steps)
+            effect = next(flow)
             while True:
-                value = self._fulfil(wish)
-                wish = steps.throw(value) if isinstance(value, Exception) else steps.send(value)
+                value = self._fulfil(effect)
+                effect = flow.throw(value) if isinstance(value, Exception) else flow.send(value)
         except StopIteration as end:
             return end.value
 
-    def _fulfil(self, wish):
-        if isinstance(wish, Pause):
-            self.pauses.append(wish.seconds)
-            self.clock.now += wish.seconds
-            self.paused += wish.seconds
+    def _fulfil(self, effect):
+        if isinstance(effect, Sleep):
+            self.pauses.append(effect.seconds)
+            self.clock.now += effect.seconds
+            self.paused += effect.seconds
             assert self.paused < 50_000, "the procedure goes on for ever"
             return None
-        if isinstance(wish, Together):
-            self.waves.append(len(wish.calls))
+        if isinstance(effect, Gather):
+            self.waves.append(len(effect.calls))
             self.is_gathering = True
-            answers = [self._asked(call) for call in wish.calls]
+            answers = [self._asked(call) for call in effect.calls]
             self.is_gathering = False
             return answers
-        return self._asked(wish)
+        return self._asked(effect)
 
     def _asked(self, call):
         self.calls.append(call)

@@ -4,12 +4,12 @@ import pytest
 
 from sailpoint_provider import exceptions
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.policy import RequestBudget, RetryPolicy
 from tests.unit.isc.isc_cases import SOURCE
 
-SAFE = endpoints.source(GENERATIONS["v1"], SOURCE)
-START = endpoints.load_accounts(GENERATIONS["v1"], SOURCE)
+SAFE = endpoints.source(API_VERSIONS["v1"], SOURCE)
+START = endpoints.load_accounts(API_VERSIONS["v1"], SOURCE)
 
 
 def unavailable(**details):
@@ -66,9 +66,9 @@ def test_pauses_double_up_to_the_longest_and_jitter_takes_up_to_half(attempt, pa
     assert pause / 2 < policy.pause(attempt, None, 0.3) < pause
 
 
-@pytest.mark.parametrize(("wish", "jitter", "pause"), [(9.0, 0.0, 9.0), (9.0, 1.0, 10.0), (0.0, 0.5, 0.75)])
-def test_a_wish_of_isc_is_waited_for_in_full(wish, jitter, pause):
-    assert RetryPolicy().pause(1, exceptions.RateLimitError("x", retry_after=wish), jitter) == pause
+@pytest.mark.parametrize(("effect", "jitter", "pause"), [(9.0, 0.0, 9.0), (9.0, 1.0, 10.0), (0.0, 0.5, 0.75)])
+def test_a_wish_of_isc_is_waited_for_in_full(effect, jitter, pause):
+    assert RetryPolicy().pause(1, exceptions.RateLimitError("x", retry_after=effect), jitter) == pause
 
 
 def sent_moments(budget, arrivals):

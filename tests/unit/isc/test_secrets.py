@@ -7,8 +7,8 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import error_of, read_answer
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.responses import error_of, read_response
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.tenant.oauth import Token, read_token
 from tests.unit.isc.isc_cases import SECRET, SOURCE, answer, tenant
 
@@ -51,7 +51,7 @@ def test_the_secret_goes_into_the_body_and_never_into_the_address():
 def test_an_answer_without_a_token_is_not_shown():
     body = json.dumps({"refresh_token": TOKEN}).encode()
     with pytest.raises(ProtocolError) as failure:
-        read_answer(endpoints.token(tenant()), answer(body=body))
+        read_response(endpoints.token(tenant()), answer(body=body))
     assert TOKEN not in shown(failure.value)
 
 
@@ -71,7 +71,7 @@ def test_an_answer_that_is_no_json_is_not_shown():
 
 
 def test_an_error_does_not_hold_the_body_that_it_was_made_of():
-    call = endpoints.source(GENERATIONS["v1"], SOURCE)
+    call = endpoints.source(API_VERSIONS["v1"], SOURCE)
     error = error_of(call, answer({"token": TOKEN, "detailCode": "400"}, 400))
     assert TOKEN not in shown(error)
 

@@ -9,11 +9,11 @@ import time
 from contextlib import asynccontextmanager
 
 from sailpoint_provider.client import shared
-from sailpoint_provider.client.event_loop import EventLoopTransport, event_loop_transport
+from sailpoint_provider.client.async_client import AsyncClient, shared_async_client
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.client.client_cases import tenant_at
 
@@ -31,10 +31,10 @@ def started(control, count, **settings):
     sources = [control.create_source(f"Crowd {next(_number)}", "direct", **plan)["id"] for _ in range(count)]
 
     async def start_all():
-        transport = EventLoopTransport(tenant_at(control.base_url))
+        transport = AsyncClient(tenant_at(control.base_url))
         try:
             starts = (
-                transport.send(endpoints.load_accounts(GENERATIONS["v1"], source)) for source in sources
+                transport.send(endpoints.load_accounts(API_VERSIONS["v1"], source)) for source in sources
             )
             return [task.id for task in await asyncio.gather(*starts)]
         finally:
@@ -47,17 +47,17 @@ def started(control, count, **settings):
 
 
 def wait_for(
-    transport, aggregation_id, *, poll=POLL, log=LOG, first_pause=0.0, least_seconds=0.0, **patience
+    transport, aggregation_id, *, poll=POLL, log=LOG, first_pause=0.0, least_seconds=0.0, **deadlines
 ):
     """Wait for one aggregation, as a trigger does; return a task."""
     watch = Watch(
         aggregation_id,
         transport.tenant.generation,
-        patience=Patience(**{"tolerate_outage": 30.0} | patience),
+        deadlines=Deadlines(**{"tolerate_outage": 30.0} | deadlines),
         clock=time.time,
         log=log,
     )
-    end = transport.poller.end_of(watch, Pace(poll), first_pause=first_pause, least_seconds=least_seconds)
+    end = transport.poller.end_of(watch, Backoff(poll), first_pause=first_pause, least_seconds=least_seconds)
     return asyncio.create_task(end)
 
 
@@ -74,7 +74,7 @@ def on_a_loop(deed):
 @asynccontextmanager
 async def crowd(tenant, ids, **settings):
     """Wait for all of these; yield the transport and the waits, which are cancelled in the end."""
-    async with event_loop_transport(tenant) as transport:
+    async with shared_async_client(tenant) as transport:
         waits = [wait_for(transport, one, **settings) for one in ids]
         try:
             yield transport, waits

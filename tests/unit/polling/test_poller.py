@@ -10,7 +10,7 @@ import time
 import pytest
 
 from sailpoint_provider.exceptions import AggregationTimeoutError
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.polling.poller import CROWD
 from tests.unit.client.client_cases import tenant_at
 from tests.unit.polling.polling_cases import (
@@ -38,7 +38,7 @@ STATES = {
 
 
 @pytest.mark.usefixtures("no_leaks")
-@pytest.mark.parametrize("generation", sorted(GENERATIONS))
+@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
 def test_a_crowd_ends_each_with_its_own_state_for_few_requests(control, generation):
     ids = started(control, 60)
     tenant = tenant_at(control.base_url, api_version=generation)

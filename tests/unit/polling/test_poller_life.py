@@ -11,10 +11,10 @@ import weakref
 
 import pytest
 
-from sailpoint_provider.client import event_loop
-from sailpoint_provider.client.event_loop import event_loop_transport
+from sailpoint_provider.client import async_client
+from sailpoint_provider.client.async_client import shared_async_client
 from sailpoint_provider.isc.wait import watch as watch_module
-from sailpoint_provider.isc.wait.batch_poll import Sweeper
+from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from sailpoint_provider.polling import poller
 from tests.unit.polling.polling_cases import (
     LISTS,
@@ -34,15 +34,15 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 def test_a_bug_in_a_sweep_fails_the_waits_instead_of_hanging_them(control, tenant, caplog, monkeypatch):
     ids = started(control, 30)
-    sweep = Sweeper.sweep
+    batch_poll = BatchPoller.batch_poll
 
     async def deed():
-        async with event_loop_transport(tenant) as transport:
-            monkeypatch.setattr(Sweeper, "sweep", broken)
+        async with shared_async_client(tenant) as transport:
+            monkeypatch.setattr(BatchPoller, "batch_poll", broken)
             waits = [wait_for(transport, one) for one in ids]
             ends = await asyncio.gather(*waits, return_exceptions=True)
             assert {type(end) for end in ends} == {KeyError}
-            monkeypatch.setattr(Sweeper, "sweep", sweep)
+            monkeypatch.setattr(BatchPoller, "batch_poll", batch_poll)
             await finished(control, ids)
             again = [wait_for(transport, one) for one in ids]
             return await asyncio.gather(*again)
@@ -90,7 +90,7 @@ def test_progress_is_logged_in_each_waits_own_log_and_context(control, tenant, c
     logging.getLogger().addHandler(handler)
 
     async def deed():
-        async with event_loop_transport(tenant) as transport:
+        async with shared_async_client(tenant) as transport:
             waits = []
             for number, one in enumerate(ids):
                 whose.set(number)
@@ -147,7 +147,7 @@ def test_the_last_to_leave_closes_everything(control, tenant, count):
             session, poller = transport._session, transport.poller
         assert session.closed
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert not event_loop._transports[loop]
+        assert not async_client._transports[loop]
         assert (poller._waits.count, list(poller._waits)) == (0, [])
 
     on_a_loop(deed)
@@ -159,7 +159,7 @@ def test_a_transport_that_others_keep_open_polls_no_more_once_nobody_waits(contr
     ids = started(control, 30)
 
     async def deed():
-        async with event_loop_transport(tenant):
+        async with shared_async_client(tenant):
             async with crowd(tenant, ids) as (_, waits):
                 await several_sweeps(control)
                 for wait in waits:

@@ -236,9 +236,9 @@ def test_an_end_that_only_the_status_endpoint_tells_ends_a_wait_in_a_crowd_too(c
 
 def test_a_record_that_both_lists_leave_out_is_looked_at_alone_and_ends(control, tenant, monkeypatch):
     ids = started(control, 30)
-    read = summaries.read_glimpses
+    read = summaries.read_task_summaries
     monkeypatch.setattr(
-        summaries, "read_glimpses", lambda answer: [one for one in read(answer) if one.id != ids[0]]
+        summaries, "read_task_summaries", lambda answer: [one for one in read(answer) if one.id != ids[0]]
     )
 
     async def deed():

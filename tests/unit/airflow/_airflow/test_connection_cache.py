@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from sailpoint_provider._airflow import connection_cache as desk_module
-from sailpoint_provider._airflow.connection_cache import ConnectionDesk, connection_desk
+from sailpoint_provider._airflow.connection_cache import ConnectionCache, connection_cache
 
 
 class Reader:
@@ -42,7 +42,7 @@ def callers(desk, read, number, key="key"):
 
 def test_one_reading_serves_all_who_want_the_same_at_once():
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         waiting = callers(desk, read, 500)
         await turns()
         assert not any(caller.done() for caller in waiting)
@@ -55,7 +55,7 @@ def test_one_reading_serves_all_who_want_the_same_at_once():
 
 def test_a_reading_is_fresh_for_seconds_and_no_longer(monkeypatch):
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         read.let.set()
         found = [await desk.tenant("key", read) for _ in range(3)]
         loop, passed = asyncio.get_running_loop(), desk_module._FRESH_SECONDS
@@ -68,7 +68,7 @@ def test_a_reading_is_fresh_for_seconds_and_no_longer(monkeypatch):
 
 def test_a_failure_reaches_all_and_is_not_kept():
     async def within():
-        desk, read = ConnectionDesk(), Reader(iter([LookupError("no such connection"), "tenant"]))
+        desk, read = ConnectionCache(), Reader(iter([LookupError("no such connection"), "tenant"]))
         waiting = callers(desk, read, 30)
         await turns()
         read.let.set()
@@ -83,7 +83,7 @@ def test_a_failure_reaches_all_and_is_not_kept():
 @pytest.mark.parametrize("gone", [0, 7, 29])
 def test_a_caller_who_leaves_takes_nobody_along(gone):
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         waiting = callers(desk, read, 30)
         await turns()
         waiting[gone].cancel()
@@ -98,7 +98,7 @@ def test_a_caller_who_leaves_takes_nobody_along(gone):
 
 def test_a_failure_after_all_have_left_is_forgotten():
     async def within():
-        desk, read = ConnectionDesk(), Reader(iter([LookupError("no such connection"), "tenant"]))
+        desk, read = ConnectionCache(), Reader(iter([LookupError("no such connection"), "tenant"]))
         complaints = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         waiting = callers(desk, read, 3)
@@ -118,7 +118,7 @@ def test_a_failure_after_all_have_left_is_forgotten():
 @pytest.mark.parametrize("is_fresh", [False, True])
 def test_many_are_served_a_few_at_a_time_so_that_the_loop_goes_on(is_fresh):
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         if is_fresh:
             read.let.set()
             await desk.tenant("key", read)
@@ -137,7 +137,7 @@ def test_many_are_served_a_few_at_a_time_so_that_the_loop_goes_on(is_fresh):
 
 def test_one_who_comes_while_others_are_served_is_served_too():
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         waiting = callers(desk, read, 100)
         await turns()
         read.let.set()
@@ -152,7 +152,7 @@ def test_one_who_comes_while_others_are_served_is_served_too():
 
 def test_another_connection_waits_for_nobody():
     async def within():
-        desk, slow, quick = ConnectionDesk(), Reader(), Reader(iter(["quick"]))
+        desk, slow, quick = ConnectionCache(), Reader(), Reader(iter(["quick"]))
         waiting = callers(desk, slow, 3, key="slow")
         await turns()
         quick.let.set()
@@ -166,7 +166,7 @@ def test_another_connection_waits_for_nobody():
 
 def test_a_reading_that_is_cancelled_cancels_those_who_wait_for_it():
     async def within():
-        desk, read = ConnectionDesk(), Reader()
+        desk, read = ConnectionCache(), Reader()
         waiting = callers(desk, read, 3)
         await turns()
         (reading,) = desk._readings
@@ -183,8 +183,8 @@ def test_event_loops_do_not_share_and_nothing_survives_one():
     found, both = [], threading.Barrier(2)
 
     async def within():
-        desk, read = connection_desk(), Reader()
-        assert connection_desk() is desk
+        desk, read = connection_cache(), Reader()
+        assert connection_cache() is desk
         read.let.set()
         await asyncio.to_thread(both.wait, 10)
         await desk.tenant("key", read)

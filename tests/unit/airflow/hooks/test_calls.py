@@ -21,8 +21,8 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api import paging
 from tests.unit.airflow.airflow_cases import (
+    API_VERSIONS,
     DIRECTORY,
-    GENERATIONS,
     HR,
     MAINFRAME,
     NEVER,
@@ -47,7 +47,7 @@ KEYWORDS_ONLY = {"disable_optimization", "filters", "sorters", "limit", "poll_in
 
 
 def called(world, name, *arguments, hook=None, **keywords):
-    """Call a method of the hook, or its counterpart for event loops, and return what it gives in full."""
+    """Request a method of the hook, or its counterpart for event loops, and return what it gives in full."""
     hook = hook or SailPointHook()
     if world == "blocking":
         given = getattr(hook, name)(*arguments, **keywords)
@@ -84,7 +84,7 @@ def test_the_constructor_is_the_published_one():
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_path, world, generation):
     tenant.plan(HR, seconds=1.0)
     file = tenant.csv(tmp_path, rows=5)
@@ -185,7 +185,7 @@ def test_the_wait_refuses_a_duration_that_is_none(tenant, world, name, wrong):
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_list_goes_over_all_pages_with_running_tasks(tenant, monkeypatch, world, generation):
     monkeypatch.setattr(paging, "PAGE_SIZE", 2)
     ids = [tenant.started(seconds=0) for _ in range(5)]

@@ -7,13 +7,13 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
-from tests.unit.airflow.airflow_cases import DIRECTORY, GENERATIONS, HR, FakeStore, FakeTaskInstance
+from tests.unit.airflow.airflow_cases import API_VERSIONS, DIRECTORY, HR, FakeStore, FakeTaskInstance
 
-LOOKS = dict.fromkeys(GENERATIONS, 1) | {"v2024": 2, "beta": 2}
+LOOKS = dict.fromkeys(API_VERSIONS, 1) | {"v2024": 2, "beta": 2}
 """The lists of the older generations hold ended tasks only, so running ones are a second question."""
 
 
-@pytest.fixture(params=GENERATIONS)
+@pytest.fixture(params=API_VERSIONS)
 def generation(request, tenant):
     """Connect with each API generation, with a token at hand."""
     tenant.connect(extra={"api_version": request.param})

@@ -13,8 +13,8 @@ from airflow.sdk import DAG
 
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from tests.unit.airflow.airflow_cases import (
+    API_VERSIONS,
     DIRECTORY,
-    GENERATIONS,
     HR,
     MAINFRAME,
     OBJECT_STORAGE,
@@ -58,7 +58,7 @@ def test_the_signature_is_the_published_one():
 
 
 @MODES
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, generation, deferrable):
     tenant.connect(extra={"api_version": generation})
     tenant.plan(HR)

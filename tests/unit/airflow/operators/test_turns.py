@@ -8,7 +8,7 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from sailpoint_provider.client.blocking import BlockingTransport
+from sailpoint_provider.client.blocking import BlockingClient
 from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.wait import deadlines, watch
@@ -35,7 +35,7 @@ MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "d
 
 @MODES
 def test_two_tasks_that_start_one_source_at_the_same_moment_both_load_it(tenant, monkeypatch, deferrable):
-    send, meeting = BlockingTransport.send, Barrier(2)
+    send, meeting = BlockingClient.send, Barrier(2)
 
     def together(self, call, **bounds):
         if call.purpose.startswith("start"):
@@ -43,7 +43,7 @@ def test_two_tasks_that_start_one_source_at_the_same_moment_both_load_it(tenant,
                 meeting.wait(1)
         return send(self, call, **bounds)
 
-    monkeypatch.setattr(BlockingTransport, "send", together)
+    monkeypatch.setattr(BlockingClient, "send", together)
     tenant.plan(DIRECTORY)
 
     def run(_):
@@ -179,7 +179,7 @@ def test_another_one_that_isc_no_longer_knows_is_not_waited_for(tenant, monkeypa
 def test_a_list_that_still_shows_an_ended_one_as_running_is_not_asked_without_a_pause(
     tenant, monkeypatch, deferrable
 ):
-    monkeypatch.setattr(reconcile, "RESOLVE_PAUSE", 0.1)
+    monkeypatch.setattr(reconcile, "RECONCILE_PAUSE", 0.1)
     other = somebody_elses(tenant, seconds=0)
     late = {"id": other, "completionStatus": None, "created": "2026-01-01T00:00:00Z"}
     tenant.control.fault("answer", path="task-status/v1$", body=[late])

@@ -198,7 +198,7 @@ def test_an_event_alone_brings_back_all_that_a_result_needs(tenant, tmp_path, wh
         assert ti.store.states[-1] == "returned"
 
 
-@pytest.mark.parametrize("carried", [{}, {"claim": {"state": "running"}}, {"claim": 7}, None, 7])
+@pytest.mark.parametrize("carried", [{}, {"checkpoint": {"state": "running"}}, {"checkpoint": 7}, None, 7])
 def test_an_end_that_nothing_attributes_to_the_task_is_not_believed(tenant, carried):
     task, deferral, aggregation_id = deferred("operator", tenant)
     tenant.control.finish(aggregation_id)

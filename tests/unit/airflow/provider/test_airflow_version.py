@@ -11,7 +11,7 @@ import pytest
 
 from sailpoint_provider.airflow_version import OLDEST
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 NEEDED = "airflow-provider-sailpoint needs Apache Airflow 3.0.6 or newer; "
 MODULES = (
     "sailpoint_provider.hooks.sailpoint",

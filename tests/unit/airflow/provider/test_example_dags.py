@@ -10,7 +10,7 @@ from sailpoint_provider.operators.aggregation import SailPointAccountAggregation
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.simulator.sources import default_sources
 
-FOLDER = Path(__file__).parents[3] / "example_dags"
+FOLDER = Path(__file__).parents[4] / "example_dags"
 
 
 @pytest.fixture(scope="module")

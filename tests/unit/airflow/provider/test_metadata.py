@@ -15,9 +15,9 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from sailpoint_provider import __version__
 from sailpoint_provider.get_provider_info import get_provider_info
-from sailpoint_provider.hooks import connection_form
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.tenant import connection_form
 from sailpoint_provider.isc.tenant.config import EXTRA_KEYS
 
 
@@ -74,7 +74,7 @@ def test_every_module_that_is_named_is_there():
 def test_the_form_has_a_field_for_every_key_of_extra():
     fields = connection_type()["conn-fields"]
     assert set(fields) == set(EXTRA_KEYS)
-    assert fields["api_version"]["schema"]["enum"] == list(GENERATIONS)
+    assert fields["api_version"]["schema"]["enum"] == list(API_VERSIONS)
     assert "null" in fields["timeout"]["schema"]["type"]
     assert fields["proxies"]["schema"]["format"] == "password"
 
@@ -135,7 +135,7 @@ def test_the_proxy_is_a_password_field_and_the_generation_a_choice(wtforms):
     widgets = SailPointHook.get_connection_form_widgets()
     hidden = {name for name, widget in widgets.items() if isinstance(widget, PasswordField)}
     assert hidden == {"proxies"}
-    assert ("any of", list(GENERATIONS)) in widgets["api_version"].validators
+    assert ("any of", list(API_VERSIONS)) in widgets["api_version"].validators
     assert widgets["timeout"].label == connection_form.EXTRA_FIELDS["timeout"]["label"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 HEAVY = {"requests", "urllib3", "aiohttp", "tenacity", "fsspec"}
 CLASSES = {
     "sailpoint_provider.hooks.sailpoint",

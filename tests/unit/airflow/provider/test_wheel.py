@@ -15,7 +15,7 @@ import pytest
 from sailpoint_provider import __version__
 from sailpoint_provider.get_provider_info import get_provider_info
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 
 pytestmark = pytest.mark.skipif(
     find_spec("flit_core") is None, reason="flit_core, which builds the wheel, is not installed"

@@ -16,7 +16,7 @@ from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputE
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers import aggregation
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
-from tests.unit.airflow.airflow_cases import DIRECTORY, GENERATIONS, NEVER, NOBODY, POLL, events_of, reloaded
+from tests.unit.airflow.airflow_cases import API_VERSIONS, DIRECTORY, NEVER, NOBODY, POLL, events_of, reloaded
 
 LONGEST_STALL = 0.25
 
@@ -81,7 +81,7 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
     assert read_event(event, old.aggregation_id).state == "succeeded"
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_it_tells_the_end_and_no_more_in_every_generation(tenant, generation):
     tenant.connect(extra={"api_version": generation})
     aggregation_id = tenant.started()

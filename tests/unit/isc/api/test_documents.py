@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 
-DOCUMENTS = Path(__file__).parents[4] / "shared" / "openapi"
+DOCUMENTS = Path(__file__).parents[5] / "shared" / "openapi"
 
 pytestmark = pytest.mark.skipif(
     not DOCUMENTS.is_dir(), reason=f"ISC's OpenAPI documents are not part of the repository ({DOCUMENTS})"
@@ -24,9 +24,9 @@ def operation(generation, path):
     return document["paths"][path.removeprefix(prefix)]["get"]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_list_of_tasks_can_be_filtered_by_just_the_documented_fields(generation):
-    known = GENERATIONS[generation]
+    known = API_VERSIONS[generation]
     parameters = operation(generation, known.task_status)["parameters"]
     text = next(one["description"] for one in parameters if one.get("name") == "filters")
     documented = dict(re.findall(r"\*\*(\w+)\*\*: \*([^*]+)\*", text))
@@ -34,9 +34,9 @@ def test_the_list_of_tasks_can_be_filtered_by_just_the_documented_fields(generat
     assert ("isnull" in documented["completionStatus"]) is (known.pending_tasks is None)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_aggregation_status_is_for_just_the_documented_user_levels(generation):
-    known = GENERATIONS[generation]
+    known = API_VERSIONS[generation]
     documented = operation(generation, f"{known.account_aggregations}/{{id}}/status")
     levels = documented.get("x-sailpoint-userLevels") or re.findall(
         r"[A-Z]+_?[A-Z]+(?=,| or | authority)", documented["description"].partition("A token with")[2]

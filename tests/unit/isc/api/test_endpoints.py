@@ -2,11 +2,11 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.upload import FileStamp, Upload
 from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
 
-SOURCES = {name: one.sources for name, one in GENERATIONS.items()}
+SOURCES = {name: one.sources for name, one in API_VERSIONS.items()}
 
 
 def an_upload(look_again=None):
@@ -14,9 +14,9 @@ def an_upload(look_again=None):
     return Upload("/drop/accounts.csv", stamp, lambda: None, look_again or (lambda: stamp))
 
 
-@pytest.mark.parametrize("name", GENERATIONS)
+@pytest.mark.parametrize("name", API_VERSIONS)
 def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
-    call = endpoints.load_accounts(GENERATIONS[name], SOURCE)
+    call = endpoints.load_accounts(API_VERSIONS[name], SOURCE)
     assert (call.method, call.path) == ("POST", f"{SOURCES[name]}/{SOURCE}/load-accounts")
     assert call.multipart
     assert not call.safe_to_repeat
@@ -24,17 +24,17 @@ def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
     assert call.upload is None
 
 
-@pytest.mark.parametrize(("wish", "text"), [(True, "true"), (False, "false")])
-def test_the_optimization_flag_is_a_form_field_and_always_there(wish, text):
-    call = endpoints.load_accounts(GENERATIONS["v1"], SOURCE, an_upload(), disable_optimization=wish)
+@pytest.mark.parametrize(("effect", "text"), [(True, "true"), (False, "false")])
+def test_the_optimization_flag_is_a_form_field_and_always_there(effect, text):
+    call = endpoints.load_accounts(API_VERSIONS["v1"], SOURCE, an_upload(), disable_optimization=effect)
     assert call.form == (("disableOptimization", text),)
     assert call.query == ()
     assert call.upload is not None
 
 
-@pytest.mark.parametrize("name", GENERATIONS)
+@pytest.mark.parametrize("name", API_VERSIONS)
 def test_reading_calls_may_be_repeated(name):
-    generation = GENERATIONS[name]
+    generation = API_VERSIONS[name]
     reading = [
         endpoints.account_aggregation_status(generation, RUN),
         endpoints.task_status(generation, RUN),
@@ -56,7 +56,7 @@ def test_the_token_request_may_be_repeated_and_goes_without_a_token():
 
 def test_a_list_of_tasks_says_what_it_wants():
     call = endpoints.task_statuses(
-        GENERATIONS["v1"], filters='id eq "x"', sorters="-created", limit=7, offset=250
+        API_VERSIONS["v1"], filters='id eq "x"', sorters="-created", limit=7, offset=250
     )
     assert call.path == "/task-status/v1"
     assert call.query == (
@@ -68,7 +68,7 @@ def test_a_list_of_tasks_says_what_it_wants():
 
 
 def test_what_is_not_wanted_is_left_out_of_the_query():
-    call = endpoints.task_statuses(GENERATIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
+    call = endpoints.task_statuses(API_VERSIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
     assert call.query == (("limit", "250"),)
 
 
@@ -78,8 +78,8 @@ def test_pending_tasks_know_paging_only():
 
 
 def test_a_source_sub_admin_asks_for_its_own_sources():
-    assert endpoints.sources(GENERATIONS["v1"]).query == (("limit", "250"),)
-    call = endpoints.sources(GENERATIONS["v1"], filters='name eq "HR"', for_subadmin=True)
+    assert endpoints.sources(API_VERSIONS["v1"]).query == (("limit", "250"),)
+    call = endpoints.sources(API_VERSIONS["v1"], filters='name eq "HR"', for_subadmin=True)
     assert dict(call.query) == {"limit": "250", "filters": 'name eq "HR"', "for-subadmin": "me"}
 
 
@@ -97,8 +97,10 @@ def test_values_of_filters_are_escaped(text, expected):
 
 
 def test_a_source_is_read_from_its_answer():
-    assert endpoints.source(GENERATIONS["v1"], SOURCE).read(answer({"id": SOURCE, "name": "HR"})).name == "HR"
-    assert endpoints.sources(GENERATIONS["v1"]).read(answer([{"id": SOURCE}]))[0].id == SOURCE
+    assert (
+        endpoints.source(API_VERSIONS["v1"], SOURCE).read(answer({"id": SOURCE, "name": "HR"})).name == "HR"
+    )
+    assert endpoints.sources(API_VERSIONS["v1"]).read(answer([{"id": SOURCE}]))[0].id == SOURCE
 
 
 def test_a_file_that_is_as_it_was_found_passes():

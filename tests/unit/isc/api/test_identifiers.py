@@ -3,7 +3,7 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.identifiers import answered_id, given_id, path_id
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import RUN, SOURCE
 
 HOSTILE = [
@@ -88,9 +88,9 @@ def test_an_answered_id_is_not_endlessly_long():
 @pytest.mark.parametrize("build", BUILDERS)
 def test_no_call_takes_a_hostile_id_into_its_path(build, value):
     with pytest.raises(InvalidInputError):
-        build(GENERATIONS["v1"], value)
+        build(API_VERSIONS["v1"], value)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
 def test_the_id_stands_in_the_path_as_it_is(build):
-    assert f"/{RUN}" in build(GENERATIONS["v1"], RUN).path
+    assert f"/{RUN}" in build(API_VERSIONS["v1"], RUN).path

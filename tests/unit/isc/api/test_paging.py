@@ -6,7 +6,7 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.models import TaskStatus
 from sailpoint_provider.isc.api.paging import TaskPages
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 
 EPOCH = datetime(2024, 5, 1, tzinfo=UTC)
 TYPE = 'type eq "CLOUD_ACCOUNT_AGGREGATION"'
@@ -27,7 +27,7 @@ class Tenant:
     """Answers the lists of a generation as its OpenAPI document says; ids of records are made of minutes."""
 
     def __init__(self, generation, ended=(), running=()):
-        self.generation = GENERATIONS[generation]
+        self.generation = API_VERSIONS[generation]
         self.ended, self.running = list(ended), list(running)
         self.asked = []
 
@@ -60,7 +60,7 @@ def minutes(tasks):
     return [int(one.id.removeprefix("task-")) for one in tasks]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 @pytest.mark.parametrize("sorters", ["-created", "created", None])
 def test_running_and_ended_tasks_come_as_one_list_in_order(generation, sorters):
     ended = [task(minute) for minute in range(0, 600, 2)]
@@ -70,7 +70,7 @@ def test_running_and_ended_tasks_come_as_one_list_in_order(generation, sorters):
     assert found == expected
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 @pytest.mark.parametrize("limit", [1, 3, 249, 250, 251, 307, 400, None])
 @pytest.mark.parametrize("sorters", ["-created", "created"])
 def test_a_limit_holds_over_all_pages(generation, limit, sorters):
@@ -84,7 +84,7 @@ def test_a_limit_holds_over_all_pages(generation, limit, sorters):
 def test_one_list_is_asked_page_by_page(generation):
     tenant = Tenant(generation, [task(minute) for minute in range(510)])
     assert len(tenant.read(filters=TYPE)) == 510
-    assert {path for path, _ in tenant.asked} == {GENERATIONS[generation].task_status}
+    assert {path for path, _ in tenant.asked} == {API_VERSIONS[generation].task_status}
     assert [query.get("offset") for _, query in tenant.asked] == [None, "250", "500"]
     assert {query["filters"] for _, query in tenant.asked} == {TYPE}
     assert {query["limit"] for _, query in tenant.asked} == {"250"}
@@ -108,7 +108,7 @@ def test_running_tasks_are_filtered_here_because_their_list_knows_no_filter(gene
     running = [task(1, ended=False), task(2, ended=False, kind="Cloud Group Aggregation")]
     tenant = Tenant(generation, [], running)
     assert minutes(tenant.read(filters=TYPE)) == [1]
-    assert tenant.asked[0] == (GENERATIONS[generation].pending_tasks, {"limit": "250"})
+    assert tenant.asked[0] == (API_VERSIONS[generation].pending_tasks, {"limit": "250"})
 
 
 @pytest.mark.parametrize("generation", TWO_LISTS)
@@ -121,14 +121,14 @@ def test_many_running_tasks_are_read_over_their_pages(generation):
 def test_only_running_tasks_are_asked_where_only_they_are_wanted(generation):
     tenant = Tenant(generation, [task(1)], [task(2, ended=False)])
     assert minutes(tenant.read(filters="completionStatus isnull")) == [2]
-    assert [path for path, _ in tenant.asked] == [GENERATIONS[generation].pending_tasks]
+    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].pending_tasks]
 
 
 @pytest.mark.parametrize("generation", TWO_LISTS)
 def test_only_ended_tasks_are_asked_where_only_they_can_match(generation):
     tenant = Tenant(generation, [task(1)], [task(2, ended=False)])
     assert minutes(tenant.read(filters='completionStatus eq "SUCCESS"')) == [1]
-    assert [path for path, _ in tenant.asked] == [GENERATIONS[generation].task_status]
+    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].task_status]
 
 
 @pytest.mark.parametrize("generation", TWO_LISTS)
@@ -139,7 +139,7 @@ def test_a_task_that_ends_while_the_lists_are_read_comes_once(generation):
 
 
 def test_a_record_that_moves_to_the_next_page_comes_once():
-    pages = TaskPages(GENERATIONS["v1"])
+    pages = TaskPages(API_VERSIONS["v1"])
     first = [task(minute) for minute in range(400, 150, -1)]
     pages.next_call()
     found = list(pages.take(first))
@@ -149,13 +149,13 @@ def test_a_record_that_moves_to_the_next_page_comes_once():
     assert pages.next_call() is None
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_a_record_without_a_time_is_not_lost(generation):
     ended = [task(1), task(None, id="task-7")]
     assert sorted(minutes(Tenant(generation, ended, [task(2, ended=False)]).read())) == [1, 2, 7]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_an_empty_tenant_gives_an_empty_list(generation):
     assert Tenant(generation).read() == []
 
@@ -170,23 +170,23 @@ def test_no_filter_is_sent_where_none_is_given(filters):
 @pytest.mark.parametrize("sorters", ["name", "-name", "created,name", ""])
 def test_only_the_time_of_creation_sorts(sorters):
     with pytest.raises(InvalidInputError, match="'created' or '-created' only"):
-        TaskPages(GENERATIONS["v1"], sorters=sorters)
+        TaskPages(API_VERSIONS["v1"], sorters=sorters)
 
 
 @pytest.mark.parametrize("limit", [0, -1, True, 1.5, "5"])
 def test_a_limit_is_a_whole_number_above_0(limit):
     with pytest.raises(InvalidInputError, match="limit"):
-        TaskPages(GENERATIONS["v1"], limit=limit)
+        TaskPages(API_VERSIONS["v1"], limit=limit)
 
 
 def test_a_wrong_filter_is_refused_before_anything_is_asked():
     with pytest.raises(InvalidInputError, match="cannot be filtered"):
-        TaskPages(GENERATIONS["v1"], filters='target.id eq "x"')
+        TaskPages(API_VERSIONS["v1"], filters='target.id eq "x"')
 
 
 def pages_of(generation, answers, **wishes):
     """Read all pages, each answered with the next list of records."""
-    pages, asked = TaskPages(GENERATIONS[generation], **wishes), []
+    pages, asked = TaskPages(API_VERSIONS[generation], **wishes), []
     while (call := pages.next_call()) is not None:
         asked.append(call)
         assert len(asked) < 100, "it asks for ever"
@@ -194,7 +194,7 @@ def pages_of(generation, answers, **wishes):
     return asked
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_same_page_again_and_again_is_noticed(generation):
     page = [task(minute) for minute in range(250)]
     with pytest.raises(ProtocolError, match="does not end: its pages repeat records") as failure:
@@ -202,7 +202,7 @@ def test_the_same_page_again_and_again_is_noticed(generation):
     assert failure.value.status == 200
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_pages_that_take_turns_are_noticed(generation):
     some, others = ([task(minute) for minute in range(start, start + 250)] for start in (0, 250))
     with pytest.raises(ProtocolError, match="does not end"):
@@ -223,21 +223,21 @@ def test_running_tasks_without_end_are_noticed(generation):
         pages_of(generation, fresh)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_nothing_is_asked_for_what_runs_and_has_ended_at_once(generation):
     filters = 'completionStatus isnull and completionStatus eq "SUCCESS"'
     asked = pages_of(generation, repeat([]), filters=filters)
     assert [call.path for call in asked if "pending" in call.path] == []
-    assert not (GENERATIONS[generation].pending_tasks and asked)
+    assert not (API_VERSIONS[generation].pending_tasks and asked)
 
 
 @pytest.mark.parametrize("generation", ["v2025", "v2024", "beta"])
 def test_a_filter_that_the_generation_does_not_document_is_refused_before_anything_is_sent(generation):
     with pytest.raises(InvalidInputError, match=f"API generation {generation} cannot filter by launcher"):
-        TaskPages(GENERATIONS[generation], filters='launcher eq "System"')
+        TaskPages(API_VERSIONS[generation], filters='launcher eq "System"')
 
 
 @pytest.mark.parametrize("generation", ["v1", "v2026"])
 def test_a_filter_that_the_generation_documents_is_sent(generation):
-    pages = TaskPages(GENERATIONS[generation], filters='launcher eq "System"')
+    pages = TaskPages(API_VERSIONS[generation], filters='launcher eq "System"')
     assert dict(pages.next_call().query)["filters"] == 'launcher eq "System"'

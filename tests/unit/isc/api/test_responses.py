@@ -6,12 +6,12 @@ import pytest
 
 from sailpoint_provider import exceptions
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import BIG, error_of, read_answer, retry_after, says_token_expired
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.responses import BIG, error_of, read_response, retry_after, says_token_expired
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, task_document, tenant
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 TOKEN = endpoints.token(tenant())
 SOURCE_CALL = endpoints.source(V1, SOURCE)
 TASK_CALL = endpoints.task_status(V1, RUN)
@@ -161,8 +161,10 @@ def test_retry_after_may_be_missing():
 
 
 def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server():
-    wish = answer(retry_after=formatdate(NOON + 3607, usegmt=True), date=formatdate(NOON + 3600, usegmt=True))
-    assert retry_after(wish) == 7.0
+    effect = answer(
+        retry_after=formatdate(NOON + 3607, usegmt=True), date=formatdate(NOON + 3600, usegmt=True)
+    )
+    assert retry_after(effect) == 7.0
 
 
 @pytest.mark.parametrize("date", [{}, {"date": ""}, {"date": "yesterday"}])
@@ -175,8 +177,8 @@ def test_retry_after_as_a_date_is_read_by_the_own_clock_where_the_server_tells_n
 def test_dates_without_a_zone_are_utc(zone, server_zone):
     noon = "Tue, 14 Nov 2023 22:13:"
     assert formatdate(NOON, usegmt=True) == f"{noon}20 GMT"
-    wish = answer(retry_after=f"{noon}27 {zone}".strip(), date=f"{noon}20 {server_zone}".strip())
-    assert retry_after(wish) == 7.0
+    effect = answer(retry_after=f"{noon}27 {zone}".strip(), date=f"{noon}20 {server_zone}".strip())
+    assert retry_after(effect) == 7.0
 
 
 def test_a_date_that_has_passed_means_at_once():
@@ -189,20 +191,20 @@ def test_an_error_carries_the_wish_to_wait():
 
 
 def test_a_good_answer_is_read():
-    task = read_answer(TASK_CALL, answer(task_document("SUCCESS")))
+    task = read_response(TASK_CALL, answer(task_document("SUCCESS")))
     assert task.completion_status == "SUCCESS"
 
 
 def test_a_task_record_of_another_task_is_a_broken_protocol():
     with pytest.raises(exceptions.ProtocolError, match="instead of"):
-        read_answer(TASK_CALL, answer(task_document(id="b" * 32)))
+        read_response(TASK_CALL, answer(task_document(id="b" * 32)))
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"<!DOCTYPE html>", b"{", b"\x80\x81", b"[" * 100_000])
 def test_a_good_status_without_json_is_a_broken_protocol(body, status):
     with pytest.raises(exceptions.ProtocolError, match=r"Could not read source .* no JSON") as failure:
-        read_answer(
+        read_response(
             SOURCE_CALL, answer(body=body, status=status, content_type="text/html", slpt_request_id="t")
         )
     assert failure.value.status == status
@@ -212,8 +214,8 @@ def test_a_good_status_without_json_is_a_broken_protocol(body, status):
 
 def test_an_empty_page_of_tasks_may_be_told_by_204():
     call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
-    assert read_answer(call, answer(body=b"", status=204)) == []
-    assert read_answer(call, answer([task_document()]))[0].id == RUN
+    assert read_response(call, answer(body=b"", status=204)) == []
+    assert read_response(call, answer([task_document()]))[0].id == RUN
 
 
 @pytest.mark.parametrize(
@@ -353,9 +355,9 @@ def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status)
     assert "host and token_url and any proxy" in str(error)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", API_VERSIONS)
 def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
-    call = endpoints.account_aggregation_status(GENERATIONS[generation], RUN)
+    call = endpoints.account_aggregation_status(API_VERSIONS[generation], RUN)
     words = str(error_of(call, answer(ISC_ERROR, 403)))
     assert "takes a personal access token, not a scope" in words
     assert "ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN" in words

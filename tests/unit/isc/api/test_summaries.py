@@ -10,19 +10,21 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.endpoints import running_tasks, tasks_of_ids
 from sailpoint_provider.isc.api.models import read_task_status
-from sailpoint_provider.isc.api.responses import read_answer
-from sailpoint_provider.isc.api.summaries import read_glimpses
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.responses import read_response
+from sailpoint_provider.isc.api.summaries import read_task_summaries
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.outcome import decide
 from tests.unit.isc.isc_cases import RUN, answer, task_document
 
 
-def glimpses(document):
-    return [(one.id, one.completion_status, one.percent_complete) for one in read_glimpses(answer(document))]
+def summaries(document):
+    return [
+        (one.id, one.completion_status, one.percent_complete) for one in read_task_summaries(answer(document))
+    ]
 
 
 def test_of_each_record_id_end_and_percent_are_read():
-    assert glimpses([task_document(), task_document("SUCCESS", id="other")]) == [
+    assert summaries([task_document(), task_document("SUCCESS", id="other")]) == [
         (RUN, None, 40),
         ("other", "SUCCESS", 100),
     ]
@@ -47,31 +49,31 @@ def test_of_each_record_id_end_and_percent_are_read():
     ],
 )
 def test_odd_fields_are_read_like_those_of_a_single_record(record, read):
-    assert glimpses([{"id": RUN} | record]) == [(RUN, *read)]
+    assert summaries([{"id": RUN} | record]) == [(RUN, *read)]
     single = read_task_status({"id": RUN} | record)
     assert (single.completion_status, single.percent_complete) == read
 
 
 @pytest.mark.parametrize("odd", [None, 7, "text", True, [], [RUN], {}, {"id": None}, {"id": 12}])
 def test_what_is_no_record_is_left_out_and_hides_no_other(odd):
-    assert glimpses([odd, {"id": RUN, "completionStatus": "ERROR"}, odd]) == [(RUN, "ERROR", None)]
+    assert summaries([odd, {"id": RUN, "completionStatus": "ERROR"}, odd]) == [(RUN, "ERROR", None)]
 
 
 @pytest.mark.parametrize("document", [None, 7, "text", {}, {"items": []}, {"id": RUN}])
 def test_what_is_no_array_is_an_error(document):
     with pytest.raises(ProtocolError, match="no JSON array"):
-        glimpses(document)
+        summaries(document)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b'[{"id": "', b"[" * 5000, b"\xff\xfe", b"[NaN"])
 def test_what_is_no_json_is_an_error(body):
     with pytest.raises(ProtocolError):
-        read_glimpses(answer(body=body))
+        read_task_summaries(answer(body=body))
 
 
 def test_no_content_is_an_empty_page():
-    assert read_glimpses(answer(body=b"", status=204)) == []
-    assert glimpses([]) == []
+    assert read_task_summaries(answer(body=b"", status=204)) == []
+    assert summaries([]) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -87,7 +89,7 @@ def test_an_end_is_told_only_of_records_that_say_one(seed):
         for _ in range(30)
     ]
     page = [chance.choice([None, 3, record]) if chance.random() < 0.1 else record for record in records]
-    for one in read_glimpses(answer(page)):
+    for one in read_task_summaries(answer(page)):
         said = [
             entry["completionStatus"] for entry in page if isinstance(entry, dict) and entry["id"] == one.id
         ]
@@ -96,21 +98,21 @@ def test_an_end_is_told_only_of_records_that_say_one(seed):
 
 
 def test_an_error_of_a_page_names_the_status_and_the_support_id():
-    call = running_tasks(GENERATIONS["v1"], offset=0)
+    call = running_tasks(API_VERSIONS["v1"], offset=0)
     with pytest.raises(ProtocolError, match="look at many tasks") as caught:
-        read_answer(call, answer(body=b"<html>", slpt_request_id="t-7"))
+        read_response(call, answer(body=b"<html>", slpt_request_id="t-7"))
     assert (caught.value.status, caught.value.tracking_id) == (200, "t-7")
 
 
 @pytest.mark.parametrize("wrong", ["", "a/b", 'x" or id eq "y', "ä" * 32])
 def test_an_id_that_cannot_be_one_never_gets_into_a_filter(wrong):
     with pytest.raises(InvalidInputError):
-        tasks_of_ids(GENERATIONS["v1"], [RUN, wrong])
+        tasks_of_ids(API_VERSIONS["v1"], [RUN, wrong])
 
 
-@pytest.mark.parametrize("name", sorted(GENERATIONS))
+@pytest.mark.parametrize("name", sorted(API_VERSIONS))
 def test_calls_for_many_ask_for_full_pages(name):
-    generation = GENERATIONS[name]
+    generation = API_VERSIONS[name]
     by_id = tasks_of_ids(generation, [RUN, "b" * 32])
     assert by_id.path == generation.task_status
     assert dict(by_id.query) == {"limit": "250", "filters": f'id in ("{RUN}","{"b" * 32}")'}

@@ -15,10 +15,10 @@ from sailpoint_provider.exceptions import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
-from sailpoint_provider.isc.api.responses import Answer
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.start.checkpoint import Claim, read_claim
-from sailpoint_provider.isc.start.request import CsvOrder, Order
+from sailpoint_provider.isc.api.responses import Response
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
+from sailpoint_provider.isc.start.request import CsvOrder, StartRequest
 from sailpoint_provider.isc.start.starter import Starter
 from sailpoint_provider.isc.start.upload import FileStamp, SentFile, Upload
 from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
@@ -84,21 +84,21 @@ class FakeFile:
 
 
 @dataclass
-class Beginning:
+class StartOutcome:
     """
     One task at one source: what ISC has, what is remembered, and all that happened, in order.
 
     :param records: ISC's task records.
     :param replies: what ISC makes of each start: an error, a task, or a function; a good start after that.
-    :param claim: what an earlier try left.
-    :param unwritable: states of a claim that the store does not take.
+    :param checkpoint: what an earlier try left.
+    :param unwritable: states of a checkpoint that the store does not take.
     :param skew: seconds by which ISC's clock is ahead; ``record`` and ``at`` are of ISC's clock.
     :param date: ISC's ``Date`` header, None for the right one.
     """
 
     records: list = field(default_factory=list)
     replies: list = field(default_factory=list)
-    claim: Claim | None = None
+    checkpoint: Checkpoint | None = None
     file: FakeFile | None = None
     order: dict = field(default_factory=dict)
     trouble: object = None
@@ -109,7 +109,7 @@ class Beginning:
     def __post_init__(self):
         self.driver = Driver(self.answer)
         self.happened = []
-        self.kept = None if self.claim is None else json.dumps(self.claim.to_json())
+        self.kept = None if self.checkpoint is None else json.dumps(self.checkpoint.to_json())
 
     def begin(self, **changed):
         usual = {
@@ -120,8 +120,8 @@ class Beginning:
             "tolerate_outage": 1800.0,
             "csv": self.file.order() if self.file else None,
         }
-        order = Order(**usual | self.order | changed)
-        return self.driver.run(Starter(order, GENERATIONS["v1"], self, clock=self.tick, log=LOG).begin())
+        order = StartRequest(**usual | self.order | changed)
+        return self.driver.run(Starter(order, API_VERSIONS["v1"], self, clock=self.tick, log=LOG).begin())
 
     def tick(self):
         """Tell the time, of which a little passes between any two looks at a clock."""
@@ -134,18 +134,18 @@ class Beginning:
 
     @property
     def remembered(self):
-        return None if self.kept is None else read_claim(json.loads(self.kept))
+        return None if self.kept is None else read_checkpoint(json.loads(self.kept))
 
     def load(self):
         return self.remembered
 
-    def save(self, claim, *, required=False):
-        if claim.state in self.unwritable:
+    def save(self, checkpoint, *, required=False):
+        if checkpoint.state in self.unwritable:
             if required:
-                raise CheckpointError("the store is down", final=claim.state != "submitting")
+                raise CheckpointError("the store is down", final=checkpoint.state != "submitting")
             return
-        self.kept = json.dumps(claim.to_json())
-        self.happened.append(claim.state)
+        self.kept = json.dumps(checkpoint.to_json())
+        self.happened.append(checkpoint.state)
 
     def answer(self, call):
         trouble = self.trouble(call, self) if self.trouble is not None else None
@@ -166,7 +166,7 @@ class Beginning:
         listed = sorted(self.records, key=lambda one: one.created or long_ago, reverse=True)
         headers = {"date": self.date or format_datetime(at(self.elapsed + self.skew), usegmt=True)}
         body = json.dumps([document_of(one) for one in listed]).encode()
-        return call.read(Answer(200, headers, body, self.driver.clock.now))
+        return call.read(Response(200, headers, body, self.driver.clock.now))
 
     @property
     def elapsed(self):
@@ -206,7 +206,7 @@ def busy_start(tenant, number=9):
     return LoadAccountsTask(an_id(number + 100), True, "ERROR", (BUSY_WORDS,))
 
 
-def claim(state="running", number=1, **changed):
+def checkpoint(state="running", number=1, **changed):
     usual = {
         "state": state,
         "max_tries": 0,
@@ -216,9 +216,9 @@ def claim(state="running", number=1, **changed):
         "deadline": NOON + 500,
         "aggregation_id": an_id(number) if state in ("running", "discarded", "returned") else None,
     }
-    return Claim(**usual | changed)
+    return Checkpoint(**usual | changed)
 
 
-def claim_of_file(state="running", **changed):
+def checkpoint_of_file(state="running", **changed):
     sent = SENT if state in ("running", "discarded", "returned") else None
-    return claim(state, **{"file_location": PLACE, "file": STAMP, "sent": sent} | changed)
+    return checkpoint(state, **{"file_location": PLACE, "file": STAMP, "sent": sent} | changed)

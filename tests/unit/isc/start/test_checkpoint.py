@@ -6,8 +6,8 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.outcome import make_result
-from sailpoint_provider.isc.start.checkpoint import Mark, NoMemory, read_claim
-from tests.unit.isc.start.starter_cases import SENT, STAMP, an_id, claim, claim_of_file, record
+from sailpoint_provider.isc.start.checkpoint import Baseline, NoCheckpointStore, read_checkpoint
+from tests.unit.isc.start.starter_cases import SENT, STAMP, an_id, checkpoint, checkpoint_of_file, record
 
 RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
 
@@ -15,24 +15,24 @@ RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
 @pytest.mark.parametrize(
     "one",
     [
-        claim("submitting"),
-        claim("submitting", mark=Mark("2026-01-01T00:00:00+00:00", (an_id(4), an_id(5)))),
-        claim("submitting", mark=Mark(None, (an_id(4),)), may_run=True),
-        claim("unanswered", aggregation_id=None, may_run=True, clear_number=3),
-        claim("refused", aggregation_id=None, disable_optimization=True),
-        claim("discarded"),
-        claim_of_file("running", usual_seconds=4.5),
-        claim("running").returned(make_result(an_id(1), None, record(1, "SUCCESS"))),
-        claim("running").returned(make_result(an_id(1))),
-        claim_of_file("submitting").running(an_id(1), SENT).returned(RESULT),
+        checkpoint("submitting"),
+        checkpoint("submitting", mark=Baseline("2026-01-01T00:00:00+00:00", (an_id(4), an_id(5)))),
+        checkpoint("submitting", mark=Baseline(None, (an_id(4),)), may_run=True),
+        checkpoint("unanswered", aggregation_id=None, may_run=True, clear_number=3),
+        checkpoint("refused", aggregation_id=None, disable_optimization=True),
+        checkpoint("discarded"),
+        checkpoint_of_file("running", usual_seconds=4.5),
+        checkpoint("running").returned(make_result(an_id(1), None, record(1, "SUCCESS"))),
+        checkpoint("running").returned(make_result(an_id(1))),
+        checkpoint_of_file("submitting").running(an_id(1), SENT).returned(RESULT),
     ],
 )
 def test_a_claim_survives_json(one):
-    assert read_claim(json.loads(json.dumps(one.to_json()))) == one
+    assert read_checkpoint(json.loads(json.dumps(one.to_json()))) == one
 
 
 def test_each_step_of_a_claim_keeps_the_steps_before():
-    started = claim_of_file("submitting", may_run=True).running(an_id(2), SENT)
+    started = checkpoint_of_file("submitting", may_run=True).running(an_id(2), SENT)
     assert (started.state, started.aggregation_id, started.file) == ("running", an_id(2), STAMP)
     assert not started.may_run
     ended = started.returned(RESULT)
@@ -42,17 +42,17 @@ def test_each_step_of_a_claim_keeps_the_steps_before():
 @pytest.mark.parametrize(
     ("one", "needs"),
     [
-        (claim("submitting"), False),
-        (claim("submitting", disable_optimization=True), True),
-        (claim_of_file("submitting"), True),
+        (checkpoint("submitting"), False),
+        (checkpoint("submitting", disable_optimization=True), True),
+        (checkpoint_of_file("submitting"), True),
     ],
 )
 def test_only_isc_itself_can_show_that_a_file_or_a_full_run_is_ours(one, needs):
     assert one.needs_acknowledgement is needs
 
 
-GOOD = claim_of_file("running").to_json()
-RETURNED = claim_of_file("running").returned(RESULT).to_json()
+GOOD = checkpoint_of_file("running").to_json()
+RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,22 @@ RETURNED = claim_of_file("running").returned(RESULT).to_json()
 )
 def test_what_is_not_a_claim_of_this_version_is_refused_with_a_reason(document):
     with pytest.raises(ProtocolError, match=r"malformed|version"):
-        read_claim(document)
+        read_checkpoint(document)
 
 
 def test_nothing_stored_is_no_claim():
-    assert read_claim(None) is None
+    assert read_checkpoint(None) is None
 
 
 def test_what_may_be_missing_is_empty():
-    short = {key: value for key, value in claim().to_json().items() if key not in ("mark", "sent", "result")}
-    read = read_claim(short)
-    assert (read.mark, read.sent, read.result, read.may_run) == (Mark(), None, None, False)
+    short = {
+        key: value for key, value in checkpoint().to_json().items() if key not in ("mark", "sent", "result")
+    }
+    read = read_checkpoint(short)
+    assert (read.mark, read.sent, read.result, read.may_run) == (Baseline(), None, None, False)
 
 
 def test_without_a_store_nothing_is_remembered():
-    memory = NoMemory()
-    memory.save(claim())
+    memory = NoCheckpointStore()
+    memory.save(checkpoint())
     assert memory.load() is None

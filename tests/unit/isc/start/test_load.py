@@ -7,19 +7,19 @@ from sailpoint_provider.exceptions import (
     ProtocolError,
 )
 from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.load import check_file_fits, find_source, get_source, start
 from tests.unit.isc.isc_cases import RUN, SOURCE, Driver
 
-V1 = GENERATIONS["v1"]
+V1 = API_VERSIONS["v1"]
 HR = Source(SOURCE, "HR Delimited File", "DelimitedFile")
 BUSY = "the currently running aggregation must complete before the next one can start"
 
 
-def drive(steps, *answers):
+def drive(flow, *answers):
     waiting = list(answers)
     driver = Driver(lambda call: waiting.pop(0))
-    return driver, lambda: driver.run(steps)
+    return driver, lambda: driver.run(flow)
 
 
 def test_a_source_is_found_by_its_name():

@@ -11,8 +11,8 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.start import reconcile
-from sailpoint_provider.isc.start.checkpoint import Mark
-from sailpoint_provider.isc.start.request import Busy, Follow, Returned
+from sailpoint_provider.isc.start.checkpoint import Baseline
+from sailpoint_provider.isc.start.request import AlreadyReturned, Busy, Started
 from sailpoint_provider.isc.start.upload import FileStamp
 from tests.unit.isc.isc_cases import NOON, SOURCE
 from tests.unit.isc.start.starter_cases import (
@@ -21,18 +21,18 @@ from tests.unit.isc.start.starter_cases import (
     PLACE,
     SENT,
     UNKNOWN,
-    Beginning,
     FakeFile,
+    StartOutcome,
     an_id,
     at,
-    claim,
-    claim_of_file,
+    checkpoint,
+    checkpoint_of_file,
     record,
     refused,
 )
 
 FILES = pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
-MARK = Mark(at(-200).isoformat(), (an_id(5),))
+MARK = Baseline(at(-200).isoformat(), (an_id(5),))
 OLD = record(5, "SUCCESS", -200)
 NEW = 1  # the number that a start gets here
 EARLIER = 3
@@ -44,30 +44,30 @@ CLEARS = pytest.mark.parametrize(
 
 
 def again(has_file, state, *records, **changed):
-    made = claim_of_file if has_file else claim
+    made = checkpoint_of_file if has_file else checkpoint
     usual = {"number": EARLIER} | ({"mark": MARK} if state == "submitting" else {})
     if state == "returned":
         sent = SENT if has_file else None
         usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"), file=sent)}
-    return Beginning(
+    return StartOutcome(
         records=[OLD, *records],
-        claim=made(state, **usual | changed),
+        checkpoint=made(state, **usual | changed),
         file=FakeFile() if has_file else None,
     )
 
 
 def started_anew(begun):
-    return isinstance(begun, Follow) and begun.claim.aggregation_id == an_id(NEW)
+    return isinstance(begun, Started) and begun.checkpoint.aggregation_id == an_id(NEW)
 
 
 def taken_up(begun):
-    return isinstance(begun, Follow) and begun.claim.aggregation_id == an_id(EARLIER)
+    return isinstance(begun, Started) and begun.checkpoint.aggregation_id == an_id(EARLIER)
 
 
 @FILES
 def test_a_retry_after_the_result_returns_it_without_asking_anything(has_file):
     tenant = again(has_file, "returned")
-    assert tenant.begin() == Returned(tenant.claim.result)
+    assert tenant.begin() == AlreadyReturned(tenant.checkpoint.result)
     assert tenant.happened == []
 
 
@@ -93,13 +93,13 @@ def test_an_aggregation_that_still_runs_is_waited_for(has_file, clear):
 
 
 def test_a_retry_on_an_airflow_that_tells_no_clears_takes_up_what_it_left():
-    assert isinstance(again(False, "returned", clear_number=None).begin(clear_number=None), Returned)
+    assert isinstance(again(False, "returned", clear_number=None).begin(clear_number=None), AlreadyReturned)
 
 
 def test_a_retry_keeps_the_deadline_of_the_first_try_and_a_clear_renews_it():
-    kept = again(False, "running", record(EARLIER)).begin().claim
+    kept = again(False, "running", record(EARLIER)).begin().checkpoint
     assert (kept.begun, kept.deadline) == (NOON - 500, NOON + 500)
-    renewed = again(False, "running", record(EARLIER)).begin(max_tries=1).claim
+    renewed = again(False, "running", record(EARLIER)).begin(max_tries=1).checkpoint
     assert (renewed.begun, renewed.deadline) == (NOON, NOON + DAY)
 
 
@@ -133,7 +133,7 @@ def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
     tenant = again(False, "submitting", record(EARLIER))
     begun = tenant.begin()
     assert taken_up(begun)
-    assert tenant.remembered == begun.claim
+    assert tenant.remembered == begun.checkpoint
 
 
 @CLEARS
@@ -259,7 +259,7 @@ def test_a_refusal_never_means_that_isc_does_not_know(refusal, state):
     tenant.trouble = lambda call, tenant: refusal
     with pytest.raises(type(refusal)):
         tenant.begin()
-    assert (tenant.starts, tenant.remembered) == (0, tenant.claim)
+    assert (tenant.starts, tenant.remembered) == (0, tenant.checkpoint)
 
 
 @pytest.mark.parametrize("state", ["running", "submitting"])
@@ -268,7 +268,7 @@ def test_trouble_beyond_what_is_tolerated_ends_the_try_and_keeps_what_is_remembe
     tenant.trouble = lambda call, tenant: LOST
     with pytest.raises(TenantUnavailableError):
         tenant.begin(tolerate_outage=90.0)
-    assert (tenant.starts, tenant.remembered) == (0, tenant.claim)
+    assert (tenant.starts, tenant.remembered) == (0, tenant.checkpoint)
 
 
 @pytest.mark.parametrize("state", ["running", "submitting", "returned"])
@@ -302,7 +302,7 @@ def test_a_file_that_vanished_after_the_start_does_not_lose_the_run():
         tenant = again(True, state, record(EARLIER))
         tenant.file.stamp = None
         begun = tenant.begin()
-        assert begun == Returned(tenant.claim.result) if state == "returned" else taken_up(begun)
+        assert begun == AlreadyReturned(tenant.checkpoint.result) if state == "returned" else taken_up(begun)
 
 
 def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
@@ -315,17 +315,17 @@ def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
 
 def test_marks_and_candidates_go_by_time_and_id():
     before = [record(5, "SUCCESS", -200), record(6, "SUCCESS", -200), record(7, "SUCCESS", None)]
-    mark = reconcile.mark_of(before)
+    mark = reconcile.baseline_of(before)
     assert (mark.created, set(mark.ids)) == (at(-200).isoformat(), {an_id(5), an_id(6)})
     after = [*before, record(8, None, -200), record(9, None, -10), refused(10), record(11, None, -201)]
     assert [one.id for one in reconcile.candidates(after, mark)] == [an_id(8), an_id(9)]
-    assert reconcile.mark_of([]) == Mark()
-    assert reconcile.candidates([record(1, None, None)], Mark()) == [record(1, None, None)]
-    assert reconcile.mark_of([record(7, None, None)]) == Mark(None, (an_id(7),))
+    assert reconcile.baseline_of([]) == Baseline()
+    assert reconcile.candidates([record(1, None, None)], Baseline()) == [record(1, None, None)]
+    assert reconcile.baseline_of([record(7, None, None)]) == Baseline(None, (an_id(7),))
 
 
 def test_a_path_is_remembered_as_its_user_named_it():
-    assert again(True, "running", record(EARLIER)).begin().claim.file_location == PLACE
+    assert again(True, "running", record(EARLIER)).begin().checkpoint.file_location == PLACE
 
 
 def test_unknown_is_only_what_both_endpoints_say():

@@ -22,10 +22,10 @@ def clock():
     return Clock()
 
 
-def follow(clock, size, steps, name="accounts.csv"):
+def follow(clock, size, flow, name="accounts.csv"):
     """Send so many bytes at so many seconds each; return all that was said."""
     progress, said = UploadProgress(name, size, clock), []
-    for seconds, count in steps:
+    for seconds, count in flow:
         clock.now += seconds
         said.append(progress.add(count))
     said.append(progress.end())

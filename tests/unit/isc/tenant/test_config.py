@@ -3,7 +3,7 @@ import json
 import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.versions import GENERATIONS, generation
+from sailpoint_provider.isc.api.versions import API_VERSIONS, generation
 from sailpoint_provider.isc.tenant.config import EXTRA_KEYS
 from tests.unit.isc.isc_cases import SECRET, tenant
 
@@ -13,7 +13,7 @@ NUMBERS = ("timeout", "upload_timeout", "requests_per_10s")
 
 def test_a_tenant_has_sensible_defaults():
     plain = tenant()
-    assert plain.generation is GENERATIONS["v1"]
+    assert plain.generation is API_VERSIONS["v1"]
     assert (plain.timeout, plain.upload_timeout, plain.requests_per_10s) == (30.0, 300.0, 50.0)
     assert plain.ca_file is None
     assert plain.proxies == ()
@@ -132,7 +132,7 @@ def test_blanks_around_credentials_are_taken_away():
     assert (spaced.client_id, spaced.client_secret) == ("client", SECRET)
 
 
-@pytest.mark.parametrize("name", GENERATIONS)
+@pytest.mark.parametrize("name", API_VERSIONS)
 def test_every_generation_can_be_chosen(name):
     assert tenant(extra={"api_version": f" {name.upper()} "}).generation.name == name
 
@@ -153,13 +153,13 @@ def test_an_unknown_generation_is_refused(name):
 
 
 def test_the_table_of_generations_holds_the_documented_paths():
-    assert GENERATIONS["v1"].sources == "/sources/v1"
-    assert GENERATIONS["v1"].account_aggregations == "/account-aggregations/v1"
-    assert GENERATIONS["v1"].task_status == "/task-status/v1"
+    assert API_VERSIONS["v1"].sources == "/sources/v1"
+    assert API_VERSIONS["v1"].account_aggregations == "/account-aggregations/v1"
+    assert API_VERSIONS["v1"].task_status == "/task-status/v1"
     for name in ("v2026", "v2025", "v2024", "beta"):
-        assert GENERATIONS[name].sources == f"/{name}/sources"
-        assert GENERATIONS[name].account_aggregations == f"/{name}/account-aggregations"
-        assert GENERATIONS[name].task_status == f"/{name}/task-status"
-    with_pending = {name for name, one in GENERATIONS.items() if one.pending_tasks}
+        assert API_VERSIONS[name].sources == f"/{name}/sources"
+        assert API_VERSIONS[name].account_aggregations == f"/{name}/account-aggregations"
+        assert API_VERSIONS[name].task_status == f"/{name}/task-status"
+    with_pending = {name for name, one in API_VERSIONS.items() if one.pending_tasks}
     assert with_pending == {"beta", "v2024"}
-    assert GENERATIONS["beta"].pending_tasks == "/beta/task-status/pending-tasks"
+    assert API_VERSIONS["beta"].pending_tasks == "/beta/task-status/pending-tasks"

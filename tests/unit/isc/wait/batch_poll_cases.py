@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass, field
 
 from sailpoint_provider.exceptions import SailPointError
-from sailpoint_provider.isc.api.responses import read_answer
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.wait.batch_poll import Sweeper
+from sailpoint_provider.isc.api.responses import read_response
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from tests.unit.isc.isc_cases import Clock, Driver, answer
 
-LOG = logging.getLogger("sweep")
+LOG = logging.getLogger("batch_poll")
 PAGE = 250
 
 
@@ -51,14 +51,14 @@ class SmallTenant:
         self.driver = Driver(self.respond)
         self.clock = Clock(0.0)
         self.told = []
-        self.sweeper = Sweeper(GENERATIONS[self.generation], self.told.extend, clock=self.clock, log=LOG)
+        self.sweeper = BatchPoller(API_VERSIONS[self.generation], self.told.extend, clock=self.clock, log=LOG)
 
-    def sweep(self, wanted):
+    def batch_poll(self, wanted):
         """Sweep once, and return what was not heard of."""
         self.driver.calls.clear()
         self.driver.waves.clear()
         self.told.clear()
-        return self.driver.run(self.sweeper.sweep(wanted))
+        return self.driver.run(self.sweeper.batch_poll(wanted))
 
     @property
     def kinds(self):
@@ -78,7 +78,7 @@ class SmallTenant:
             return answered
         document, status = (None, answered) if isinstance(answered, int) else (answered, 200)
         try:
-            return read_answer(call, answer(document, status))
+            return read_response(call, answer(document, status))
         except SailPointError as error:
             return error
 

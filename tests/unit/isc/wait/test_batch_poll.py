@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import task_document
 from tests.unit.isc.wait.batch_poll_cases import SmallTenant, ids_in, ids_of
 
@@ -22,7 +22,7 @@ def running(count, start=0):
 @pytest.mark.parametrize("count", [1, 21, 100])
 def test_up_to_a_hundred_are_asked_for_by_id_in_one_request(generation, count):
     tenant = SmallTenant(running(count), generation)
-    assert tenant.sweep(ids_of(count)) == set()
+    assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["ids"]
     assert ids_in(tenant.driver.calls[0]) == ids_of(count)
     assert [record.id for record in tenant.told] == ids_of(count)
@@ -32,10 +32,10 @@ def test_up_to_a_hundred_are_asked_for_by_id_in_one_request(generation, count):
 @pytest.mark.parametrize("generation", HOLD_ALL)
 def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(generation):
     tenant = SmallTenant(running(240), generation)
-    assert tenant.sweep(ids_of(240)) == set()
+    assert tenant.batch_poll(ids_of(240)) == set()
     assert tenant.kinds == ["list"]
     call = tenant.driver.calls[0]
-    assert call.path == GENERATIONS[generation].task_status
+    assert call.path == API_VERSIONS[generation].task_status
     assert dict(call.query) == {
         "limit": "250",
         "filters": 'type eq "CLOUD_ACCOUNT_AGGREGATION" and completionStatus isnull',
@@ -46,7 +46,7 @@ def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(generation):
 @pytest.mark.parametrize(("count", "pages"), [(251, 2), (500, 2), (1000, 4), (1100, 5)])
 def test_the_first_page_tells_whether_the_others_are_asked_for_side_by_side(count, pages):
     tenant = SmallTenant(running(count))
-    assert tenant.sweep(ids_of(count)) == set()
+    assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["list"] * pages
     assert tenant.driver.waves == [1, pages - 1]
     assert [int(dict(call.query).get("offset", 0)) for call in tenant.driver.calls] == [
@@ -56,23 +56,23 @@ def test_the_first_page_tells_whether_the_others_are_asked_for_side_by_side(coun
 
 def test_no_more_than_five_pages_go_side_by_side():
     tenant = SmallTenant(running(3000))
-    assert tenant.sweep(ids_of(3000)) == set()
+    assert tenant.batch_poll(ids_of(3000)) == set()
     assert tenant.driver.waves == [1, 5, 5, 1]
 
 
 def test_reading_stops_when_all_are_seen():
     tenant = SmallTenant(running(120) | running(600, start=500))
-    assert tenant.sweep(ids_of(120)) == set()
+    assert tenant.batch_poll(ids_of(120)) == set()
     assert tenant.kinds == ["list"]
 
 
 def test_runs_of_others_make_it_go_by_id_until_the_list_is_worth_another_try():
     tenant = SmallTenant(running(2000, start=5000) | running(120))
-    assert tenant.sweep(ids_of(120)) == set()
+    assert tenant.batch_poll(ids_of(120)) == set()
     assert tenant.kinds == ["list", "list", "ids", "ids"]
     looks = []
     for _ in range(60):
-        assert tenant.sweep(ids_of(120)) == set()
+        assert tenant.batch_poll(ids_of(120)) == set()
         looks.append(tenant.kinds)
     assert looks[0] == ["ids", "ids"]
     assert any("list" in kinds for kinds in looks)
@@ -81,10 +81,10 @@ def test_runs_of_others_make_it_go_by_id_until_the_list_is_worth_another_try():
 
 def test_the_list_is_taken_again_once_others_have_ended():
     tenant = SmallTenant(running(2000, start=5000) | running(120))
-    tenant.sweep(ids_of(120))
+    tenant.batch_poll(ids_of(120))
     tenant.runs = running(120)
     for _ in range(60):
-        tenant.sweep(ids_of(120))
+        tenant.batch_poll(ids_of(120))
     assert tenant.kinds == ["list"]
 
 
@@ -93,17 +93,17 @@ def test_those_that_the_list_leaves_out_are_asked_for_by_id(generation):
     tenant = SmallTenant(running(200), generation)
     for run in ids_of(5):
         tenant.runs[run] = "SUCCESS"
-    assert tenant.sweep(ids_of(200)) == set()
+    assert tenant.batch_poll(ids_of(200)) == set()
     assert tenant.kinds == ["list", "ids"]
     assert ids_in(tenant.driver.calls[1]) == ids_of(5)
     assert tenant.ends == set(ids_of(5))
 
 
-@pytest.mark.parametrize("generation", sorted(GENERATIONS))
+@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
 def test_what_no_list_names_is_returned_and_not_told(generation):
     tenant = SmallTenant(running(150), generation, hidden=set(ids_of(2)))
     unknown = ids_of(3, start=9000)
-    assert tenant.sweep([*ids_of(150), *unknown]) == {*ids_of(2), *unknown}
+    assert tenant.batch_poll([*ids_of(150), *unknown]) == {*ids_of(2), *unknown}
     assert {record.id for record in tenant.told} == set(ids_of(148, start=2))
     assert tenant.ends == set()
 
@@ -113,7 +113,7 @@ def test_what_no_list_names_is_returned_and_not_told(generation):
 def test_where_lists_by_id_hold_ended_ones_only_the_running_ones_are_read_first(generation, count):
     tenant = SmallTenant(running(count), generation)
     tenant.runs[ids_of(count)[3]] = "WARNING"
-    assert tenant.sweep(ids_of(count)) == set()
+    assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["list"] * (1 + count // 250) + ["ids"]
     assert tenant.driver.calls[0].path == f"/{generation}/task-status/pending-tasks"
     assert "filters" not in dict(tenant.driver.calls[0].query)
@@ -124,13 +124,13 @@ def test_where_lists_by_id_hold_ended_ones_only_the_running_ones_are_read_first(
 @pytest.mark.parametrize("generation", ENDED_ONLY)
 def test_where_all_run_no_list_by_id_is_asked_for(generation):
     tenant = SmallTenant(running(60), generation)
-    assert tenant.sweep(ids_of(60)) == set()
+    assert tenant.batch_poll(ids_of(60)) == set()
     assert tenant.kinds == ["list"]
 
 
 def test_records_of_others_are_told_and_do_no_harm():
     tenant = SmallTenant(running(100, start=700) | running(120))
-    assert tenant.sweep(ids_of(120)) == set()
+    assert tenant.batch_poll(ids_of(120)) == set()
     assert {record.id for record in tenant.told} >= set(ids_of(100, start=700))
 
 
@@ -139,18 +139,18 @@ def test_malformed_records_hide_neither_the_others_nor_an_end():
     tenant = SmallTenant(
         running(21), trouble={"ids": lambda call: [*odd, task_document("SUCCESS", id=ids_of(21)[20])]}
     )
-    assert tenant.sweep(ids_of(21)) == set(ids_of(19, start=1))
+    assert tenant.batch_poll(ids_of(21)) == set(ids_of(19, start=1))
     assert tenant.ends == {ids_of(21)[20]}
 
 
 def test_nothing_wanted_is_nothing_asked():
-    for generation in GENERATIONS:
+    for generation in API_VERSIONS:
         tenant = SmallTenant(running(3), generation)
-        assert tenant.sweep([]) == set()
+        assert tenant.batch_poll([]) == set()
         assert tenant.kinds == []
 
 
-@pytest.mark.parametrize("generation", sorted(GENERATIONS))
+@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
 @pytest.mark.parametrize("seed", range(8))
 def test_every_end_is_found_and_none_is_made_up_whatever_happens_between_two_pages(generation, seed):
     chance = random.Random(seed)
@@ -191,7 +191,7 @@ def test_every_end_is_found_and_none_is_made_up_whatever_happens_between_two_pag
             tenant.trouble = {}
         happen()
         before = really_ended & waits
-        unseen = tenant.sweep(chance.sample(sorted(waits), len(waits))) if waits else set()
+        unseen = tenant.batch_poll(chance.sample(sorted(waits), len(waits))) if waits else set()
         told = tenant.ends & waits
         assert told <= really_ended
         assert unseen <= waits

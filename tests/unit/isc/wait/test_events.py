@@ -38,7 +38,7 @@ def test_an_end_comes_back(state):
     ids=["ended", "broken"],
 )
 def test_an_event_brings_back_what_its_trigger_was_given(make):
-    carried = {"begun": 1.5, "claim": {"state": "running"}}
+    carried = {"begun": 1.5, "checkpoint": {"state": "running"}}
     assert over_the_wire(make(carried))["carried"] == carried
     assert over_the_wire(make(None))["carried"] == {}
 

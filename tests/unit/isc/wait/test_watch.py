@@ -14,7 +14,7 @@ from sailpoint_provider.exceptions import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.api.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from tests.unit.isc.isc_cases import NOON, RUN, task_document
 from tests.unit.isc.wait.watch_cases import (
     COMPLETED,
@@ -74,13 +74,13 @@ def test_two_minutes_count_from_the_last_time_that_either_knew_it():
     [(UNKNOWN, STARTED), (RUNNING, UNKNOWN), (RUNNING, AccountAggregationStatus("NOT_FOUND"))],
 )
 def test_what_one_endpoint_knows_is_not_unknown(task, status):
-    run = Run(task, status, Patience(deadline=NOON + 3600))
+    run = Run(task, status, Deadlines(deadline=NOON + 3600))
     with pytest.raises(AggregationTimeoutError):
         run.wait()
 
 
 def test_an_aggregation_that_one_does_not_know_while_the_other_fails_is_given_up_in_the_end():
-    run = Run(UNKNOWN, DOWN, Patience(tolerate_outage=1800))
+    run = Run(UNKNOWN, DOWN, Deadlines(tolerate_outage=1800))
     with pytest.raises(SailPointError):
         run.wait()
     assert 120 <= run.elapsed <= 2000
@@ -148,7 +148,7 @@ def test_an_outage_is_tolerated(caplog):
 
 
 def test_an_outage_beyond_the_tolerance_ends_the_wait():
-    run = Run(after(1000, RUNNING, DOWN), STARTED, Patience(tolerate_outage=300))
+    run = Run(after(1000, RUNNING, DOWN), STARTED, Deadlines(tolerate_outage=300))
     with pytest.raises(
         TenantUnavailableError, match=r"longer than tolerate_outage \(300 seconds\)"
     ) as failure:
@@ -166,7 +166,7 @@ def test_several_short_outages_are_not_one_long_one():
     run = Run(
         lambda elapsed: DONE if elapsed >= 3000 else (RUNNING if elapsed % 200 < 20 else DOWN),
         STARTED,
-        Patience(tolerate_outage=300),
+        Deadlines(tolerate_outage=300),
         poll_interval=5.0,
     )
     assert run.wait()["state"] == "succeeded"
@@ -190,7 +190,7 @@ def test_a_final_error_ends_the_wait_at_once(error):
 
 
 def test_the_deadline_ends_the_wait_and_says_that_the_run_goes_on():
-    run = Run(RUNNING, STARTED, Patience(deadline=NOON + 95))
+    run = Run(RUNNING, STARTED, Deadlines(deadline=NOON + 95))
     with pytest.raises(AggregationTimeoutError, match="no call to stop it") as failure:
         run.wait()
     assert run.elapsed == 95
@@ -198,11 +198,13 @@ def test_the_deadline_ends_the_wait_and_says_that_the_run_goes_on():
 
 
 def test_an_end_seen_at_the_deadline_counts():
-    assert Run(after(95, RUNNING, DONE), STARTED, Patience(deadline=NOON + 95)).wait()["state"] == "succeeded"
+    assert (
+        Run(after(95, RUNNING, DONE), STARTED, Deadlines(deadline=NOON + 95)).wait()["state"] == "succeeded"
+    )
 
 
 def test_the_deadline_holds_during_an_outage_too():
-    run = Run(DOWN, DOWN, Patience(deadline=NOON + 95))
+    run = Run(DOWN, DOWN, Deadlines(deadline=NOON + 95))
     with pytest.raises(AggregationTimeoutError):
         run.wait()
     assert run.elapsed == 95

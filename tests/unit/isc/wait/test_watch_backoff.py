@@ -6,9 +6,9 @@ import pytest
 
 from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
 from sailpoint_provider.isc.api.models import AccountAggregationStatus
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.isc.isc_cases import NOON, RUN
 from tests.unit.isc.wait.watch_cases import COMPLETED, DONE, DOWN, RUNNING, STARTED, UNKNOWN, Run, after
@@ -34,15 +34,15 @@ def test_a_wish_of_isc_slows_the_next_look_only():
 
 def test_a_wish_of_isc_does_not_reach_beyond_the_deadline():
     limited = TenantUnavailableError("x", status=503, retry_after=500.0)
-    run = Run(after(20, limited, DONE), STARTED, Patience(deadline=NOON + 30))
+    run = Run(after(20, limited, DONE), STARTED, Deadlines(deadline=NOON + 30))
     assert run.wait()["state"] == "succeeded"
     assert run.driver.pauses == [30.0]
 
 
 def test_a_pause_after_the_deadline_is_none():
-    run = Run(RUNNING, STARTED, Patience(deadline=NOON - 1))
+    run = Run(RUNNING, STARTED, Deadlines(deadline=NOON - 1))
     run.look()
-    assert run.watch.next_pause(Pace(10.0), 0.0) == 0.0
+    assert run.watch.next_pause(Backoff(10.0), 0.0) == 0.0
 
 
 def test_progress_is_shown_only_when_it_changed(caplog):
@@ -69,8 +69,8 @@ def test_elapsed_time_counts_from_the_begin_that_is_given(caplog):
     run = Run(RUNNING, STARTED)
     watch = Watch(
         RUN,
-        GENERATIONS["beta"],
-        patience=Patience(),
+        API_VERSIONS["beta"],
+        deadlines=Deadlines(),
         clock=run.driver.clock,
         log=logging.getLogger("watch"),
         begun=NOON - 3600,

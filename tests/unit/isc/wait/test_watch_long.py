@@ -3,7 +3,7 @@
 import pytest
 
 from sailpoint_provider.exceptions import AggregationTimeoutError, ExecutionTimeoutError, RateLimitError
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from tests.unit.isc.isc_cases import NOON
 from tests.unit.isc.wait.watch_cases import DONE, DOWN, RUNNING, STARTED, Run, between
 
@@ -22,7 +22,7 @@ def test_twenty_bad_minutes_within_two_hours_are_sat_out(trouble):
     run = Run(
         down_from(HOUR, 1200, trouble),
         between(HOUR, HOUR + 1200, DOWN, STARTED),
-        Patience(deadline=NOON + 3 * HOUR),
+        Deadlines(deadline=NOON + 3 * HOUR),
         poll_interval=30.0,
     )
     assert run.wait()["state"] == "succeeded"
@@ -31,7 +31,7 @@ def test_twenty_bad_minutes_within_two_hours_are_sat_out(trouble):
 
 def test_of_two_deadlines_the_first_one_ends_the_wait_and_says_which():
     for timeout, execution, kind in ((50, 90, AggregationTimeoutError), (90, 50, ExecutionTimeoutError)):
-        run = Run(RUNNING, STARTED, Patience(NOON + timeout, execution_deadline=NOON + execution))
+        run = Run(RUNNING, STARTED, Deadlines(NOON + timeout, execution_deadline=NOON + execution))
         with pytest.raises(AggregationTimeoutError, match="goes on") as caught:
             run.wait()
         assert type(caught.value) is kind
@@ -39,6 +39,6 @@ def test_of_two_deadlines_the_first_one_ends_the_wait_and_says_which():
 
 
 def test_an_execution_deadline_alone_ends_a_wait():
-    run = Run(RUNNING, STARTED, Patience(None, execution_deadline=NOON + 50))
+    run = Run(RUNNING, STARTED, Deadlines(None, execution_deadline=NOON + 50))
     with pytest.raises(ExecutionTimeoutError, match="execution_timeout"):
         run.wait()

@@ -17,12 +17,12 @@ from sailpoint_provider.exceptions import (
     UnknownAggregationError,
 )
 from sailpoint_provider.isc.api.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.api.summaries import Glimpse
-from sailpoint_provider.isc.api.versions import GENERATIONS
+from sailpoint_provider.isc.api.summaries import TaskSummary
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.reconcile import usual_seconds
 from sailpoint_provider.isc.wait import deadlines
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.isc.isc_cases import NOON, RUN, task_document
 from tests.unit.isc.wait.watch_cases import COMPLETED, DONE, DOWN, LOG, RUNNING, STARTED, UNKNOWN, Run, after
@@ -45,7 +45,7 @@ def lines(caplog, level=logging.INFO):
 def test_a_glance_is_one_request_that_tells_an_end():
     for task, is_over in ((RUNNING, False), (DONE, True), (UNKNOWN, False), (DOWN, False)):
         run = Run(task, COMPLETED)
-        assert run.driver.run(run.watch.glance()) is is_over
+        assert run.driver.run(run.watch.check_once()) is is_over
         assert [call.path for call in run.driver.calls] == [f"/task-status/v1/{RUN}"]
         assert run.driver.pauses == []
 
@@ -54,12 +54,12 @@ def test_a_glance_is_one_request_that_tells_an_end():
 def test_a_glance_that_can_never_succeed_is_an_error(error):
     run = Run(error, STARTED)
     with pytest.raises(type(error)):
-        run.driver.run(run.watch.glance())
+        run.driver.run(run.watch.check_once())
 
 
 def test_a_glance_shows_no_progress(caplog):
     run = Run(RUNNING, STARTED)
-    run.driver.run(run.watch.glance())
+    run.driver.run(run.watch.check_once())
     assert lines(caplog) == []
 
 
@@ -79,7 +79,7 @@ def test_settled_sits_an_outage_out():
 
 
 def test_settled_gives_up_an_outage_that_is_longer_than_tolerated():
-    run = Run(DOWN, COMPLETED, Patience(tolerate_outage=90))
+    run = Run(DOWN, COMPLETED, Deadlines(tolerate_outage=90))
     with pytest.raises(TenantUnavailableError, match="tolerate_outage"):
         run.driver.run(run.watch.settled())
     assert run.elapsed == pytest.approx(93)
@@ -92,7 +92,7 @@ def test_settled_obeys_a_wish_of_isc():
 
 
 def test_settled_ends_at_the_deadline():
-    run = Run(DOWN, COMPLETED, Patience(deadline=NOON + 30))
+    run = Run(DOWN, COMPLETED, Deadlines(deadline=NOON + 30))
     with pytest.raises(AggregationTimeoutError):
         run.driver.run(run.watch.settled())
     assert run.elapsed == 30
@@ -125,20 +125,20 @@ def test_settled_does_not_take_silence_for_an_answer(task, status, error, grace)
 )
 def test_a_record_that_somebody_else_read_tells_the_same_as_an_own_look(completion_status, state):
     run = Run(read_task_status(task_document(completion_status)), UNKNOWN)
-    assert run.watch.saw(Glimpse(RUN, completion_status, 40)) == state
+    assert run.watch.saw(TaskSummary(RUN, completion_status, 40)) == state
     assert (run.look() or {"state": "running"})["state"] == state
 
 
 def test_a_record_that_is_seen_ends_an_outage_and_the_doubt_about_the_id():
-    run = Run(UNKNOWN, UNKNOWN, Patience(tolerate_outage=50))
+    run = Run(UNKNOWN, UNKNOWN, Deadlines(tolerate_outage=50))
     run.look()
     assert run.watch.is_puzzled
-    run.watch.saw(Glimpse(RUN))
+    run.watch.saw(TaskSummary(RUN))
     assert not run.watch.is_puzzled
     run.watch.missed(DOWN)
     assert run.watch.is_troubled
     run.driver.clock.now += 40
-    run.watch.saw(Glimpse(RUN))
+    run.watch.saw(TaskSummary(RUN))
     assert not run.watch.is_troubled
     run.driver.clock.now += 40
     run.watch.missed(DOWN)
@@ -150,22 +150,22 @@ def test_a_record_that_is_seen_ends_an_outage_and_the_doubt_about_the_id():
 def test_a_record_that_is_seen_does_not_end_the_doubt_about_a_missing_result():
     run = Run(RUNNING, COMPLETED)
     run.look()
-    run.watch.saw(Glimpse(RUN))
+    run.watch.saw(TaskSummary(RUN))
     assert run.watch.is_puzzled
 
 
 def test_progress_of_seen_records_is_shown_once_and_at_intervals(caplog):
     run = Run(RUNNING, STARTED)
     for second in range(60):
-        run.watch.saw(Glimpse(RUN, None, second), quiet=20)
+        run.watch.saw(TaskSummary(RUN, None, second), quiet=20)
         run.driver.clock.now += 1
     assert [line.split("  ")[0] for line in lines(caplog)] == [
         "running (0 %)",
         "running (20 %)",
         "running (40 %)",
     ]
-    run.watch.saw(Glimpse(RUN, None, 40))
-    run.watch.saw(Glimpse(RUN, None, 40))
+    run.watch.saw(TaskSummary(RUN, None, 40))
+    run.watch.saw(TaskSummary(RUN, None, 40))
     assert len(lines(caplog)) == 3
 
 
@@ -183,9 +183,9 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
 def test_an_outage_carries_its_wish_into_the_next_pause():
     run = Run(RUNNING, STARTED)
     run.watch.missed(RateLimitError("x", status=429, retry_after=55.0))
-    assert run.watch.next_pause(Pace(10.0), 0.0) == 55.0
-    run.watch.saw(Glimpse(RUN))
-    assert run.watch.next_pause(Pace(10.0), 0.0) < 10.0
+    assert run.watch.next_pause(Backoff(10.0), 0.0) == 55.0
+    run.watch.saw(TaskSummary(RUN))
+    assert run.watch.next_pause(Backoff(10.0), 0.0) < 10.0
 
 
 @pytest.mark.parametrize("error", [REFUSED, DENIED])
@@ -252,19 +252,19 @@ def test_a_look_without_progress_leaves_the_status_endpoint_out_unless_something
 def test_what_the_status_endpoint_said_stays_in_the_lines_of_seen_records(caplog):
     run = Run(RUNNING, COLLECTED)
     run.driver.run(run.watch.progress())
-    run.watch.saw(Glimpse(RUN, None, 70))
+    run.watch.saw(TaskSummary(RUN, None, 70))
     assert lines(caplog)[-1].startswith("ACCOUNTS_COLLECTED (70 %)")
 
 
 def test_how_long_a_run_usually_takes_makes_looks_come_sooner_near_its_end():
     clock = Run(RUNNING, STARTED).driver.clock
     watch = Watch(
-        RUN, GENERATIONS["v1"], patience=Patience(), clock=clock, log=LOG, begun=NOON, usual_seconds=1000.0
+        RUN, API_VERSIONS["v1"], deadlines=Deadlines(), clock=clock, log=LOG, begun=NOON, usual_seconds=1000.0
     )
     pauses = []
     for elapsed in (500.0, 990.0, 1400.0):
         clock.now = NOON + elapsed
-        pauses.append(watch.next_pause(Pace(60.0), 0.0))
+        pauses.append(watch.next_pause(Backoff(60.0), 0.0))
     assert pauses == [60.0, 5.0, 60.0]
 
 
@@ -298,7 +298,7 @@ def test_what_did_not_change_is_not_shown_again_whoever_tells_it(caplog):
     run = Run(RUNNING, COLLECTED)
     for _ in range(5):
         run.driver.run(run.watch.progress())
-        run.watch.saw(Glimpse(RUN, None, 40))
+        run.watch.saw(TaskSummary(RUN, None, 40))
         run.driver.clock.now += 60
     assert [line.split("  ")[0] for line in lines(caplog)] == [
         "ACCOUNTS_COLLECTED",

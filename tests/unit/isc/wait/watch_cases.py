@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from sailpoint_provider.exceptions import TenantUnavailableError, UnknownAggregationError
 from sailpoint_provider.isc.api.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.api.versions import GENERATIONS
-from sailpoint_provider.isc.wait.backoff import Pace
-from sailpoint_provider.isc.wait.deadlines import Patience
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from tests.unit.isc.isc_cases import NOON, RUN, Driver, task_document
 
@@ -28,7 +28,7 @@ class Run:
 
     task: object
     status: object
-    patience: Patience = field(default_factory=Patience)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     poll_interval: float = 10.0
     jitter: float = 0.0
 
@@ -36,8 +36,8 @@ class Run:
         self.driver = Driver(self.answer)
         self.watch = Watch(
             RUN,
-            GENERATIONS["v1"],
-            patience=self.patience,
+            API_VERSIONS["v1"],
+            deadlines=self.deadlines,
             clock=self.driver.clock,
             log=LOG,
         )
@@ -51,7 +51,7 @@ class Run:
         return self.driver.clock.now - NOON
 
     def wait(self):
-        return self.driver.run(self.watch.wait(Pace(self.poll_interval), lambda: self.jitter))
+        return self.driver.run(self.watch.wait(Backoff(self.poll_interval), lambda: self.jitter))
 
     def look(self):
         return self.driver.run(self.watch.look())

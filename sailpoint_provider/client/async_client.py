@@ -21,12 +21,12 @@ from sailpoint_provider.client.network import proxy_for, tls_context
 from sailpoint_provider.client.requests_made import address_of, headers_of
 from sailpoint_provider.client.response_body import AnswerBody
 from sailpoint_provider.client.retrying import retrying_options
-from sailpoint_provider.client.shared import is_refused_token, scrubbed, share_of, strike_out
+from sailpoint_provider.client.shared import is_refused_token, redact, redacted, share_of
 from sailpoint_provider.client.upload_payload import UploadPayload, opened_body
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import BIG, Answer, read_answer
-from sailpoint_provider.isc.flow import Pause, Steps, Together, Wish
+from sailpoint_provider.isc.api.responses import BIG, Response, read_response
+from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.polling.poller import Poller
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Call
+    from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.policy import RequestBudget
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
@@ -45,7 +45,7 @@ T = TypeVar("T")
 _CONNECTIONS = 10
 
 
-class event_loop_transport:
+class shared_async_client:
     """
     Lends the transport that all users of the tenant on this event loop share; the last one closes it.
 
@@ -57,14 +57,14 @@ class event_loop_transport:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
-    async def __aenter__(self) -> EventLoopTransport:
+    async def __aenter__(self) -> AsyncClient:
         """Lend it."""
         loop = asyncio.get_running_loop()
         with _lock:
             transports = _transports.setdefault(loop, {})
             transport = transports.get(self._tenant)
             if transport is None:
-                transport = transports[self._tenant] = EventLoopTransport(self._tenant)
+                transport = transports[self._tenant] = AsyncClient(self._tenant)
             transport.users += 1
         self._transport = transport
         return transport
@@ -80,9 +80,9 @@ class event_loop_transport:
             await transport.close()
 
 
-class EventLoopTransport:
+class AsyncClient:
     """
-    Carries out calls to one tenant on one event loop; get it from :func:`event_loop_transport`.
+    Carries out calls to one tenant on one event loop; get it from :func:`shared_async_client`.
 
     :param tenant: the tenant to call.
     :param policy: what is sent again, and when.
@@ -109,7 +109,7 @@ class EventLoopTransport:
         """The request budget that all calls keep to."""
         return self._share.budget
 
-    async def run(self, steps: Steps[T], *, until: float | None = None) -> T:
+    async def run(self, flow: Flow[T], *, until: float | None = None) -> T:
         """
         Carry out a procedure.
 
@@ -117,19 +117,19 @@ class EventLoopTransport:
         :raises SailPointError: as the procedure says.
         """
         try:
-            wish = next(steps)
+            effect = next(flow)
             while True:
                 try:
-                    value = await self._fulfil(wish, until)
+                    value = await self._fulfil(effect, until)
                 except SailPointError as error:
-                    wish = steps.throw(error)
+                    effect = flow.throw(error)
                 else:
-                    wish = steps.send(value)
+                    effect = flow.send(value)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def send(self, call: Call[T], *, until: float | None = None) -> T:
+    async def send(self, call: Request[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
@@ -155,21 +155,21 @@ class EventLoopTransport:
         if session is not None:
             await session.close()
 
-    async def _fulfil(self, wish: Wish, until: float | None) -> Any:
-        if isinstance(wish, Pause):
-            await asyncio.sleep(Deadline(until).bounded(wish.seconds))
+    async def _fulfil(self, effect: Effect, until: float | None) -> Any:
+        if isinstance(effect, Sleep):
+            await asyncio.sleep(Deadline(until).bounded(effect.seconds))
             return None
-        if isinstance(wish, Together):
-            return await asyncio.gather(*(self._once(call, until) for call in wish.calls))
-        return await self.send(wish, until=until)
+        if isinstance(effect, Gather):
+            return await asyncio.gather(*(self._once(call, until) for call in effect.calls))
+        return await self.send(effect, until=until)
 
-    async def _once(self, call: Call[T], until: float | None) -> T | SailPointError:
+    async def _once(self, call: Request[T], until: float | None) -> T | SailPointError:
         try:
             return await self._attempt(call, Deadline(until))
         except SailPointError as error:
             return error
 
-    async def _attempt(self, call: Call[T], deadline: Deadline) -> T:
+    async def _attempt(self, call: Request[T], deadline: Deadline) -> T:
         deadline.check(call)
         token = None if call.is_token_request else await self._token(call, deadline)
         answer = await self._exchange(call, token, deadline)
@@ -179,14 +179,14 @@ class EventLoopTransport:
             answer = await self._exchange(call, token, deadline)
         try:
             if len(answer.body) > BIG:
-                return await asyncio.to_thread(read_answer, call, answer)
-            return read_answer(call, answer)
+                return await asyncio.to_thread(read_response, call, answer)
+            return read_response(call, answer)
         except SailPointError as error:
-            strike_out(error, self.tenant, token)
-            self._share.heed(error)
+            redact(error, self.tenant, token)
+            self._share.on_throttled(error)
             raise
 
-    async def _token(self, call: Call[Any], deadline: Deadline) -> Token:
+    async def _token(self, call: Request[Any], deadline: Deadline) -> Token:
         token = self._share.token()
         if token is None:
             async with self._token_turn(call, deadline):
@@ -198,7 +198,7 @@ class EventLoopTransport:
         return token
 
     @asynccontextmanager
-    async def _token_turn(self, call: Call[Any], deadline: Deadline) -> AsyncIterator[None]:
+    async def _token_turn(self, call: Request[Any], deadline: Deadline) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(None if deadline.until is None else deadline.left()):
                 await self._token_lock.acquire()
@@ -217,7 +217,7 @@ class EventLoopTransport:
             error.sent = False
             raise
 
-    async def _exchange(self, call: Call[Any], token: Token | None, deadline: Deadline) -> Answer:
+    async def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
         await self._wait_for_turn(call, deadline)
         if not call.multipart:
             form = aiohttp.FormData(list(call.form)) if call.form else None
@@ -234,7 +234,7 @@ class EventLoopTransport:
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
 
-    async def _wait_for_turn(self, call: Call[Any], deadline: Deadline) -> None:
+    async def _wait_for_turn(self, call: Request[Any], deadline: Deadline) -> None:
         while (turn := self._share.line_up(self._policy)).seconds:
             await asyncio.sleep(deadline.bounded(turn.seconds))
             deadline.check(call)
@@ -242,8 +242,8 @@ class EventLoopTransport:
                 return
 
     async def _request(
-        self, call: Call[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt
-    ) -> Answer:
+        self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt
+    ) -> Response:
         url = address_of(self.tenant, call)
         silence = aiohttp.ClientTimeout(
             total=None, sock_connect=self.tenant.timeout, sock_read=attempt.silence
@@ -274,24 +274,24 @@ class EventLoopTransport:
                     failure = failure_of(
                         self.tenant, call, attempt, error, never_sent=never_sent, status=status
                     )
-                    strike_out(failure, self.tenant, token)
+                    redact(failure, self.tenant, token)
                     raise failure from None
-        return Answer(
+        return Response(
             status=received.status,
             headers=fields,
-            body=scrubbed(received.content(), self.tenant, token),
+            body=redacted(received.content(), self.tenant, token),
             received=time.time(),
             host=host_of(self.tenant, call),
         )
 
-    def _proxy_for(self, call: Call[Any], url: str) -> str | None:
+    def _proxy_for(self, call: Request[Any], url: str) -> str | None:
         """Return the proxy, asked for once: to read the environment takes as long as a request itself."""
         if call.is_token_request not in self._proxies:
             self._proxies[call.is_token_request] = proxy_for(self.tenant, url)
         return self._proxies[call.is_token_request]
 
     @asynccontextmanager
-    async def _session_for(self, call: Call[Any]) -> AsyncIterator[aiohttp.ClientSession]:
+    async def _session_for(self, call: Request[Any]) -> AsyncIterator[aiohttp.ClientSession]:
         """Lend the session; a start gets a fresh connection, as in the blocking transport."""
         if self._tls is None:
             async with self._tls_lock:
@@ -313,7 +313,7 @@ def _never_sent(error: BaseException) -> bool:
     )
 
 
-_transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Tenant, EventLoopTransport]] = (
+_transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Tenant, AsyncClient]] = (
     weakref.WeakKeyDictionary()
 )
 _lock = threading.Lock()

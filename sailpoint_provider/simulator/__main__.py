@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.simulator.airflow_connection import CONNECTION_VARIABLE
+from sailpoint_provider.simulator.control.airflow_connection import CONNECTION_VARIABLE
 from sailpoint_provider.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 
-from sailpoint_provider.simulator import access, connection, source_calls, task_calls
-from sailpoint_provider.simulator.answers import (
+from sailpoint_provider.simulator.api import access, sources, tasks
+from sailpoint_provider.simulator.api.answers import (
     Answer,
     ApiError,
     error_answer,
@@ -20,26 +20,33 @@ from sailpoint_provider.simulator.answers import (
     rate_limited,
     unauthorized,
 )
-from sailpoint_provider.simulator.control_api import control_application
-from sailpoint_provider.simulator.csv_files import ReadingStopped
-from sailpoint_provider.simulator.forms import MULTIPART, URL_ENCODED, UnreadableForm, media_type, read_form
-from sailpoint_provider.simulator.journal import ReceivedRequest, without_secrets
-from sailpoint_provider.simulator.load_accounts import load_accounts
-from sailpoint_provider.simulator.oauth import token_refusal
-from sailpoint_provider.simulator.paths import Target, resolve
-from sailpoint_provider.simulator.trouble import (
+from sailpoint_provider.simulator.api.forms import (
+    MULTIPART,
+    URL_ENCODED,
+    UnreadableForm,
+    media_type,
+    read_form,
+)
+from sailpoint_provider.simulator.api.load_accounts import load_accounts
+from sailpoint_provider.simulator.api.oauth import token_refusal
+from sailpoint_provider.simulator.api.paths import Target, resolve
+from sailpoint_provider.simulator.control.api import control_application
+from sailpoint_provider.simulator.faults import connection
+from sailpoint_provider.simulator.faults.effects import (
     filled_page,
     replacement,
     send_answer,
     strike_answer,
     strike_connection,
 )
+from sailpoint_provider.simulator.model.csv_files import ReadingStopped
+from sailpoint_provider.simulator.model.journal import ReceivedRequest, without_secrets
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.connection import Message, Receive, Send
-    from sailpoint_provider.simulator.faults import Trouble
-    from sailpoint_provider.simulator.oauth import ApiClient
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.api.oauth import ApiClient
+    from sailpoint_provider.simulator.faults.connection import Message, Receive, Send
+    from sailpoint_provider.simulator.faults.script import Trouble
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 CONTROL_PREFIX = "/_simulator"
 _log = logging.getLogger(__name__)
@@ -243,22 +250,22 @@ class _Exchange:
         query = self._parameters()
         match self.received.call:
             case "get_aggregation_status":
-                return task_calls.get_aggregation_status(tenant, target)
+                return tasks.get_aggregation_status(tenant, target)
             case "get_task_status":
-                return task_calls.get_task_status(tenant, target)
+                return tasks.get_task_status(tenant, target)
             case "list_task_status":
-                return task_calls.list_task_status(tenant, target, query)
+                return tasks.list_task_status(tenant, target, query)
             case "list_pending_tasks":
-                return task_calls.list_pending_tasks(tenant, query)
+                return tasks.list_pending_tasks(tenant, query)
             case "list_sources":
-                return source_calls.list_sources(tenant, query)
+                return sources.list_sources(tenant, query)
             case "get_source":
-                return source_calls.get_source(tenant, target)
+                return sources.get_source(tenant, target)
             case "get_account_schema":
-                return source_calls.get_account_schema(tenant, target)
+                return sources.get_account_schema(tenant, target)
             case "update_task_status":
                 body = await self.request.body()
-                return task_calls.update_task_status(tenant, target, media_type(self.request.headers), body)
+                return tasks.update_task_status(tenant, target, media_type(self.request.headers), body)
         return await load_accounts(tenant, target, self.request, self.received)
 
     def _parameters(self) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from sailpoint_provider.simulator.airflow_connection import airflow_connection
+from sailpoint_provider.simulator.api.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from sailpoint_provider.simulator.app import TenantApplication
-from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.simulator.control import SimulatorControl
-from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from sailpoint_provider.simulator.tenant import Tenant
+from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
+from sailpoint_provider.simulator.model.clock import TenantClock
+from sailpoint_provider.simulator.model.tenant import Tenant
 
 if TYPE_CHECKING:
     from types import TracebackType

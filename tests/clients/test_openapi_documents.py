@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sailpoint_provider.simulator.paths import GENERATIONS, resolve
+from sailpoint_provider.simulator.api.paths import GENERATIONS, resolve
 from tests.clients.conftest import PROJECT
 
 schemathesis = pytest.importorskip(

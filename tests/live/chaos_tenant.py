@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.answers import error_answer
+from sailpoint_provider.simulator.api.answers import error_answer
 from sailpoint_provider.simulator.app import TenantApplication
-from sailpoint_provider.simulator.faults import FaultScript, Trouble
+from sailpoint_provider.simulator.faults.effects import send_answer
+from sailpoint_provider.simulator.faults.script import FaultScript, Trouble
+from sailpoint_provider.simulator.model.tenant import Tenant
 from sailpoint_provider.simulator.server import SimulatorServer
-from sailpoint_provider.simulator.tenant import Tenant
-from sailpoint_provider.simulator.trouble import send_answer
 from tests.live.chaos_clock import QuickTenantClock
 from tests.live.chaos_rivals import RivalAtStart
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.connection import Message, Receive, Send
+    from sailpoint_provider.simulator.faults.connection import Message, Receive, Send
+    from sailpoint_provider.simulator.model.aggregations import Run
     from tests.live.chaos_rivals import Rival
 
 HEADER = "x-chaos"

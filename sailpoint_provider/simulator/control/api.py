@@ -10,21 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sailpoint_provider.simulator import control_sources, control_tenant
-from sailpoint_provider.simulator.airflow_connection import airflow_connection
-from sailpoint_provider.simulator.control_call import ControlCall
-from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID
-from sailpoint_provider.simulator.paths import GENERATIONS
+from sailpoint_provider.simulator.api.oauth import DEFAULT_CLIENT_ID
+from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.control import sources
+from sailpoint_provider.simulator.control import tenant as tenant_endpoints
+from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
+from sailpoint_provider.simulator.control.endpoint import ControlCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
 
-    from sailpoint_provider.simulator.control_call import Endpoint, Json
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.control.endpoint import Endpoint, Json
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
-ENDPOINTS = (*control_tenant.ENDPOINTS, *control_sources.ENDPOINTS)
+ENDPOINTS = (*tenant_endpoints.ENDPOINTS, *sources.ENDPOINTS)
 _REFUSED = (HTTPException, KeyError, ValueError, TypeError, OverflowError, RecursionError)
 
 

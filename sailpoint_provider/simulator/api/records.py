@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from sailpoint_provider.simulator.aggregations import BUSY_TEXT
-from sailpoint_provider.simulator.clock import epoch_milliseconds, iso_time
-from sailpoint_provider.simulator.sources import Source, SourceKind
+from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
+from sailpoint_provider.simulator.model.clock import epoch_milliseconds, iso_time
+from sailpoint_provider.simulator.model.sources import Source, SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sailpoint_provider.simulator.aggregations import Run, RunState
-    from sailpoint_provider.simulator.shapes import Shapes
+    from sailpoint_provider.simulator.model.aggregations import Run, RunState
+    from sailpoint_provider.simulator.model.shapes import Shapes
 
 TASK_NAME = "Cloud Account Aggregation"
 _RETURNS = (

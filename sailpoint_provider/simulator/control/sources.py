@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from sailpoint_provider.simulator import control_records
-from sailpoint_provider.simulator.aggregations import Outcome, RunMessage
-from sailpoint_provider.simulator.control_call import ControlCall, Endpoints, Json
-from sailpoint_provider.simulator.sources import NextRun, Source, SourceKind
+from sailpoint_provider.simulator.control import records
+from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints, Json
+from sailpoint_provider.simulator.model.aggregations import Outcome, RunMessage
+from sailpoint_provider.simulator.model.sources import NextRun, Source, SourceKind
 
 ENDPOINTS = Endpoints()
 
@@ -17,7 +17,7 @@ ENDPOINTS = Endpoints()
 def list_sources(call: ControlCall) -> Any:
     """List the sources: type, columns, number of accounts, whether an aggregation is running."""
     steady = call.tenant.clock.steady()
-    return [control_records.source_truth(source, steady) for source in call.tenant.sources.values()]
+    return [records.source_truth(source, steady) for source in call.tenant.sources.values()]
 
 
 @ENDPOINTS.add(
@@ -45,14 +45,14 @@ def create_source(call: ControlCall) -> Any:
     source.held = source.accounts(body.get("accounts") or 0)
     source.upstream = source.accounts(body.get("upstream", body.get("accounts")) or 0)
     tenant.add_source(source)
-    return control_records.source_truth(source, tenant.clock.steady())
+    return records.source_truth(source, tenant.clock.steady())
 
 
 @ENDPOINTS.add("GET", "/sources/{id}/accounts", parameters="limit offset")
 def list_accounts(call: ControlCall) -> Any:
     """List the accounts that a source holds now."""
     limit, offset = int(call.query.get("limit", 1000)), int(call.query.get("offset", 0))
-    return control_records.accounts_truth(call.source(), limit, offset)
+    return records.accounts_truth(call.source(), limit, offset)
 
 
 @ENDPOINTS.add(
@@ -89,7 +89,7 @@ def start_run(call: ControlCall) -> Any:
     else:
         known = source.held if source.kind is SourceKind.DELIMITED else None
         run = tenant.start(source, known, True, None)
-    return control_records.run_truth(run, tenant.clock.steady())
+    return records.run_truth(run, tenant.clock.steady())
 
 
 @ENDPOINTS.add("GET", "/runs", parameters="source_id")
@@ -100,7 +100,7 @@ def list_runs(call: ControlCall) -> Any:
         run for source in call.tenant.sources.values() if wanted in (None, source.id) for run in source.runs
     ]
     steady = call.tenant.clock.steady()
-    return [control_records.run_truth(run, steady) for run in sorted(runs, key=lambda run: run.number)]
+    return [records.run_truth(run, steady) for run in sorted(runs, key=lambda run: run.number)]
 
 
 @ENDPOINTS.add("POST", "/runs/{id}/advance", "seconds")
@@ -108,7 +108,7 @@ def advance_run(call: ControlCall) -> Any:
     """Move a run forward by this many seconds at speed 1."""
     run = call.run()
     run.advance(float(call.body["seconds"]))
-    return control_records.run_truth(run, call.tenant.clock.steady())
+    return records.run_truth(run, call.tenant.clock.steady())
 
 
 @ENDPOINTS.add("POST", "/runs/{id}/finish", "outcome")
@@ -116,7 +116,7 @@ def finish_run(call: ControlCall) -> Any:
     """End a run now, with the outcome given or the planned one."""
     run, outcome = call.run(), call.body.get("outcome")
     run.finish(call.tenant.clock.steady(), Outcome(outcome) if outcome else None)
-    return control_records.run_truth(run, call.tenant.clock.steady())
+    return records.run_truth(run, call.tenant.clock.steady())
 
 
 def _seconds(body: Json, name: str) -> float | None:

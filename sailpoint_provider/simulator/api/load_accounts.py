@@ -7,31 +7,37 @@ from typing import IO, TYPE_CHECKING, cast
 
 from starlette.datastructures import FormData, UploadFile
 
-from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.csv_files import (
+from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
+from sailpoint_provider.simulator.api.forms import (
+    MULTIPART,
+    URL_ENCODED,
+    UnreadableForm,
+    media_type,
+    read_form,
+)
+from sailpoint_provider.simulator.api.records import load_accounts_task
+from sailpoint_provider.simulator.api.sources import find_source
+from sailpoint_provider.simulator.model.csv_files import (
     UnknownHeader,
     UnreadableFile,
     check_file_header,
     fingerprint,
     read_accounts,
 )
-from sailpoint_provider.simulator.forms import MULTIPART, URL_ENCODED, UnreadableForm, media_type, read_form
-from sailpoint_provider.simulator.records import load_accounts_task
-from sailpoint_provider.simulator.source_calls import find_source
-from sailpoint_provider.simulator.sources import SourceKind
+from sailpoint_provider.simulator.model.sources import SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
-    from sailpoint_provider.simulator.accounts import AccountSet
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.csv_files import ReceivedFile
-    from sailpoint_provider.simulator.journal import ReceivedRequest
-    from sailpoint_provider.simulator.paths import Target
-    from sailpoint_provider.simulator.sources import Source
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.api.paths import Target
+    from sailpoint_provider.simulator.model.accounts import AccountSet
+    from sailpoint_provider.simulator.model.aggregations import Run
+    from sailpoint_provider.simulator.model.csv_files import ReceivedFile
+    from sailpoint_provider.simulator.model.journal import ReceivedRequest
+    from sailpoint_provider.simulator.model.sources import Source
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 
 async def load_accounts(

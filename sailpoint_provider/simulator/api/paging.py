@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.answers import Answer, illegal, json_answer
+from sailpoint_provider.simulator.api.answers import Answer, illegal, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -8,8 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sailpoint_provider.simulator.accounts import AccountSet, Changes, compare
-from sailpoint_provider.simulator.aggregations import (
+from sailpoint_provider.simulator.api.oauth import (
+    DEFAULT_CLIENT_ID,
+    DEFAULT_CLIENT_SECRET,
+    ApiClient,
+    TokenDesk,
+)
+from sailpoint_provider.simulator.faults.script import FaultScript
+from sailpoint_provider.simulator.model.accounts import AccountSet, Changes, compare
+from sailpoint_provider.simulator.model.aggregations import (
     BUSY_TEXT,
     COLLECT_SECONDS,
     Outcome,
@@ -18,18 +25,16 @@ from sailpoint_provider.simulator.aggregations import (
     RunPlan,
     usual_process_seconds,
 )
-from sailpoint_provider.simulator.clock import TenantClock
-from sailpoint_provider.simulator.faults import FaultScript
-from sailpoint_provider.simulator.journal import Journal
-from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, ApiClient, TokenDesk
-from sailpoint_provider.simulator.rate_limit import RateLimit
-from sailpoint_provider.simulator.shapes import Shapes
-from sailpoint_provider.simulator.sources import NextRun, Source, default_sources
+from sailpoint_provider.simulator.model.clock import TenantClock
+from sailpoint_provider.simulator.model.journal import Journal
+from sailpoint_provider.simulator.model.rate_limit import RateLimit
+from sailpoint_provider.simulator.model.shapes import Shapes
+from sailpoint_provider.simulator.model.sources import NextRun, Source, default_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sailpoint_provider.simulator.csv_files import ReceivedFile
+    from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
 _FIRST_EVENT_ID = 1_000_001
 

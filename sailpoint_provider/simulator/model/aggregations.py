@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.accounts import Changes
-    from sailpoint_provider.simulator.clock import TenantClock
-    from sailpoint_provider.simulator.csv_files import ReceivedFile
+    from sailpoint_provider.simulator.model.accounts import Changes
+    from sailpoint_provider.simulator.model.clock import TenantClock
+    from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
 COLLECT_SECONDS = 4.0
 PROCESS_SECONDS_PER_ACCOUNT = 0.01

@@ -155,7 +155,7 @@ class SimulatorControl:
     ) -> Json:
         """Meet requests with trouble.
 
-        :param kind: see :data:`sailpoint_provider.simulator.faults.KINDS`.
+        :param kind: see :data:`sailpoint_provider.simulator.faults.script.KINDS`.
         :param method: HTTP method, any by default.
         :param path: regular expression searched in the path.
         :param generation: API generation.

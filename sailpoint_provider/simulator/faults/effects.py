@@ -8,16 +8,22 @@ from email.utils import formatdate
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator import connection
-from sailpoint_provider.simulator.answers import Answer, error_answer, json_answer, rate_limited, unauthorized
-from sailpoint_provider.simulator.paging import MOST_PER_PAGE, number
+from sailpoint_provider.simulator.api.answers import (
+    Answer,
+    error_answer,
+    json_answer,
+    rate_limited,
+    unauthorized,
+)
+from sailpoint_provider.simulator.api.paging import MOST_PER_PAGE, number
+from sailpoint_provider.simulator.faults import connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sailpoint_provider.simulator.connection import Receive, Send
-    from sailpoint_provider.simulator.faults import Trouble
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.faults.connection import Receive, Send
+    from sailpoint_provider.simulator.faults.script import Trouble
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 _HTML = (
     b"<!DOCTYPE html><html><head><title>Proxy</title></head><body><h1>Sign in to continue</h1></body></html>"

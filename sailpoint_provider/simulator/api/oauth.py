@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from sailpoint_provider.simulator.answers import Answer, json_answer
-from sailpoint_provider.simulator.clock import TenantClock
+from sailpoint_provider.simulator.api.answers import Answer, json_answer
+from sailpoint_provider.simulator.model.clock import TenantClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

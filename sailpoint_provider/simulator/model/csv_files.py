@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING
 
-from sailpoint_provider.simulator.accounts import AccountSet
+from sailpoint_provider.simulator.model.accounts import AccountSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

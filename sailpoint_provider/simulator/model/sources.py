@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sailpoint_provider.simulator.accounts import AccountSet, numbered_rows
+from sailpoint_provider.simulator.model.accounts import AccountSet, numbered_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sailpoint_provider.simulator.aggregations import Outcome, Run, RunMessage
+    from sailpoint_provider.simulator.model.aggregations import Outcome, Run, RunMessage
 
 
 class SourceKind(StrEnum):

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.sources import Source
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.model.aggregations import Run
+    from sailpoint_provider.simulator.model.sources import Source
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 Json = dict[str, Any]
 

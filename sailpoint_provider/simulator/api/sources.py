@@ -6,19 +6,19 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.clock import normal_time
-from sailpoint_provider.simulator.filters import Field, fields
-from sailpoint_provider.simulator.paging import page_answer, truth
-from sailpoint_provider.simulator.records import source_record
-from sailpoint_provider.simulator.task_calls import parsed_filters
+from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
+from sailpoint_provider.simulator.api.filters import Field, fields
+from sailpoint_provider.simulator.api.paging import page_answer, truth
+from sailpoint_provider.simulator.api.records import source_record
+from sailpoint_provider.simulator.api.tasks import parsed_filters
+from sailpoint_provider.simulator.model.clock import normal_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sailpoint_provider.simulator.paths import Target
-    from sailpoint_provider.simulator.sources import Source
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.api.paths import Target
+    from sailpoint_provider.simulator.model.sources import Source
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 _FIELDS = fields(
     id="eq in ge gt le lt ne isnull sw",

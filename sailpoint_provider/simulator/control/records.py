@@ -6,11 +6,11 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.clock import iso_time
+from sailpoint_provider.simulator.model.clock import iso_time
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.sources import Source
+    from sailpoint_provider.simulator.model.aggregations import Run
+    from sailpoint_provider.simulator.model.sources import Source
 
 
 def run_truth(run: Run, steady: float) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from sailpoint_provider.simulator.clock import iso_time
-from sailpoint_provider.simulator.control_call import ControlCall, Endpoints
-from sailpoint_provider.simulator.faults import Fault
-from sailpoint_provider.simulator.oauth import ALL_SCOPES, TOKEN_LIFETIME, ApiClient
-from sailpoint_provider.simulator.paths import GENERATIONS
-from sailpoint_provider.simulator.shapes import Shapes
+from sailpoint_provider.simulator.api.oauth import ALL_SCOPES, TOKEN_LIFETIME, ApiClient
+from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints
+from sailpoint_provider.simulator.faults.script import Fault
+from sailpoint_provider.simulator.model.clock import iso_time
+from sailpoint_provider.simulator.model.shapes import Shapes
 
 ENDPOINTS = Endpoints()
 

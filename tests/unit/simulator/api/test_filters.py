@@ -1,6 +1,6 @@
 import pytest
 
-from sailpoint_provider.simulator.filters import BrokenFilter, IllegalFilter, fields, parse
+from sailpoint_provider.simulator.api.filters import BrokenFilter, IllegalFilter, fields, parse
 
 KNOWN = fields(name="eq sw co in", id="eq in", status="eq isnull", owner__id="eq")
 

@@ -7,10 +7,10 @@ import pytest
 import requests
 
 from sailpoint_provider.simulator.control import SimulatorControl
-from sailpoint_provider.simulator.control_api import ENDPOINTS
-from sailpoint_provider.simulator.faults import KINDS
+from sailpoint_provider.simulator.control.api import ENDPOINTS
+from sailpoint_provider.simulator.faults.script import KINDS
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "tenant-in-a-box.md"
+GUIDE = Path(__file__).resolve().parents[4] / "docs" / "tenant-in-a-box.md"
 INDEX = ("/", "/_simulator", "/_simulator/")
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.aggregations import RETENTION_SECONDS
-from sailpoint_provider.simulator.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.clock import normal_time
-from sailpoint_provider.simulator.filters import BrokenFilter, Field, IllegalFilter, fields, parse
-from sailpoint_provider.simulator.paging import page_answer
-from sailpoint_provider.simulator.records import aggregation_status, task_status
+from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
+from sailpoint_provider.simulator.api.filters import BrokenFilter, Field, IllegalFilter, fields, parse
+from sailpoint_provider.simulator.api.paging import page_answer
+from sailpoint_provider.simulator.api.records import aggregation_status, task_status
+from sailpoint_provider.simulator.model.aggregations import RETENTION_SECONDS
+from sailpoint_provider.simulator.model.clock import normal_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sailpoint_provider.simulator.aggregations import Run, RunState
-    from sailpoint_provider.simulator.filters import Comparison
-    from sailpoint_provider.simulator.paths import Target
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.api.filters import Comparison
+    from sailpoint_provider.simulator.api.paths import Target
+    from sailpoint_provider.simulator.model.aggregations import Run, RunState
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 _JSON_PATCH = "application/json-patch+json"
 _TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"

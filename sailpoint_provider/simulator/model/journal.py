@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from sailpoint_provider.simulator.clock import iso_time
+from sailpoint_provider.simulator.model.clock import iso_time
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.csv_files import ReceivedFile
+    from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
 REQUESTS_KEPT = 20_000
 _HIDDEN = frozenset({"client_secret", "access_token", "token", "password", "assertion", "refresh_token"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.simulator.answers import Answer, error_answer
-from sailpoint_provider.simulator.paths import GENERATIONS
+from sailpoint_provider.simulator.api.answers import Answer, error_answer
+from sailpoint_provider.simulator.api.paths import GENERATIONS
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.oauth import ApiClient
+    from sailpoint_provider.simulator.api.oauth import ApiClient
 
 _EVERYWHERE = frozenset(GENERATIONS)
 _BETA = frozenset({"beta"})

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from sailpoint_provider.simulator.api.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from sailpoint_provider.simulator.app import TenantApplication
 from sailpoint_provider.simulator.control import SimulatorControl
 from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.model.clock import TenantClock
 from sailpoint_provider.simulator.model.tenant import Tenant
+from sailpoint_provider.simulator.model.tokens import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -106,6 +106,7 @@ class SimulatorServer:
         tls: tuple[str, str] | None = None,
     ) -> None:
         self.tenant = Tenant(TenantClock(speed=speed))
+        self.application = TenantApplication(self.tenant)
         self._host, self._port, self._tls = host, port, tls
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
@@ -138,7 +139,7 @@ class SimulatorServer:
         self.url = f"{'https' if self._tls else 'http'}://{host}:{port}"
         self._server = _Server(self._config())
         self.tenant.stopping.clear()
-        self.tenant.refuse_connections = self._server.refuse_connections
+        self.application.refuse_connections = self._server.refuse_connections
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="sailpoint-simulator", daemon=True
         )
@@ -153,7 +154,7 @@ class SimulatorServer:
     def _config(self) -> uvicorn.Config:
         certificate, key = self._tls or (None, None)
         return uvicorn.Config(
-            TenantApplication(self.tenant),
+            self.application,
             interface="asgi3",
             http="h11",
             loop="asyncio",

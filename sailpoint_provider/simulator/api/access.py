@@ -9,7 +9,7 @@ from sailpoint_provider.simulator.api.answers import Answer, error_answer
 from sailpoint_provider.simulator.api.paths import GENERATIONS
 
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.api.oauth import ApiClient
+    from sailpoint_provider.simulator.model.tokens import ApiClient
 
 _EVERYWHERE = frozenset(GENERATIONS)
 _BETA = frozenset({"beta"})

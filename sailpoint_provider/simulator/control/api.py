@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sailpoint_provider.simulator.api.oauth import DEFAULT_CLIENT_ID
 from sailpoint_provider.simulator.api.paths import GENERATIONS
 from sailpoint_provider.simulator.control import sources
 from sailpoint_provider.simulator.control import tenant as tenant_endpoints
 from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.control.endpoint import ControlCall
+from sailpoint_provider.simulator.model.tokens import DEFAULT_CLIENT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from sailpoint_provider.simulator.control.endpoint import Endpoint, Json
+    from sailpoint_provider.simulator.faults.script import FaultScript
     from sailpoint_provider.simulator.model.tenant import Tenant
 
 ENDPOINTS = (*tenant_endpoints.ENDPOINTS, *sources.ENDPOINTS)
 _REFUSED = (HTTPException, KeyError, ValueError, TypeError, OverflowError, RecursionError)
 
 
-def control_application(tenant: Tenant) -> Starlette:
+def control_application(tenant: Tenant, faults: FaultScript) -> Starlette:
     """Build the control API of a tenant, with an index of its endpoints at ``/`` and ``/_simulator``."""
 
     async def index(request: Request) -> Response:
@@ -41,7 +42,11 @@ def control_application(tenant: Tenant) -> Starlette:
             Route("/", index),
             Route("/_simulator", index),
             *(
-                Route(f"/_simulator{endpoint.path}", _handler(endpoint, tenant), methods=[endpoint.method])
+                Route(
+                    f"/_simulator{endpoint.path}",
+                    _handler(endpoint, tenant, faults),
+                    methods=[endpoint.method],
+                )
                 for endpoint in ENDPOINTS
             ),
         ],
@@ -63,11 +68,14 @@ def _index(tenant: Tenant, url: str) -> Json:
     }
 
 
-def _handler(endpoint: Endpoint, tenant: Tenant) -> Callable[[Request], Awaitable[Response]]:
+def _handler(
+    endpoint: Endpoint, tenant: Tenant, faults: FaultScript
+) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         raw = await request.body()
         call = ControlCall(
             tenant=tenant,
+            faults=faults,
             id=request.path_params.get("id", ""),
             query=request.query_params,
             body=endpoint.check(json.loads(raw) if raw else {}),

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sailpoint_provider.simulator.faults.script import FaultScript
     from sailpoint_provider.simulator.model.aggregations import Run
     from sailpoint_provider.simulator.model.sources import Source
     from sailpoint_provider.simulator.model.tenant import Tenant
@@ -21,13 +22,15 @@ Json = dict[str, Any]
 class ControlCall:
     """One request to the control API.
 
-    :param tenant: the tenant it is about.
+    :param tenant: the tenant.
+    :param faults: the faults that hit requests to the tenant.
     :param id: the ID in its path, empty where the path has none.
     :param query: its query parameters.
     :param body: its JSON body, empty where it has none.
     """
 
     tenant: Tenant
+    faults: FaultScript
     id: str
     query: Mapping[str, str]
     body: Json

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from sailpoint_provider.simulator.api.oauth import ALL_SCOPES, TOKEN_LIFETIME, ApiClient
 from sailpoint_provider.simulator.api.paths import GENERATIONS
 from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints
 from sailpoint_provider.simulator.faults.script import Fault
 from sailpoint_provider.simulator.model.clock import iso_time
 from sailpoint_provider.simulator.model.shapes import Shapes
+from sailpoint_provider.simulator.model.tokens import ALL_SCOPES, TOKEN_LIFETIME, ApiClient
 
 ENDPOINTS = Endpoints()
 
@@ -26,6 +26,7 @@ def health(call: ControlCall) -> Any:
 def reset(call: ControlCall) -> Any:
     """Start over with a fresh tenant; only the speed stays."""
     call.tenant.reset()
+    call.faults.reset()
     return {"status": "fresh"}
 
 
@@ -45,21 +46,21 @@ def clear_requests(call: ControlCall) -> Any:
 @ENDPOINTS.add("GET", "/faults")
 def list_faults(call: ControlCall) -> Any:
     """List the faults, with how often each matched and struck."""
-    return [fault.as_json() for fault in call.tenant.faults.faults]
+    return [fault.as_json() for fault in call.faults.faults]
 
 
 @ENDPOINTS.add("POST", "/faults", "then method path generation start nth skip times chance seed")
 def add_fault(call: ControlCall) -> Any:
     """Add a fault: which requests it hits, and what happens to them."""
     fault = Fault.of_json(call.body)
-    call.tenant.faults.add(fault)
+    call.faults.add(fault)
     return fault.as_json()
 
 
 @ENDPOINTS.add("DELETE", "/faults")
 def clear_faults(call: ControlCall) -> Any:
     """Remove all faults."""
-    call.tenant.faults.clear()
+    call.faults.clear()
     return []
 
 

@@ -1,4 +1,4 @@
-"""Carries scripted faults out on a connection."""
+"""Carry out what a scripted fault does to a request."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sailpoint_provider.simulator.api.paging import MOST_PER_PAGE, number
 from sailpoint_provider.simulator.faults import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sailpoint_provider.simulator.faults.connection import Receive, Send
-    from sailpoint_provider.simulator.faults.script import Trouble
-    from sailpoint_provider.simulator.model.tenant import Tenant
+    from sailpoint_provider.simulator.faults.script import Effect
+    from sailpoint_provider.simulator.model.clock import TenantClock
 
 _HTML = (
     b"<!DOCTYPE html><html><head><title>Proxy</title></head><body><h1>Sign in to continue</h1></body></html>"
@@ -31,31 +31,14 @@ _HTML = (
 _LONG_SECONDS = 60.0
 
 
-async def send_answer(send: Send, answer: Answer, tenant: Tenant, skew_seconds: float = 0.0) -> None:
-    """Send a whole answer."""
-    await send(_head(answer, tenant, skew_seconds))
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def _head(answer: Answer, tenant: Tenant, skew_seconds: float = 0.0) -> dict[str, Any]:
-    headers = [
-        (b"date", tenant.clock.http_date(skew_seconds)),
-        (b"content-length", str(len(answer.body)).encode()),
-    ]
-    if answer.content_type:
-        headers.append((b"content-type", answer.content_type.encode()))
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    return {"type": "http.response.start", "status": answer.status, "headers": headers}
-
-
-def replacement(trouble: Trouble, tenant: Tenant) -> Answer | None:
-    """Return the answer that stands in for the real one, None for troubles of the connection."""
-    settings = trouble.settings
-    match trouble.kind:
+def replacement(effect: Effect, clock: TenantClock) -> Answer | None:
+    """Return the answer that replaces the real one, or None for an effect that sends it as it is or not at all."""
+    settings = effect.settings
+    match effect.kind:
         case "answer":
             answer = _scripted(settings)
         case "rate_limit":
-            answer = rate_limited(_retry_after(settings.get("retry_after", 1), tenant))
+            answer = rate_limited(_retry_after(settings.get("retry_after", 1), clock))
         case "expired_token":
             answer = unauthorized()
         case "html":
@@ -77,7 +60,7 @@ def replacement(trouble: Trouble, tenant: Tenant) -> Answer | None:
 
 
 def filled_page(answer: Answer, query: Mapping[str, str]) -> Answer:
-    """Repeat a page's records until it is full, since a client takes a short page for the last one."""
+    """Repeat a page's records until the page is full: clients take a short page as the last one."""
     records = json.loads(answer.body) if answer.status == 200 else None
     if not isinstance(records, list) or not records:
         return answer
@@ -91,55 +74,63 @@ def _scripted(settings: dict[str, Any]) -> Answer:
     content_type = str(settings.get("content_type", "application/json"))
     if body is None:
         if status >= 400:
-            return error_answer(status, f"Answer {status} was scripted in the simulator.")
+            return error_answer(status, f"The simulator was told to answer {status}.")
         return Answer(status, content_type="")
     text = body if isinstance(body, str) else json.dumps(body)
     return Answer(status, text.encode(), content_type)
 
 
-def _retry_after(wanted: Any, tenant: Tenant) -> str | None:
-    """Read the setting: seconds, None for no header, ``date`` or ``{"date": seconds}`` for an HTTP date."""
+def _retry_after(wanted: Any, clock: TenantClock) -> str | None:
+    """Return the ``Retry-After`` header.
+
+    :param wanted: seconds, None for no header, ``date`` or ``{"date": seconds}`` for an HTTP date.
+    """
     if wanted is None:
         return None
     if wanted == "date":
         wanted = {"date": 1}
     if isinstance(wanted, dict):
-        return formatdate(tenant.clock.now() + float(wanted["date"]), usegmt=True)
+        return formatdate(clock.now() + float(wanted["date"]), usegmt=True)
     return str(wanted)
 
 
-async def strike_connection(trouble: Trouble, receive: Receive, tenant: Tenant) -> None:
-    """Carry out a trouble after which no answer is sent."""
-    if trouble.kind == "reset":
+async def strike_connection(
+    effect: Effect, receive: Receive, refuse_connections: Callable[[float], None] | None
+) -> None:
+    """Carry out an effect that sends no answer.
+
+    :param refuse_connections: closes the port for this many seconds.
+    """
+    if effect.kind == "reset":
         await connection.reset(receive)
-    elif trouble.kind == "disconnect":
+    elif effect.kind == "disconnect":
         await connection.disconnect(receive)
-    elif trouble.kind == "timeout":
-        if not await connection.hold(receive, float(trouble.settings.get("delay_seconds", _LONG_SECONDS))):
+    elif effect.kind == "timeout":
+        if not await connection.hold(receive, float(effect.settings.get("delay_seconds", _LONG_SECONDS))):
             await connection.disconnect(receive)
-    elif trouble.kind == "refuse":
-        if tenant.refuse_connections is None:
-            raise RuntimeError("refusing connections needs the simulator's own server")
-        tenant.refuse_connections(float(trouble.settings.get("seconds", 1.0)))
+    elif effect.kind == "refuse":
+        if refuse_connections is None:
+            raise RuntimeError("the fault 'refuse' needs SimulatorServer")
+        refuse_connections(float(effect.settings.get("seconds", 1.0)))
         await connection.reset(receive)
 
 
 async def strike_answer(
-    trouble: Trouble, answer: Answer, receive: Receive, send: Send, tenant: Tenant
+    effect: Effect, answer: Answer, receive: Receive, send: Send, clock: TenantClock
 ) -> None:
-    """Send an answer late, in part, or with a wrong date."""
-    settings = trouble.settings
-    if trouble.kind == "clock_skew":
-        await send_answer(send, answer, tenant, float(settings.get("seconds", 600)))
+    """Send the real answer late, in part, or with a wrong date."""
+    settings = effect.settings
+    if effect.kind == "clock_skew":
+        await connection.send_answer(send, answer, clock, float(settings.get("seconds", 600)))
         return
-    if trouble.kind == "delay":
+    if effect.kind == "delay":
         if not await connection.hold(receive, float(settings.get("delay_seconds", 1.0))):
-            await send_answer(send, answer, tenant)
+            await connection.send_answer(send, answer, clock)
         return
     sent = int(settings.get("bytes", len(answer.body) // 2))
-    await send(_head(answer, tenant))
+    await send(connection.answer_head(answer, clock))
     await send({"type": "http.response.body", "body": answer.body[:sent], "more_body": True})
-    if trouble.kind == "cut_body":
+    if effect.kind == "cut_body":
         await connection.disconnect(receive)
     elif not await connection.hold(receive, float(settings.get("delay_seconds", _LONG_SECONDS))):
         await send({"type": "http.response.body", "body": answer.body[sent:]})

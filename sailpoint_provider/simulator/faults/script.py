@@ -38,7 +38,7 @@ _USUALLY_AFTER = frozenset({"timeout"})
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Effect:
     """What happens to a request.
 
     :param kind: one of :data:`KINDS`.
@@ -51,7 +51,7 @@ class Trouble:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_json(cls, then: dict[str, Any]) -> Trouble:
+    def of_json(cls, then: dict[str, Any]) -> Effect:
         """Read the ``then`` of a fault."""
         settings = dict(then)
         kind = settings.pop("kind", None)
@@ -74,7 +74,7 @@ class Trouble:
 class Fault:
     """A rule that meets some requests with trouble.
 
-    :param trouble: what happens.
+    :param effect: what happens.
     :param method: HTTP method, None for any.
     :param path: regular expression searched in the path, None for any.
     :param generation: API generation, None for any.
@@ -87,7 +87,7 @@ class Fault:
     :param seed: seed of that chance, so that a run can be repeated.
     """
 
-    trouble: Trouble
+    effect: Effect
     method: str | None = None
     path: str | None = None
     generation: str | None = None
@@ -105,7 +105,7 @@ class Fault:
         """Check what it asks for, compile the path and seed the chance."""
         if self.start not in (None, *STARTS):
             raise ValueError(f"start is {' or '.join(STARTS)}, not {self.start!r}")
-        if self.start is not None and not self.trouble.happens_after:
+        if self.start is not None and not self.effect.happens_after:
             raise ValueError("a fault that looks at the answer to a start comes after it, not before")
         self.skip, self.chance = int(self.skip), float(self.chance)
         self.times = None if self.times is None else int(self.times)
@@ -135,7 +135,7 @@ class Fault:
             "path": self.path,
             "generation": self.generation,
             "start": self.start,
-            "kind": self.trouble.kind,
+            "kind": self.effect.kind,
             "matched": self.matched,
             "struck": self.struck,
         }
@@ -156,7 +156,7 @@ class Fault:
         if settings.get("start") is not None:
             then.setdefault("when", "after")
         try:
-            return cls(trouble=Trouble.of_json(then), **settings)
+            return cls(effect=Effect.of_json(then), **settings)
         except re.error as error:
             raise ValueError(f"path is no regular expression: {error}") from error
 
@@ -174,18 +174,18 @@ class FaultScript:
         fault.number = self._given
         self.faults.append(fault)
 
-    def pick(self, method: str, path: str, generation: str | None) -> Trouble | None:
+    def pick(self, method: str, path: str, generation: str | None) -> Effect | None:
         """Return what meets this request: every matching fault counts it, the first that strikes wins."""
         return self._pick(None, method, path, generation)
 
-    def pick_start(self, method: str, path: str, generation: str | None, start: str) -> Trouble | None:
+    def pick_start(self, method: str, path: str, generation: str | None, start: str) -> Effect | None:
         """Return what meets a start that nothing has met yet, now that its answer is known.
 
         :param start: ``accepted`` or ``refused``.
         """
         return self._pick(start, method, path, generation)
 
-    def _pick(self, start: str | None, method: str, path: str, generation: str | None) -> Trouble | None:
+    def _pick(self, start: str | None, method: str, path: str, generation: str | None) -> Effect | None:
         if not self.faults:
             return None
         chosen: Fault | None = None
@@ -197,8 +197,13 @@ class FaultScript:
         if chosen is None:
             return None
         chosen.struck += 1
-        return chosen.trouble
+        return chosen.effect
 
     def clear(self) -> None:
-        """Lift all faults."""
+        """Remove all faults."""
         self.faults.clear()
+
+    def reset(self) -> None:
+        """Remove all faults, and number the next one 1."""
+        self.clear()
+        self._given = 0

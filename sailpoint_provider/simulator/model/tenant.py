@@ -8,13 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sailpoint_provider.simulator.api.oauth import (
-    DEFAULT_CLIENT_ID,
-    DEFAULT_CLIENT_SECRET,
-    ApiClient,
-    TokenDesk,
-)
-from sailpoint_provider.simulator.faults.script import FaultScript
 from sailpoint_provider.simulator.model.accounts import AccountSet, Changes, compare
 from sailpoint_provider.simulator.model.aggregations import (
     BUSY_TEXT,
@@ -30,10 +23,14 @@ from sailpoint_provider.simulator.model.journal import Journal
 from sailpoint_provider.simulator.model.rate_limit import RateLimit
 from sailpoint_provider.simulator.model.shapes import Shapes
 from sailpoint_provider.simulator.model.sources import NextRun, Source, default_sources
+from sailpoint_provider.simulator.model.tokens import (
+    DEFAULT_CLIENT_ID,
+    DEFAULT_CLIENT_SECRET,
+    ApiClient,
+    TokenDesk,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
 _FIRST_EVENT_ID = 1_000_001
@@ -44,11 +41,10 @@ class Tenant:
     """All the state there is; used from the event loop's thread alone.
 
     :param clock: its time and speed.
-    :param refuse_connections: closes the listening socket for so many seconds; set by the server.
+    :param stopping: set when the server stops, so that a long upload is no longer read.
     """
 
     clock: TenantClock = field(default_factory=TenantClock)
-    refuse_connections: Callable[[float], None] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -64,7 +60,6 @@ class Tenant:
         self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
         self.rate_limit = RateLimit()
         self.shapes = Shapes()
-        self.faults = FaultScript()
         self.journal = Journal()
         self.retired: set[str] = set()
         self.deprecated: set[str] = {"beta", "v2024"}

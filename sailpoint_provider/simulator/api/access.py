@@ -1,4 +1,4 @@
-"""Who may make which call (ISC OpenAPI, security)."""
+"""Scopes and users that each call requires (ISC OpenAPI, security)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _BETA = frozenset({"beta"})
 
 @dataclass(frozen=True)
 class Rule:
-    """What a call demands.
+    """What a call requires.
 
-    :param scopes: one of these; none means any token will do.
-    :param user_only: generations in which a client without a user is turned away.
+    :param scopes: scopes of which a client needs one; empty if any token will do.
+    :param user_only: generations that refuse clients without a user.
     """
 
     scopes: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ RULES = {
 
 
 def refusal(client: ApiClient, call: str, generation: str) -> Answer | None:
-    """Return the 403 for a client that may not make the call, else None."""
+    """Return the 403 if the client may not make the call, else None."""
     rule = RULES[call]
     if rule.scopes and not client.may(*rule.scopes):
         return _forbidden()

@@ -1,4 +1,4 @@
-"""Answers as plain values, and ISC's error bodies."""
+"""HTTP answers as plain values, and ISC's error bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Answer:
     """An HTTP answer.
 
     :param status: HTTP status.
-    :param body: the bytes.
+    :param body: bytes of the body.
     :param content_type: media type.
     :param headers: further headers, names in lower case.
     """
@@ -27,7 +27,7 @@ class Answer:
 class ApiError(Exception):
     """Ends a call with an error answer.
 
-    :param answer: what to answer.
+    :param answer: the error answer.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -36,7 +36,7 @@ class ApiError(Exception):
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Answer with JSON."""
+    """Return an answer with a JSON body."""
     return Answer(status, json.dumps(value, separators=(",", ":")).encode(), headers=headers)
 
 
@@ -56,10 +56,11 @@ _DETAIL_CODES = {
 
 
 def error_answer(status: int, text: str, detail_code: str | None = None) -> Answer:
-    """Answer with an error body (ISC OpenAPI, ErrorResponseDto).
+    """Return an answer with ISC's error body (ISC OpenAPI, ErrorResponseDto).
 
-    :param text: what the one message says.
-    :param detail_code: ISC's finer code; the usual one of the status by default.
+    :param status: HTTP status.
+    :param text: text of its only message.
+    :param detail_code: ISC's more precise code; by default the usual one for the status.
     """
     body = {
         "detailCode": detail_code or _DETAIL_CODES.get(status, str(status)),
@@ -71,19 +72,19 @@ def error_answer(status: int, text: str, detail_code: str | None = None) -> Answ
 
 
 def illegal(text: str) -> ApiError:
-    """Return the error for a request ISC cannot accept."""
+    """Return the 400 for a request that ISC does not accept."""
     return ApiError(error_answer(400, text))
 
 
 def unauthorized() -> Answer:
-    """Answer a missing, unknown or expired token (ISC OpenAPI, 401): not the usual error body."""
+    """Return the 401 for a missing, unknown or expired token; it lacks the usual error body (ISC OpenAPI)."""
     return json_answer({"error": "JWT validation failed: JWT is expired"}, 401)
 
 
 def rate_limited(retry_after: str | None) -> Answer:
-    """Answer a request over the limit (ISC OpenAPI, 429).
+    """Return the 429 for a request above the rate limit (ISC OpenAPI).
 
-    :param retry_after: value of the ``Retry-After`` header, None for none.
+    :param retry_after: value of the ``Retry-After`` header, None to omit it.
     """
     headers = () if retry_after is None else (("retry-after", retry_after),)
     return json_answer({"message": " Rate Limit Exceeded "}, 429, headers)

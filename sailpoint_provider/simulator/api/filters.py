@@ -6,29 +6,31 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.simulator.api.answers import ApiError, error_answer, illegal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _TOKEN = re.compile(r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(),])|(?P<word>[^\s"(),]+))')
-_OF_PARTS = frozenset({"sw", "co"})
+_PARTIAL = frozenset({"sw", "co"})
 _OPERATORS = frozenset({"eq", "ne", "in", "sw", "co", "isnull", "gt", "ge", "lt", "le"})
 
 
 class IllegalFilter(Exception):
-    """The filter cannot be read, or names a field or operator the collection does not know."""
+    """The filter is malformed, or the collection does not support its field or operator."""
 
 
 class BrokenFilter(Exception):
-    """The filter names a field on which the live service falls over with a 500."""
+    """The filter names a field that ISC answers with a 500."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One term of a filter.
 
-    :param field: the field's name.
-    :param operator: such as ``eq`` or ``in``.
-    :param values: the values compared with; empty for ``isnull``.
+    :param field: name of the field.
+    :param operator: operator, such as ``eq`` or ``in``.
+    :param values: values to compare with; empty for ``isnull``.
     """
 
     field: str
@@ -36,7 +38,7 @@ class Comparison:
     values: tuple[str, ...]
 
     def holds(self, actual: Any) -> bool:
-        """Whether a record with this value passes."""
+        """Whether a record with this value matches."""
         if self.operator == "isnull":
             return actual is None
         if isinstance(actual, bool):
@@ -65,11 +67,11 @@ def _ordered(operator: str, actual: str, value: str) -> bool:
 
 @dataclass(frozen=True)
 class Field:
-    """A field a collection may be filtered by.
+    """A field that a collection can be filtered by.
 
-    :param operators: the operators allowed on it.
-    :param fold: how whole values are made comparable before they are compared; ValueError for one that
-        cannot be a value of the field.
+    :param operators: operators that it supports.
+    :param fold: normalizes a whole value before it is compared; raises ValueError if the field cannot have
+        that value.
     """
 
     operators: frozenset[str]
@@ -82,11 +84,12 @@ def fields(**operators: str) -> dict[str, Field]:
 
 
 def parse(text: str, known: Mapping[str, Field], broken: frozenset[str] = frozenset()) -> list[Comparison]:
-    """Read a filter whose terms are joined with ``and``.
+    """Parse a filter whose terms are joined with ``and``.
 
-    :param text: the filter; empty means everything passes.
-    :param known: the collection's fields.
+    :param text: the filter; an empty one matches everything.
+    :param known: fields of the collection.
     :param broken: fields that raise :class:`BrokenFilter`.
+    :raises IllegalFilter: if it is malformed or unsupported.
     """
     tokens = _tokens(text)
     comparisons: list[Comparison] = []
@@ -99,6 +102,18 @@ def parse(text: str, known: Mapping[str, Field], broken: frozenset[str] = frozen
         comparison, at = _comparison(tokens, at)
         comparisons.append(_checked(comparison, known, broken))
     return comparisons
+
+
+def filters_of(
+    query: Mapping[str, str], known: Mapping[str, Field], broken: frozenset[str] = frozenset()
+) -> list[Comparison]:
+    """Read the ``filters`` parameter, or end the call with 400, or 500 for a field that breaks ISC."""
+    try:
+        return parse(query.get("filters", ""), known, broken)
+    except IllegalFilter as error:
+        raise illegal(str(error)) from error
+    except BrokenFilter as error:
+        raise ApiError(error_answer(500, "An unexpected error occurred.")) from error
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -167,7 +182,7 @@ def _checked(
         raise IllegalFilter(
             f'Operator "{comparison.operator}" is not supported for field "{comparison.field}"'
         )
-    if comparison.operator in _OF_PARTS:
+    if comparison.operator in _PARTIAL:
         return comparison
     try:
         values = tuple(field.fold(value) for value in comparison.values)

@@ -1,4 +1,4 @@
-"""Forms as clients send them: URL-encoded or in parts."""
+"""Forms as clients send them: URL-encoded or multipart."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ URL_ENCODED = "application/x-www-form-urlencoded"
 
 
 class UnreadableForm(Exception):
-    """The body is not the form that its media type promises."""
+    """The body does not match its media type."""
 
 
 def media_type(headers: Headers) -> str:
-    """Return the media type in lower case, without parameters; empty where the header is missing."""
+    """Return the media type in lower case, without parameters; empty if the header is missing."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_form(headers: Headers, body: AsyncGenerator[bytes, None]) -> FormData:
     """Read a form to its end; the caller closes it.
 
-    :param headers: the request's, whose media type must be :data:`MULTIPART` or :data:`URL_ENCODED`.
-    :param body: the body, chunk by chunk.
+    :param headers: headers with the media type :data:`MULTIPART` or :data:`URL_ENCODED`.
+    :param body: chunks of the body.
+    :raises UnreadableForm: if the body is not such a form.
     """
     parser = (MultiPartParser if media_type(headers) == MULTIPART else FormParser)(headers, body)
     try:

@@ -1,4 +1,4 @@
-"""``POST …/load-accounts``: receive the upload, look at it, start a run."""
+"""``POST …/load-accounts``: receive the upload, check it, start a run."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def load_accounts(
 ) -> Answer:
     """Start an aggregation once the whole body has arrived.
 
-    A client that leaves before raises :class:`starlette.requests.ClientDisconnect` out of here, and nothing
-    starts.
+    :raises ClientDisconnect: if the client leaves earlier; then nothing starts.
+    :raises ApiError: if ISC refuses the upload.
     """
     async with _ReceivedForm(request, target.generation) as form:
         received.parts = tuple(form)
@@ -70,7 +70,7 @@ def _bytes(upload: UploadFile) -> IO[bytes]:
 
 
 class _ReceivedForm:
-    """The request's form, spooled to disk, and closed on the way out."""
+    """Context manager for the request's form, which is spooled to disk."""
 
     def __init__(self, request: Request, generation: str) -> None:
         self._request = request
@@ -78,11 +78,11 @@ class _ReceivedForm:
         self._form = FormData()
 
     async def __aenter__(self) -> FormData:
-        """Receive the whole body; none at all is an empty form, whatever its media type."""
+        """Receive the whole body; an empty body is an empty form, whatever its media type."""
         body = self._request.stream()
-        begin = await anext(body)
-        if begin:
-            self._form = await self._read(_joined(begin, body))
+        first = await anext(body)
+        if first:
+            self._form = await self._read(_joined(first, body))
         return self._form
 
     async def _read(self, body: AsyncGenerator[bytes, None]) -> FormData:
@@ -97,12 +97,12 @@ class _ReceivedForm:
             raise illegal(str(error)) from error
 
     async def __aexit__(self, *_: object) -> None:
-        """Throw the spooled file away."""
+        """Delete the spooled file."""
         await self._form.close()
 
 
-async def _joined(begin: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    yield begin
+async def _joined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield first
     async for chunk in rest:
         yield chunk
 
@@ -137,7 +137,7 @@ async def _start(
         await asyncio.to_thread(_check_header, source, upload)
     if source.is_busy(tenant.clock.steady()):
         return tenant.refuse_start(source, optimized, file)
-    # Reading a large file takes time: the source is taken meanwhile.
+    # A large file takes a while to read; until then the source is busy.
     source.is_starting = True
     try:
         accounts = None if upload is None else await asyncio.to_thread(_accounts, tenant, source, upload)

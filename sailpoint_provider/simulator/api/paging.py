@@ -11,30 +11,30 @@ from sailpoint_provider.simulator.api.answers import Answer, illegal, json_answe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-MOST_PER_PAGE = 250
-MOST_OFFSET = 2**31 - 1
-"""The documents call the offset an int32."""
+MAX_LIMIT = 250
+MAX_OFFSET = 2**31 - 1
+"""The OpenAPI documents declare the offset as int32."""
 
 _WHOLE = re.compile(r"0*[0-9]{1,10}")
-_TRUTH = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
-def number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
-    """Read a whole number from 0 to ``most``, or end the call with 400."""
+def number(query: Mapping[str, str], name: str, default: int, maximum: int) -> int:
+    """Read a whole number from 0 to ``maximum``, or end the call with 400."""
     text = query.get(name)
     if text is None:
         return default
-    if _WHOLE.fullmatch(text) is None or int(text) > most:
-        raise illegal(f'"{name}" must be a whole number from 0 to {most}')
+    if _WHOLE.fullmatch(text) is None or int(text) > maximum:
+        raise illegal(f'"{name}" must be a whole number from 0 to {maximum}')
     return int(text)
 
 
-def truth(query: Mapping[str, str], name: str) -> bool:
-    """Read ``true`` or ``false`` in any case, or end the call with 400; the default is false."""
+def boolean(query: Mapping[str, str], name: str) -> bool:
+    """Read ``true`` or ``false`` in any case, or end the call with 400; false by default."""
     text = query.get(name, "false").lower()
-    if text not in _TRUTH:
+    if text not in _BOOLEANS:
         raise illegal(f'"{name}" must be true or false')
-    return _TRUTH[text]
+    return _BOOLEANS[text]
 
 
 def page_answer(
@@ -42,14 +42,14 @@ def page_answer(
 ) -> Answer:
     """Answer one page.
 
-    :param records: all that match, in order; only as many are drawn as the page needs, unless ``count=true``.
+    :param records: all matching records, in order; without ``count=true`` only those up to the page are read.
     :param query: the query parameters.
-    :param write: writes one record as JSON.
+    :param write: turns a record into its JSON object.
     """
-    limit = number(query, "limit", MOST_PER_PAGE, MOST_PER_PAGE)
-    offset = number(query, "offset", 0, MOST_OFFSET)
+    limit = number(query, "limit", MAX_LIMIT, MAX_LIMIT)
+    offset = number(query, "offset", 0, MAX_OFFSET)
     headers: tuple[tuple[str, str], ...] = ()
-    if truth(query, "count"):
+    if boolean(query, "count"):
         records = list(records)
         headers = (("x-total-count", str(len(records))),)
     page = [write(record) for record in islice(records, offset, offset + limit)]

@@ -1,4 +1,4 @@
-"""Which call a path means, in each generation (ISC OpenAPI, paths)."""
+"""The paths of each API generation and the calls behind them (ISC OpenAPI, paths)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WITH_PENDING_TASKS = frozenset({"beta", "v2024", "v2025"})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path means.
+    """The calls behind a path.
 
     :param generation: API generation.
     :param calls: call name by HTTP method.
@@ -24,7 +24,7 @@ class Target:
 
 
 def resolve(path: str) -> Target | None:
-    """Return what the path means, None for nothing."""
+    """Return the calls behind a path, None if ISC has none there."""
     segments = path.split("/")[1:]
     if segments and segments[0] in _PREFIXED:
         generation, rest = segments[0], segments[1:]

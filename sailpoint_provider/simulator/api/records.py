@@ -1,4 +1,4 @@
-"""Records as ISC writes them."""
+"""ISC's JSON records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _case(status: str, shapes: Shapes) -> str:
 
 
 def load_accounts_task(run: Run, shapes: Shapes) -> dict[str, Any]:
-    """Write the 202 of load-accounts (ISC OpenAPI, LoadAccountsTask), with a refused start's error inside."""
+    """Return the body of the 202 to a start (ISC OpenAPI, LoadAccountsTask); a refusal's error is inside."""
     time_of = _times(shapes, shapes.epoch_milliseconds)
     task: dict[str, Any] = {
         "type": "QUARTZ",
@@ -82,10 +82,7 @@ def _first_attributes(run: Run) -> dict[str, Any]:
 
 
 def aggregation_status(run: Run, state: RunState, generation: str, shapes: Shapes) -> dict[str, Any]:
-    """Write the status endpoint's answer (ISC OpenAPI, AccountAggregationStatus).
-
-    beta knows only the four older fields.
-    """
+    """Return an aggregation's status (ISC OpenAPI, AccountAggregationStatus); beta has four fields only."""
     time_of = _times(shapes, False)
     record: dict[str, Any] = {
         "start": None if shapes.null_start else time_of(run.created),
@@ -111,7 +108,7 @@ def aggregation_status(run: Run, state: RunState, generation: str, shapes: Shape
 
 
 def task_status(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
-    """Write a task-status record (ISC OpenAPI, TaskStatus)."""
+    """Return a task-status record (ISC OpenAPI, TaskStatus)."""
     time_of = _times(shapes, shapes.epoch_milliseconds_everywhere)
     ended = state.outcome is not None
     completed: str | int | None = time_of(run.completed()) if ended else None
@@ -120,9 +117,9 @@ def task_status(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
         completed, status = run.cleared_at, run.cleared_status
     if status == "TEMPERROR" and shapes.temp_error:
         status = "TEMP_ERROR"
-    over = status is not None
-    progress = "Completed" if over else "Processing accounts" if state.collected else "Collecting accounts"
-    percent = 100 if over else state.percent
+    is_over = status is not None
+    progress = "Completed" if is_over else "Processing accounts" if state.collected else "Collecting accounts"
+    percent = 100 if is_over else state.percent
     return {
         "id": run.id,
         "type": "QUARTZ",
@@ -186,7 +183,7 @@ def _attributes(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
 
 
 def source_record(source: Source, shapes: Shapes) -> dict[str, Any]:
-    """Write a source (ISC OpenAPI, Source)."""
+    """Return a source (ISC OpenAPI, Source)."""
     delimited = "Delimited File" if shapes.spaced_type else "DelimitedFile"
     cluster = {"type": "CLUSTER", "id": source.cluster_id, "name": f"{source.name} Cluster"}
     created = iso_time(source.created)

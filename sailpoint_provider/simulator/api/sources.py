@@ -1,4 +1,4 @@
-"""The calls about sources: list, get and the account schema."""
+"""Sources: list, get, and the account schema."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import io
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.api.filters import Field, fields
-from sailpoint_provider.simulator.api.paging import page_answer, truth
+from sailpoint_provider.simulator.api.filters import Field, fields, filters_of
+from sailpoint_provider.simulator.api.paging import boolean, page_answer
 from sailpoint_provider.simulator.api.records import source_record
-from sailpoint_provider.simulator.api.tasks import parsed_filters
 from sailpoint_provider.simulator.model.clock import normal_time
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _SORTERS = frozenset({"id", "name", "type", "created", "modified", "status", "de
 
 
 def find_source(tenant: Tenant, target: Target) -> Source:
-    """Return the source of the path, or end the call with a 404."""
+    """Return the source that the path names, or end the call with 404."""
     source = tenant.sources.get(target.id)
     if source is None:
         raise ApiError(error_answer(404, f'Source "{target.id}" was not found.'))
@@ -47,9 +46,9 @@ def find_source(tenant: Tenant, target: Target) -> Source:
 
 
 def list_sources(tenant: Tenant, query: Mapping[str, str]) -> Answer:
-    """Answer the list of sources; ``for-subadmin`` is accepted and hides nothing."""
-    comparisons = parsed_filters(query, _FIELDS)
-    truth(query, "includeIDNSource")
+    """Answer the list of sources; ``for-subadmin`` is accepted and has no effect."""
+    comparisons = filters_of(query, _FIELDS)
+    boolean(query, "includeIDNSource")
     records = [source_record(source, tenant.shapes) for source in tenant.sources.values()]
     for comparison in comparisons:
         path = comparison.field

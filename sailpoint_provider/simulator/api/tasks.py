@@ -1,4 +1,4 @@
-"""The calls about runs: the aggregation status and task-status."""
+"""The aggregation status and task-status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
-from sailpoint_provider.simulator.api.filters import BrokenFilter, Field, IllegalFilter, fields, parse
+from sailpoint_provider.simulator.api.filters import Field, fields, filters_of
 from sailpoint_provider.simulator.api.paging import page_answer
 from sailpoint_provider.simulator.api.records import aggregation_status, task_status
 from sailpoint_provider.simulator.model.aggregations import RETENTION_SECONDS
@@ -27,14 +27,14 @@ _KNOW_LAUNCHER = frozenset({"v1", "v2026"})
 _STATUSES = frozenset({"SUCCESS", "WARNING", "ERROR", "TERMINATED", "TEMPERROR"})
 
 
-def _same_case(status: str) -> str:
+def _folded(status: str) -> str:
     return status.upper().replace("_", "").replace(" ", "")
 
 
 def _known_fields(generation: str) -> dict[str, Field]:
     known = fields(id="eq in", sourceId="eq in", type="eq in")
     operators = {"eq", "in"} if generation in _ENDED_ONLY else {"eq", "in", "isnull"}
-    known["completionStatus"] = Field(frozenset(operators), fold=_same_case)
+    known["completionStatus"] = Field(frozenset(operators), fold=_folded)
     if generation in _KNOW_LAUNCHER:
         known |= fields(launcher="eq in")
     return known
@@ -44,7 +44,7 @@ _FIELDS = {generation: _known_fields(generation) for generation in ("v1", "v2026
 
 
 def get_aggregation_status(tenant: Tenant, target: Target) -> Answer:
-    """Answer the status endpoint: 404 for the unknown, the refused, and from an hour after the end."""
+    """Answer an aggregation's status; 404 for unknown and refused ones, and from an hour after the end."""
     run = tenant.runs.get(target.id)
     steady = tenant.clock.steady()
     if run is not None and not run.refused:
@@ -59,7 +59,7 @@ def get_aggregation_status(tenant: Tenant, target: Target) -> Answer:
 
 def get_task_status(tenant: Tenant, target: Target) -> Answer:
     """Answer one task-status record."""
-    return json_answer(_written(tenant, _run(tenant, target)))
+    return json_answer(_record(tenant, _run(tenant, target)))
 
 
 def _run(tenant: Tenant, target: Target) -> Run:
@@ -69,13 +69,13 @@ def _run(tenant: Tenant, target: Target) -> Run:
     return run
 
 
-def _written(tenant: Tenant, run: Run) -> dict[str, Any]:
+def _record(tenant: Tenant, run: Run) -> dict[str, Any]:
     return task_status(run, run.state(tenant.clock.steady()), tenant.shapes)
 
 
 def list_task_status(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
-    """Answer the list; on beta and v2024 it holds ended tasks only."""
-    comparisons = parsed_filters(query, _FIELDS[target.generation], broken=frozenset({"target.id"}))
+    """Answer the list of tasks; beta and v2024 list ended tasks only."""
+    comparisons = filters_of(query, _FIELDS[target.generation], broken=frozenset({"target.id"}))
     order = query.get("sorters") or "-created"
     if order not in ("created", "-created"):
         raise illegal(f'Sorting by "{order}" is not supported')
@@ -84,22 +84,10 @@ def list_task_status(tenant: Tenant, target: Target, query: Mapping[str, str]) -
 
 
 def list_pending_tasks(tenant: Tenant, query: Mapping[str, str]) -> Answer:
-    """Answer the tasks that run; filters mean nothing here."""
+    """Answer the list of running tasks, which ignores filters."""
     pairs = _with_state(reversed(tenant.runs.values()), tenant.clock.steady())
     running = ((run, state) for run, state in pairs if _status(run, state) is None)
     return page_answer(running, query, lambda pair: task_status(pair[0], pair[1], tenant.shapes))
-
-
-def parsed_filters(
-    query: Mapping[str, str], known: Mapping[str, Field], broken: frozenset[str] = frozenset()
-) -> list[Comparison]:
-    """Read the ``filters`` parameter, or end the call with 400, or 500 for what breaks the live service."""
-    try:
-        return parse(query.get("filters", ""), known, broken)
-    except IllegalFilter as error:
-        raise illegal(str(error)) from error
-    except BrokenFilter as error:
-        raise ApiError(error_answer(500, "An unexpected error occurred.")) from error
 
 
 def _status(run: Run, state: RunState) -> str | None:
@@ -113,7 +101,7 @@ def _with_state(runs: Iterable[Run], steady: float) -> Iterator[tuple[Run, RunSt
 
 
 def _candidates(tenant: Tenant, comparisons: list[Comparison]) -> Iterable[Run]:
-    """Return the runs that may match, oldest first, by index where the filter allows."""
+    """Return the runs that may match, oldest first, without a scan of all runs if the filter allows."""
     by_field = {c.field: c.values for c in comparisons}
     if ids := by_field.get("id"):
         known = [tenant.runs[id] for id in dict.fromkeys(ids) if id in tenant.runs]
@@ -131,7 +119,7 @@ def _matching(
 ) -> Iterator[tuple[Run, RunState]]:
     runs = _candidates(tenant, comparisons)
     if newest_first:
-        # A list or a view of a dict, and both can be reversed.
+        # Lists and dict views can both be reversed; Iterable does not declare it.
         runs = reversed(runs)  # type: ignore[call-overload]
     for run, state in _with_state(runs, tenant.clock.steady()):
         status = _status(run, state)
@@ -149,7 +137,7 @@ def _matching(
 
 
 def update_task_status(tenant: Tenant, target: Target, media_type: str, body: bytes) -> Answer:
-    """Carry out a JSON Patch: it clears the record of a task, and stops nothing."""
+    """Apply a JSON Patch, which clears a task's record and stops nothing."""
     run = _run(tenant, target)
     if media_type != _JSON_PATCH:
         raise illegal(f'The body must be "{_JSON_PATCH}", not "{media_type}"')
@@ -159,11 +147,11 @@ def update_task_status(tenant: Tenant, target: Target, media_type: str, body: by
         raise illegal("The body is not JSON") from error
     if not isinstance(operations, list) or not operations:
         raise illegal("The body must be a JSON Patch, a list of operations")
-    wanted = dict(_patched(operation) for operation in operations)
-    run.cleared_at = wanted.get("/completed", run.cleared_at)
-    run.cleared_status = wanted.get("/completionStatus", run.cleared_status)
+    patched = dict(_patched(operation) for operation in operations)
+    run.cleared_at = patched.get("/completed", run.cleared_at)
+    run.cleared_status = patched.get("/completionStatus", run.cleared_status)
     run.modified = tenant.clock.now()
-    return json_answer(_written(tenant, run))
+    return json_answer(_record(tenant, run))
 
 
 def _patched(operation: Any) -> tuple[str, str]:
@@ -173,7 +161,7 @@ def _patched(operation: Any) -> tuple[str, str]:
     if path not in ("/completionStatus", "/completed") or not isinstance(value, str):
         raise illegal(f'Path "{path}" cannot be updated')
     if path == "/completionStatus":
-        value = _same_case(value)
+        value = _folded(value)
         if value not in _STATUSES:
             raise illegal(f'"{operation["value"]}" is not a completion status')
         return path, value

@@ -15,7 +15,7 @@ from sailpoint_provider.simulator.api.answers import (
     rate_limited,
     unauthorized,
 )
-from sailpoint_provider.simulator.api.paging import MOST_PER_PAGE, number
+from sailpoint_provider.simulator.api.paging import MAX_LIMIT, number
 from sailpoint_provider.simulator.faults import connection
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _LONG_SECONDS = 60.0
 
 
 def replacement(effect: Effect, clock: TenantClock) -> Answer | None:
-    """Return the answer that replaces the real one, or None for an effect that sends it as it is or not at all."""
+    """Return the answer that replaces the real one, None if the effect replaces none."""
     settings = effect.settings
     match effect.kind:
         case "answer":
@@ -64,7 +64,7 @@ def filled_page(answer: Answer, query: Mapping[str, str]) -> Answer:
     records = json.loads(answer.body) if answer.status == 200 else None
     if not isinstance(records, list) or not records:
         return answer
-    full = islice(cycle(records), number(query, "limit", MOST_PER_PAGE, MOST_PER_PAGE))
+    full = islice(cycle(records), number(query, "limit", MAX_LIMIT, MAX_LIMIT))
     return replace(answer, body=json_answer(list(full)).body)
 
 

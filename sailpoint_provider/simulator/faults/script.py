@@ -1,4 +1,4 @@
-"""Scripted faults: which request is met by which trouble."""
+"""Scripted faults: which requests they hit, and with what effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = frozenset(
     }
 )
 STARTS = ("accepted", "refused")
-"""What the 202 of a start can say."""
+"""What ISC's 202 says of a start."""
 
 _WHOLE_NUMBERS = frozenset({"status", "bytes"})
 _SECONDS = frozenset({"delay_seconds", "seconds"})
@@ -39,11 +39,11 @@ _USUALLY_AFTER = frozenset({"timeout"})
 
 @dataclass(frozen=True)
 class Effect:
-    """What happens to a request.
+    """What a fault does to a request.
 
     :param kind: one of :data:`KINDS`.
-    :param happens_after: whether the request takes effect first.
-    :param settings: the kind's own parameters.
+    :param happens_after: whether ISC carries the request out first.
+    :param settings: settings of this kind.
     """
 
     kind: str
@@ -52,7 +52,10 @@ class Effect:
 
     @classmethod
     def of_json(cls, then: dict[str, Any]) -> Effect:
-        """Read the ``then`` of a fault."""
+        """Read the ``then`` of a fault.
+
+        :raises ValueError: for an unknown kind or an unusable setting.
+        """
         settings = dict(then)
         kind = settings.pop("kind", None)
         if kind not in KINDS:
@@ -64,27 +67,27 @@ class Effect:
         usual = "after" if kind in _ALWAYS_AFTER | _USUALLY_AFTER else "before"
         when = settings.pop("when", usual)
         if when not in ("before", "after"):
-            raise ValueError(f"when is before or after, not {when!r}")
+            raise ValueError(f"when must be before or after, not {when!r}")
         if when != usual and kind in _ALWAYS_AFTER | _ALWAYS_BEFORE:
-            raise ValueError(f"{kind} always comes {usual} the request takes effect")
+            raise ValueError(f"{kind} always happens {usual} the request takes effect")
         return cls(kind, when == "after", settings)
 
 
 @dataclass
 class Fault:
-    """A rule that meets some requests with trouble.
+    """A rule for which requests are hit, and how.
 
-    :param effect: what happens.
+    :param effect: what happens to them.
     :param method: HTTP method, None for any.
     :param path: regular expression searched in the path, None for any.
     :param generation: API generation, None for any.
-    :param start: ``accepted`` or ``refused``: only starts whose 202 says so, so that the trouble comes after
-        the start; None looks at no answer.
-    :param nth: which of the matching requests it meets, counted from 1; None for all.
-    :param skip: how many matching requests pass first.
-    :param times: how often it strikes in all; None without end.
-    :param chance: 0 to 1, how likely it strikes.
-    :param seed: seed of that chance, so that a run can be repeated.
+    :param start: ``accepted`` or ``refused``: only starts that ISC answers so, after they took effect; None
+        for any request.
+    :param nth: which of the matching requests it hits, counted from 1; None for all.
+    :param skip: number of matching requests that pass first.
+    :param times: how often it strikes; None for no limit.
+    :param chance: probability from 0 to 1 that it strikes.
+    :param seed: seed of that probability, which makes a run repeatable.
     """
 
     effect: Effect
@@ -102,18 +105,18 @@ class Fault:
     struck: int = 0
 
     def __post_init__(self) -> None:
-        """Check what it asks for, compile the path and seed the chance."""
+        """Validate the rule."""
         if self.start not in (None, *STARTS):
-            raise ValueError(f"start is {' or '.join(STARTS)}, not {self.start!r}")
+            raise ValueError(f"start must be {' or '.join(STARTS)}, not {self.start!r}")
         if self.start is not None and not self.effect.happens_after:
-            raise ValueError("a fault that looks at the answer to a start comes after it, not before")
+            raise ValueError("a fault with start always happens after the request takes effect")
         self.skip, self.chance = int(self.skip), float(self.chance)
         self.times = None if self.times is None else int(self.times)
         self._pattern = re.compile(self.path) if self.path else None
         self._random = random.Random(self.seed)
 
     def strikes(self, method: str, path: str, generation: str | None) -> bool:
-        """Count the request if it matches, and say whether it is met."""
+        """Count the request if it matches; return whether the fault strikes."""
         if self.method not in (None, method) or self.generation not in (None, generation):
             return False
         if self._pattern is not None and self._pattern.search(path) is None:
@@ -128,7 +131,7 @@ class Fault:
         return self.chance >= 1.0 or self._random.random() < self.chance
 
     def as_json(self) -> dict[str, Any]:
-        """Write it for the control API."""
+        """Return it in the control API's form."""
         return {
             "number": self.number,
             "method": self.method,
@@ -142,7 +145,10 @@ class Fault:
 
     @classmethod
     def of_json(cls, body: dict[str, Any]) -> Fault:
-        """Read the body of ``POST /_simulator/faults``."""
+        """Read the body of ``POST /_simulator/faults``.
+
+        :raises ValueError: for an unknown or unusable field.
+        """
         known = {"method", "path", "generation", "start", "nth", "skip", "times", "chance", "seed", "then"}
         if unknown := body.keys() - known:
             raise ValueError(f"unknown field: {', '.join(sorted(unknown))}")
@@ -158,30 +164,30 @@ class Fault:
         try:
             return cls(effect=Effect.of_json(then), **settings)
         except re.error as error:
-            raise ValueError(f"path is no regular expression: {error}") from error
+            raise ValueError(f"path is not a regular expression: {error}") from error
 
 
 @dataclass
 class FaultScript:
-    """The faults in force, in the order they were given."""
+    """The faults in force, in the order in which they were added."""
 
     faults: list[Fault] = field(default_factory=list)
-    _given: int = 0
+    _added: int = 0
 
     def add(self, fault: Fault) -> None:
-        """Put a fault in force."""
-        self._given += 1
-        fault.number = self._given
+        """Add a fault."""
+        self._added += 1
+        fault.number = self._added
         self.faults.append(fault)
 
     def pick(self, method: str, path: str, generation: str | None) -> Effect | None:
-        """Return what meets this request: every matching fault counts it, the first that strikes wins."""
+        """Return the effect on this request: every matching fault counts it, the first that strikes wins."""
         return self._pick(None, method, path, generation)
 
     def pick_start(self, method: str, path: str, generation: str | None, start: str) -> Effect | None:
-        """Return what meets a start that nothing has met yet, now that its answer is known.
+        """Return the effect on a start that no other fault has hit, once its answer is known.
 
-        :param start: ``accepted`` or ``refused``.
+        :param start: ``accepted`` or ``refused``, as ISC answered.
         """
         return self._pick(start, method, path, generation)
 
@@ -206,4 +212,4 @@ class FaultScript:
     def reset(self) -> None:
         """Remove all faults, and number the next one 1."""
         self.clear()
-        self._given = 0
+        self._added = 0

@@ -1,4 +1,4 @@
-"""The accounts a source holds, and what an aggregation changes in them."""
+"""The accounts of a source, and what an aggregation changes in them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ROWS_KEPT = 50_000
-"""Above this many accounts a source remembers a digest of each row and no longer the row itself."""
+"""Above this many accounts, a source keeps a digest of each row instead of the row."""
 
 
 def row_digest(row: Sequence[str]) -> bytes:
-    """Return 16 bytes that stand for the row."""
+    """Return a 16-byte digest of the row."""
     return blake2b("\x1f".join(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -22,10 +22,10 @@ def row_digest(row: Sequence[str]) -> bytes:
 class AccountSet:
     """Accounts by native identity.
 
-    :param digests: identity to digest of its row.
-    :param rows: identity to row, or None once there are more than :data:`ROWS_KEPT`.
-    :param scanned: rows read to get here.
-    :param ignored: rows without an identity.
+    :param digests: digest of the row by identity.
+    :param rows: row by identity, None above :data:`ROWS_KEPT` accounts.
+    :param scanned: number of rows read.
+    :param ignored: number of rows without an identity.
     """
 
     digests: dict[str, bytes] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class AccountSet:
     ignored: int = 0
 
     def __len__(self) -> int:
-        """Return how many accounts there are."""
+        """Return the number of accounts."""
         return len(self.digests)
 
     def scan(self, identity: str, row: Sequence[str]) -> None:
-        """Take in one row; of two rows with one identity the later counts."""
+        """Read a row; the last row of an identity wins."""
         self.scanned += 1
         if not identity:
             self.ignored += 1
@@ -46,7 +46,7 @@ class AccountSet:
         self.put(identity, row_digest(row), tuple(row) if self.rows is not None else None)
 
     def put(self, identity: str, digest: bytes, row: tuple[str, ...] | None) -> None:
-        """Hold an account."""
+        """Add or replace an account."""
         self.digests[identity] = digest
         if self.rows is not None:
             if row is None or len(self.digests) > ROWS_KEPT:
@@ -55,14 +55,14 @@ class AccountSet:
                 self.rows[identity] = row
 
     def remove(self, identity: str) -> None:
-        """Hold an account no longer."""
+        """Remove an account."""
         self.digests.pop(identity, None)
         if self.rows is not None:
             self.rows.pop(identity, None)
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[str]], identity_column: int) -> AccountSet:
-        """Build a set from rows in the order of the source's header."""
+        """Build a set from rows whose columns are in the order of the source's header."""
         accounts = cls()
         for row in rows:
             accounts.scan(row[identity_column] if len(row) > identity_column else "", row)
@@ -70,7 +70,7 @@ class AccountSet:
 
 
 def numbered_rows(header: Sequence[str], number: int) -> Iterable[tuple[str, ...]]:
-    """Yield that many rows named by number: ``0001``, ``Account 0001``, ``column 0001``."""
+    """Yield this many numbered rows: ``0001``, ``Account 0001``, ``column 0001``."""
     for n in range(1, number + 1):
         yield tuple(
             f"{n:04d}" if at == 0 else f"Account {n:04d}" if column == "name" else f"{column} {n:04d}"
@@ -80,14 +80,14 @@ def numbered_rows(header: Sequence[str], number: int) -> Iterable[tuple[str, ...
 
 @dataclass(frozen=True)
 class Changes:
-    """What an aggregation found, compared with the accounts held.
+    """The accounts that an aggregation found, compared with those that the source holds.
 
-    :param found: the accounts found.
-    :param created: identities that are new.
+    :param found: accounts found.
+    :param created: new identities.
     :param updated: identities whose row differs.
-    :param deleted: identities that are held and were not found.
-    :param unchanged: how many are as they were.
-    :param deletion_skipped: whether the source's delete threshold was exceeded, so that nothing is deleted.
+    :param deleted: held identities that were not found.
+    :param unchanged: number of unchanged accounts.
+    :param deletion_skipped: whether the delete threshold was exceeded, which skips all deletions.
     """
 
     found: AccountSet
@@ -99,22 +99,22 @@ class Changes:
 
     @property
     def deletions(self) -> int:
-        """How many accounts go."""
+        """Number of accounts to delete."""
         return 0 if self.deletion_skipped else len(self.deleted)
 
     def work(self, optimized: bool) -> int:
-        """Return how many accounts there are to process; without optimisation the unchanged ones too."""
+        """Return the number of accounts to process; without optimization, unchanged ones count too."""
         return len(self.created) + len(self.updated) + self.deletions + (0 if optimized else self.unchanged)
 
     def split(self, processed: int, optimized: bool) -> tuple[int, int, int]:
-        """Return how many are created, updated (or reprocessed) and deleted after that many."""
+        """Return how many of the processed accounts were created, updated (or reprocessed) and deleted."""
         created = min(processed, len(self.created))
         reprocessed = len(self.updated) + (0 if optimized else self.unchanged)
         updated = min(processed - created, reprocessed)
         return created, updated, min(processed - created - updated, self.deletions)
 
     def apply(self, held: AccountSet, processed: int, optimized: bool) -> None:
-        """Carry out the first ``processed`` changes on the accounts held."""
+        """Apply the first ``processed`` changes to the accounts held."""
         created, updated, deleted = self.split(processed, optimized)
         for identity in (*self.created[:created], *self.updated[:updated]):
             row = None if self.found.rows is None else self.found.rows[identity]
@@ -126,8 +126,10 @@ class Changes:
 def compare(held: AccountSet, found: AccountSet, delete_threshold: int) -> Changes:
     """Compare the accounts found with the accounts held.
 
-    :param delete_threshold: percentage of the held accounts; when more than that would go, none goes (ISC
-        OpenAPI, sources, ``deleteThreshold``). 0 means no threshold.
+    :param held: accounts held.
+    :param found: accounts found.
+    :param delete_threshold: percentage of the held accounts; if more would be deleted, none is (ISC OpenAPI,
+        sources, ``deleteThreshold``). 0 means no threshold.
     """
     before = held.digests
     created = tuple(identity for identity in found.digests if identity not in before)

@@ -1,4 +1,4 @@
-"""The tenant's clock: wall time for records, a steady one for durations."""
+"""The tenant's clock: wall time for records, monotonic time for durations."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
 
-MOST_SKEW_SECONDS = 3_000_000_000
-"""Some 95 years, so that every date stays one that can be written."""
+MAX_SKEW_SECONDS = 3_000_000_000
+"""About 95 years, which keeps every date representable."""
 
 
 @dataclass
 class TenantClock:
-    """Tell the time as the tenant sees it.
+    """The time as the tenant sees it.
 
-    :param speed: how much faster than life an aggregation runs, a factor above 0. Token lifetimes and
+    :param speed: how many times faster than in real time aggregations run, above 0. Token lifetimes and
         rate-limit windows stay in real seconds.
+    :raises ValueError: if the speed is not above 0.
     """
 
     speed: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a speed at which time would stand still."""
+        """Validate the speed."""
         if self.speed <= 0:
             raise ValueError(f"speed must be above 0, not {self.speed}")
         self._date_second = 0
@@ -31,21 +32,22 @@ class TenantClock:
 
     @property
     def skew_seconds(self) -> float:
-        """How far the tenant's clock is ahead of this machine's, in seconds; negative for behind."""
+        """Seconds by which the tenant's clock is ahead of this machine's; negative if it is behind."""
         return self._skews[-1][1]
 
     def set_skew(self, seconds: float) -> None:
         """Set the clock ahead of this machine's, or behind it.
 
-        :param seconds: negative for behind; ValueError beyond :data:`MOST_SKEW_SECONDS` either way.
+        :param seconds: seconds ahead, negative for behind.
+        :raises ValueError: beyond :data:`MAX_SKEW_SECONDS` in either direction.
         """
-        if not abs(seconds) <= MOST_SKEW_SECONDS:
-            raise ValueError(f"skew_seconds must be from -{MOST_SKEW_SECONDS} to {MOST_SKEW_SECONDS}")
+        if not abs(seconds) <= MAX_SKEW_SECONDS:
+            raise ValueError(f"skew_seconds must be from -{MAX_SKEW_SECONDS} to {MAX_SKEW_SECONDS}")
         if seconds != self.skew_seconds:
             self._skews.append((self.steady(), seconds))
 
     def skew_at(self, steady: float) -> float:
-        """Return the skew that held at a steady time, or that holds now if it is still to come."""
+        """Return the skew at a monotonic time; for a future time, the current one."""
         return next((skew for since, skew in reversed(self._skews) if since <= steady), 0.0)
 
     def now(self) -> float:
@@ -59,7 +61,7 @@ class TenantClock:
     def http_date(self, further_skew: float = 0.0) -> bytes:
         """Return the value of the ``Date`` header.
 
-        :param further_skew: seconds added for one answer alone.
+        :param further_skew: seconds added for this answer only.
         """
         second = int(self.now() + further_skew)
         if second != self._date_second:
@@ -68,9 +70,9 @@ class TenantClock:
 
 
 def normal_time(text: str) -> str:
-    """Return an ISO 8601 time as ISC's records write it; without an offset it is UTC.
+    """Return an ISO 8601 time in the form of ISC's records; a time without an offset is UTC.
 
-    Anything else raises ValueError.
+    :raises ValueError: if it is not such a time.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -81,11 +83,11 @@ def normal_time(text: str) -> str:
 
 
 def iso_time(epoch_seconds: float) -> str:
-    """Write a time as ISC's records do: ISO 8601 in UTC with milliseconds and ``Z``."""
+    """Return a time in the form of ISC's records: ISO 8601 in UTC with milliseconds and ``Z``."""
     text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def epoch_milliseconds(epoch_seconds: float) -> int:
-    """Write a time as load-accounts answers do in public tools' logs."""
+    """Return a time in epoch milliseconds, as answers to a start have it in public tools' logs."""
     return int(epoch_seconds * 1000)

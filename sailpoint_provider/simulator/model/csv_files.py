@@ -1,4 +1,4 @@
-"""Reading account files: the header check and the rows, streamed."""
+"""Account files: the header check, and rows read as a stream."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ csv.field_size_limit(16 * _BLOCK)
 
 
 class UnknownHeader(Exception):
-    """The file's header is not the source's; the text is ISC's own."""
+    """The file's header is not the source's; the text is ISC's."""
 
 
 class UnreadableFile(Exception):
-    """The file is no CSV."""
+    """The file is not a CSV."""
 
 
 class ReadingStopped(Exception):
-    """The simulator shuts down while a large file is read."""
+    """The simulator stopped while it read a file."""
 
 
 @dataclass(frozen=True)
 class ReceivedFile:
-    """What arrived, for the truth lists of the control API.
+    """A file as it arrived.
 
-    :param name: file name the client gave.
-    :param size: bytes.
-    :param sha256: hexadecimal digest of the bytes.
+    :param name: file name that the client sent.
+    :param size: size in bytes.
+    :param sha256: SHA-256 digest, hexadecimal.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ReceivedFile:
 
 
 def fingerprint(name: str, file: IO[bytes]) -> ReceivedFile:
-    """Measure and hash a file from its beginning, a block at a time."""
+    """Return the size and digest of a file."""
     file.seek(0)
     digest, size = sha256(), 0
     while block := file.read(_BLOCK):
@@ -56,7 +56,11 @@ def fingerprint(name: str, file: IO[bytes]) -> ReceivedFile:
 
 
 def check_file_header(file: IO[bytes], header: Sequence[str]) -> None:
-    """Look at the first row alone; raise :class:`UnknownHeader` unless it names the source's columns."""
+    """Check the first row.
+
+    :raises UnknownHeader: unless it names the source's columns.
+    :raises UnreadableFile: if it is not CSV.
+    """
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
     try:
@@ -73,12 +77,15 @@ def read_accounts(
     identity_attribute: str,
     stopping: Callable[[], bool] = lambda: False,
 ) -> AccountSet:
-    """Read a whole account file row by row.
+    """Read an account file row by row.
 
-    :param file: the bytes, UTF-8; a byte-order mark makes the first column unknown.
-    :param header: the columns the source knows, in any order in the file.
-    :param identity_attribute: the column that names an account.
-    :param stopping: asked now and then; True ends the reading with :class:`ReadingStopped`.
+    :param file: the file in UTF-8; a byte-order mark makes the first column unknown.
+    :param header: columns of the source, which the file may have in any order.
+    :param identity_attribute: column that identifies an account.
+    :param stopping: called regularly; True stops the reading.
+    :raises UnknownHeader: unless the first row names the source's columns.
+    :raises UnreadableFile: if the file is not CSV.
+    :raises ReadingStopped: if ``stopping`` returned True.
     """
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
@@ -111,7 +118,10 @@ def _scan(
 
 
 def check_header(columns: Sequence[str], expected: Sequence[str]) -> None:
-    """Raise :class:`UnknownHeader` unless the columns are the source's, in any order and each once."""
+    """Check that the columns are the source's, in any order, each exactly once.
+
+    :raises UnknownHeader: if they are not.
+    """
     unknown = [column for column in columns if column not in expected]
     unknown += [column for column, times in Counter(columns).items() if times > 1 and column in expected]
     missing = [column for column in expected if column not in columns]

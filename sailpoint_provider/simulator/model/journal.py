@@ -1,4 +1,4 @@
-"""What the tenant received, without any secret or token."""
+"""The requests that the tenant received, without secrets and tokens."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _HIDDEN = frozenset({"client_secret", "access_token", "token", "password", "asse
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """One request.
+    """A received request.
 
     :param method: HTTP method.
     :param path: path as received.
-    :param query: query string, with secrets struck out.
-    :param generation: API generation, None outside of them.
-    :param call: name of the call, None for an unknown path.
-    :param status: status answered, None if no answer was sent.
-    :param client_id: who asked, as far as known.
+    :param query: query string with masked secrets.
+    :param generation: API generation, None if the path has none.
+    :param call: name of the call, None if it is unknown.
+    :param status: HTTP status of the answer, None if none was sent.
+    :param client_id: the client's ID, None if it is unknown.
     :param parts: names of the multipart parts or form fields.
-    :param disable_optimization: what that part said.
+    :param disable_optimization: value of that part.
     :param file: the uploaded file.
-    :param task_id: the task id answered, a refused one too.
-    :param start: ``accepted`` or ``refused`` for a start that ISC answers with 202.
-    :param fault: kind of the scripted fault that met it.
-    :param user_agent: the ``User-Agent`` header.
-    :param experimental: the ``X-SailPoint-Experimental`` header.
-    :param received: epoch seconds at which its head had arrived, by this machine's clock.
+    :param task_id: ID of the task in the answer to a start, even a refused one.
+    :param start: ``accepted`` or ``refused`` for a start answered with 202.
+    :param fault: kind of the fault that hit it.
+    :param user_agent: value of the ``User-Agent`` header.
+    :param experimental: value of the ``X-SailPoint-Experimental`` header.
+    :param received: epoch seconds at which its headers had arrived, by this machine's clock.
     """
 
     method: str
@@ -57,30 +57,27 @@ class ReceivedRequest:
     received: float = field(default_factory=time.time)
 
     def as_json(self) -> dict[str, Any]:
-        """Write it for the control API."""
+        """Return it in the control API's form."""
         return asdict(self) | {"parts": list(self.parts), "received": iso_time(self.received)}
 
 
 @dataclass
 class Journal:
-    """The last requests, oldest first."""
+    """The last :data:`REQUESTS_KEPT` requests, oldest first."""
 
     requests: deque[ReceivedRequest] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
-    total: int = 0
 
     def note(self, request: ReceivedRequest) -> None:
-        """Take a request in, when its answer is about to leave."""
+        """Add a request, just before its answer is sent."""
         self.requests.append(request)
-        self.total += 1
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all requests."""
         self.requests.clear()
-        self.total = 0
 
 
 def without_secrets(query: str) -> str:
-    """Strike the values of secret-looking parameters out of a query string."""
+    """Mask the values of secrets in a query string."""
     pairs = parse_qsl(query, keep_blank_values=True)
     if not any(name.lower() in _HIDDEN for name, _ in pairs):
         return query

@@ -1,4 +1,4 @@
-"""The shapes of answers that differ from the OpenAPI documents, each a switch."""
+"""Switches for answers whose shape differs from the OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ SEEN = frozenset(
         "numeric_event_id",
     }
 )
-"""Shapes seen in public tools and reports: what ``all`` switches on."""
+"""Shapes seen in public tools and reports, which ``all`` switches on."""
 
 
 @dataclass
 class Shapes:
-    """Switches, all off by default so that answers follow the OpenAPI documents.
+    """The switches, all off by default: answers then follow the OpenAPI documents.
 
     Seen in public tools and reports:
 
     :param null_percent_complete: ``percentComplete`` is null in task-status.
-    :param epoch_milliseconds: times in the load-accounts answer are numbers.
+    :param epoch_milliseconds: times in the answer to a start are numbers.
     :param text_counts: the counts in task-status attributes are text.
-    :param temp_error: task-status says ``TEMP_ERROR`` for ``TEMPERROR``.
+    :param temp_error: task-status has ``TEMP_ERROR`` for ``TEMPERROR``.
     :param success_as_text: ``success`` is the text ``true``.
-    :param mixed_case_status: ``Success`` and ``Error`` for ``SUCCESS`` and ``ERROR``.
+    :param mixed_case_status: ``Success`` and ``Error`` replace ``SUCCESS`` and ``ERROR``.
     :param plain_localized_text: ``localizedText`` in task-status is text.
     :param spaced_type: a source's type is ``Delimited File``.
     :param retry_after_date: ``Retry-After`` is an HTTP date.
-    :param numeric_event_id: the load-accounts answer's attributes hold ``eventId``, a number.
+    :param numeric_event_id: the attributes in the answer to a start include a numeric ``eventId``.
 
-    Shapes nobody has shown, for questions the documents leave open:
+    Not seen anywhere, for questions that the documents leave open:
 
     :param null_start: ``start`` of the aggregation status is null.
-    :param null_counts: counts are null, not absent, until accounts are collected.
-    :param zero_counts: counts are 0, not absent, until accounts are collected.
-    :param missing_counts: task-status attributes hold no counts.
+    :param null_counts: counts are null instead of absent until accounts are collected.
+    :param zero_counts: counts are 0 instead of absent until accounts are collected.
+    :param missing_counts: task-status attributes have no counts.
     :param offset_times: times end in ``+00:00``.
     :param epoch_milliseconds_everywhere: times in task-status are numbers too.
-    :param not_found_status: the status endpoint answers 200 with ``NOT_FOUND`` where it would answer 404.
-    :param busy_without_task_id: a refused start's task has no id.
+    :param not_found_status: the status endpoint answers 200 with ``NOT_FOUND`` instead of 404.
+    :param busy_without_task_id: a refused start's task has no ID.
     :param busy_without_status: a refused start's ``completionStatus`` is null.
     :param busy_success_false: a refused start's ``success`` is false.
     :param busy_without_record: a refused start leaves no record in task-status.
-    :param empty_form_fails: a start whose multipart body has no part at all is a 500, as was seen of the
-        entitlement twin of that call.
-    :param early_not_found_seconds: for so long after the start the status endpoint knows nothing of it, in
-        seconds at speed 1.
+    :param empty_form_fails: a start whose multipart body has no parts gets a 500, as seen with
+        load-entitlements.
+    :param early_not_found_seconds: seconds after the start, at speed 1, during which the status endpoint does
+        not know the run.
     """
 
     null_percent_complete: bool = False
@@ -83,7 +83,10 @@ class Shapes:
     early_not_found_seconds: float = 0.0
 
     def switch(self, wanted: dict[str, Any]) -> None:
-        """Turn shapes on and off by name; ``all`` means :data:`SEEN`, an unknown name raises ValueError."""
+        """Switch shapes on or off by name; ``all`` stands for :data:`SEEN`.
+
+        :raises ValueError: for an unknown name.
+        """
         every = wanted.get("all")
         named = {name: value for name, value in wanted.items() if name != "all"}
         if unknown := named.keys() - asdict(self).keys():

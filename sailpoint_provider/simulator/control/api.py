@@ -1,4 +1,4 @@
-"""The control API under ``/_simulator``: decisions about the tenant, and the truth about it."""
+"""The control API under ``/_simulator``: scripts the tenant, and reports what really happened."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def control_application(tenant: Tenant, faults: FaultScript) -> Starlette:
 def _index(tenant: Tenant, url: str) -> Json:
     client = tenant.tokens.clients[DEFAULT_CLIENT_ID]
     return {
-        "this_is": "A simulated SailPoint Identity Security Cloud tenant, reachable from this machine only.",
+        "this_is": "A simulated SailPoint Identity Security Cloud tenant, only reachable from this machine.",
         "api": {
             "token": f"{url}/oauth/token",
             "generations": list(GENERATIONS),

@@ -1,4 +1,4 @@
-"""A small client of the control API."""
+"""A Python client for the control API, without dependencies."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ Json = dict[str, Any]
 
 
 class ControlError(Exception):
-    """The control API refused."""
+    """The control API refused a request."""
 
 
 class SimulatorControl:
-    """Decide about a running simulator and ask it for the truth.
+    """Script a running simulator, and see what really happened in it.
+
+    Every method raises :class:`ControlError` if the simulator refuses.
 
     :param base_url: its URL, such as ``http://127.0.0.1:8787``.
-    :param timeout: seconds to wait for an answer.
+    :param timeout: seconds to wait for an answer, 10 by default.
     :param ssl_context: for a simulator with TLS, a context that trusts its certificate.
     """
 
@@ -55,7 +57,7 @@ class SimulatorControl:
         return dict(self._call("GET", ""))
 
     def reset(self) -> None:
-        """Make the tenant fresh: sources, runs, clients, faults, shapes and all."""
+        """Start over with a fresh tenant; only the speed stays."""
         self._call("POST", "/reset")
 
     def sources(self) -> list[Json]:
@@ -65,12 +67,12 @@ class SimulatorControl:
     def create_source(self, name: str, type: str = "delimited", **settings: Any) -> Json:
         """Create a source and return it.
 
-        :param name: its name, new in the tenant.
+        :param name: its name, unique in the tenant.
         :param type: ``delimited``, ``direct`` or ``cluster``.
         :param settings: ``header`` (list of columns), ``identity_attribute`` (first column),
-            ``delete_threshold`` (percent, 0 for none), ``accounts`` held (rows or a number), ``upstream``
-            (rows or a number a connector finds; as ``accounts`` if not given), ``collect_seconds``,
-            ``process_seconds`` (at speed 1), ``id``.
+            ``delete_threshold`` (percent, 0 for none), ``accounts`` that it holds (rows or a number),
+            ``upstream`` accounts that a connector finds (rows or a number; by default ``accounts``),
+            ``collect_seconds``, ``process_seconds`` (at speed 1), ``id``.
         """
         return dict(self._call("POST", "/sources", {"name": name, "type": type} | settings))
 
@@ -90,16 +92,17 @@ class SimulatorControl:
         fail_at: float = 0.5,
         accounts: int | Sequence[Sequence[str]] | None = None,
     ) -> None:
-        """Decide about the source's next run that is not yet decided.
+        """Script the source's next run; repeat it to script the run after that.
 
+        :param source_id: ID of the source.
         :param outcome: ``success``, ``warning``, ``error``, ``terminated``, ``cancelled``, ``temperror`` or
             ``retried``.
         :param messages: texts, or ``{"type": "WARN", "text": …}``.
-        :param collect_seconds: time in STARTED at speed 1.
-        :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1.
-        :param fail_at: fraction of the processing at which a run that fails ends; 0 is before accounts are
-            collected.
-        :param accounts: what a direct source finds from then on.
+        :param collect_seconds: seconds in STARTED, at speed 1.
+        :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1.
+        :param fail_at: fraction of the processing after which a failing run ends; 0 ends it before any
+            account is collected.
+        :param accounts: accounts that a connector finds from this run on, rows or a number.
         """
         body = {
             "outcome": outcome,
@@ -114,7 +117,7 @@ class SimulatorControl:
     def start(self, source_id: str) -> Json:
         """Start an aggregation as ISC's own schedule would, and return the run.
 
-        A delimited source keeps its accounts. A busy source refuses the start, and that is a run too.
+        A delimited source keeps its accounts. A busy source refuses the start, which is recorded as a run.
         """
         return dict(self._call("POST", f"/sources/{source_id}/start"))
 
@@ -123,19 +126,19 @@ class SimulatorControl:
         return list(self._call("GET", "/runs" + (f"?source_id={source_id}" if source_id else "")))
 
     def advance(self, run_id: str, seconds: float) -> Json:
-        """Move a run on by so many seconds at speed 1."""
+        """Move a run forward by this many seconds, at speed 1."""
         return dict(self._call("POST", f"/runs/{run_id}/advance", {"seconds": seconds}))
 
     def finish(self, run_id: str, outcome: str | None = None) -> Json:
-        """End a run now, as planned or as said."""
+        """End a run now, with this outcome or as planned."""
         return dict(self._call("POST", f"/runs/{run_id}/finish", {"outcome": outcome}))
 
     def requests(self) -> list[Json]:
-        """Return the requests received, oldest first; the control API's own are not among them."""
+        """Return the requests received by ISC's API, oldest first."""
         return list(self._call("GET", "/requests"))
 
     def clear_requests(self) -> None:
-        """Forget the requests received."""
+        """Clear the list of requests."""
         self._call("DELETE", "/requests")
 
     def fault(
@@ -153,19 +156,19 @@ class SimulatorControl:
         seed: int = 0,
         **settings: Any,
     ) -> Json:
-        """Meet requests with trouble.
+        """Add a fault: which requests it hits, and what happens to them.
 
-        :param kind: see :data:`sailpoint_provider.simulator.faults.script.KINDS`.
+        :param kind: one of :data:`sailpoint_provider.simulator.faults.script.KINDS`.
         :param method: HTTP method, any by default.
-        :param path: regular expression searched in the path.
-        :param generation: API generation.
-        :param start: ``accepted`` or ``refused``, for starts whose 202 says so.
-        :param nth: which of the matching requests, counted from 1.
-        :param skip: how many matching requests pass first.
-        :param times: how often at most.
-        :param chance: 0 to 1.
-        :param seed: seed of the chance.
-        :param settings: the kind's own: ``when`` (``before`` or ``after`` the request took effect),
+        :param path: regular expression searched in the path, any path by default.
+        :param generation: API generation, any by default.
+        :param start: ``accepted`` or ``refused``: only starts that ISC answers so, after they took effect.
+        :param nth: which of the matching requests, counted from 1; all by default.
+        :param skip: number of matching requests that pass first.
+        :param times: how often it strikes; without limit by default.
+        :param chance: probability from 0 to 1.
+        :param seed: seed of that probability.
+        :param settings: settings of the kind: ``when`` (``before`` or ``after`` the request took effect),
             ``status``, ``headers``, ``body``, ``retry_after``, ``delay_seconds``, ``bytes``, ``location``,
             ``seconds``.
         """
@@ -184,40 +187,41 @@ class SimulatorControl:
         return dict(self._call("POST", "/faults", body))
 
     def faults(self) -> list[Json]:
-        """Return the faults in force and how often each matched and struck."""
+        """Return the faults, with how often each matched and struck."""
         return list(self._call("GET", "/faults"))
 
     def clear_faults(self) -> None:
-        """Lift all faults."""
+        """Remove all faults."""
         self._call("DELETE", "/faults")
 
     def shapes(self, **switches: bool | float) -> Json:
-        """Turn shapes of answers on and off, ``all=True`` for every one seen in the wild; return them all."""
+        """Switch answer shapes on or off and return all; ``all=True`` stands for those seen in the wild."""
         return dict(self._call("POST", "/shapes", switches))
 
     def clock(self, skew_seconds: float | None = None) -> Json:
         """Return the tenant's time, ``{"now": …, "skew_seconds": …}``.
 
-        :param skew_seconds: sets the clock ahead of this machine's first, or behind with a negative number.
+        :param skew_seconds: first set the clock ahead of this machine's by this much, or behind if negative.
         """
         if skew_seconds is None:
             return dict(self._call("GET", "/clock"))
         return dict(self._call("POST", "/clock", {"skew_seconds": skew_seconds}))
 
     def client(self, id: str, **settings: Any) -> Json:
-        """Add a client, or change one.
+        """Add an API client or change one.
 
-        :param settings: ``secret``, ``user`` (whether it stands for a user), ``scopes``, ``token_lifetime``
+        :param id: client ID.
+        :param settings: ``secret``, ``user`` (whether it acts for a user), ``scopes``, ``token_lifetime``
             (real seconds).
         """
         return dict(self._call("POST", "/clients", {"id": id} | settings))
 
     def revoke_tokens(self, client_id: str | None = None) -> int:
-        """Make tokens invalid, of one client or of all; return how many."""
+        """Revoke the tokens of one client, or of all; return how many."""
         return int(self._call("POST", "/tokens/revoke", {"client_id": client_id})["revoked"])
 
     def rate_limit(self, requests: int, seconds: float = 10.0) -> None:
-        """Set another rate limit and start counting afresh."""
+        """Change the rate limit and restart the count."""
         self._call("POST", "/rate-limit", {"requests": requests, "seconds": seconds})
 
     def generation(self, generation: str, **switches: bool) -> None:

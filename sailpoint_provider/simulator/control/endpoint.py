@@ -1,4 +1,4 @@
-"""What every endpoint of the control API is made of: a path, the fields of its body, and a function."""
+"""Endpoints of the control API: method, path, fields of the body, and the function that answers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ControlCall:
 
     :param tenant: the tenant.
     :param faults: the faults that hit requests to the tenant.
-    :param id: the ID in its path, empty where the path has none.
-    :param query: its query parameters.
-    :param body: its JSON body, empty where it has none.
+    :param id: ID in the path, empty if the path has none.
+    :param query: query parameters.
+    :param body: JSON body, empty if it has none.
     """
 
     tenant: Tenant
@@ -36,18 +36,18 @@ class ControlCall:
     body: Json
 
     def source(self) -> Source:
-        """Return the source that the path names, or end the call with 404."""
+        """Return the source that the path names, or answer 404."""
         source = self.tenant.sources.get(self.id)
         if source is None:
-            raise HTTPException(404, "no such source")
+            raise HTTPException(404, "source not found")
         source.settle(self.tenant.clock.steady())
         return source
 
     def run(self) -> Run:
-        """Return the run that the path names, or end the call with 404."""
+        """Return the run that the path names, or answer 404."""
         run = self.tenant.runs.get(self.id)
         if run is None:
-            raise HTTPException(404, "no such run")
+            raise HTTPException(404, "run not found")
         return run
 
 
@@ -57,9 +57,9 @@ class Endpoint:
 
     :param method: HTTP method.
     :param path: path below ``/_simulator``; ``{id}`` stands for an ID.
-    :param fields: the fields that its body may have.
-    :param parameters: the query parameters that it reads.
-    :param answer: makes the answer; the first line of its docstring says what the endpoint does.
+    :param fields: fields that its body may have.
+    :param parameters: query parameters that it reads.
+    :param answer: function that answers; the first line of its docstring describes the endpoint.
     """
 
     method: str
@@ -69,7 +69,10 @@ class Endpoint:
     answer: Callable[[ControlCall], Any]
 
     def check(self, body: Any) -> Json:
-        """Return the body if it is an object of known fields, else raise ValueError."""
+        """Return the body.
+
+        :raises ValueError: unless it is an object that has known fields only.
+        """
         if not isinstance(body, dict):
             raise ValueError("the body must be a JSON object")
         if unknown := body.keys() - set(self.fields):
@@ -78,12 +81,12 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Its method and its path."""
+        """Method and path."""
         return f"{self.method} /_simulator{self.path}"
 
     @property
     def summary(self) -> str:
-        """One line on what it does and what it takes."""
+        """One line: what it does and takes."""
         line = str(self.answer.__doc__).partition("\n")[0]
         for place, names in (("Body", self.fields), ("Query", self.parameters)):
             line += f" {place}: {', '.join(names)}." if names else ""
@@ -91,15 +94,17 @@ class Endpoint:
 
 
 class Endpoints(list[Endpoint]):
-    """The endpoints of one module, in the order in which they are defined."""
+    """The endpoints of a module, in the order of their definition."""
 
     def add(
         self, method: str, path: str, fields: str = "", parameters: str = ""
     ) -> Callable[[Callable[[ControlCall], Any]], Callable[[ControlCall], Any]]:
-        """Make the decorated function an endpoint.
+        """Register the decorated function as an endpoint.
 
+        :param method: HTTP method.
+        :param path: path below ``/_simulator``; ``{id}`` stands for an ID.
         :param fields: names of the body's fields, separated by spaces.
-        :param parameters: names of query parameters, separated by spaces.
+        :param parameters: names of the query parameters, separated by spaces.
         """
 
         def register(answer: Callable[[ControlCall], Any]) -> Callable[[ControlCall], Any]:

@@ -1,4 +1,4 @@
-"""The truth about runs, sources and accounts, as the control API tells it."""
+"""The control API's records of runs, sources and accounts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.sources import Source
 
 
-def run_truth(run: Run, steady: float) -> dict[str, Any]:
-    """Tell everything about a run or a refused start."""
+def run_record(run: Run, steady: float) -> dict[str, Any]:
+    """Return everything about a run or a refused start."""
     state = run.state(steady)
     created, updated, deleted = run.changes.split(state.processed, run.optimized)
     return {
@@ -43,8 +43,8 @@ def run_truth(run: Run, steady: float) -> dict[str, Any]:
     }
 
 
-def source_truth(source: Source, steady: float) -> dict[str, Any]:
-    """Tell how a source stands."""
+def source_record(source: Source, steady: float) -> dict[str, Any]:
+    """Return the state of a source."""
     busy = source.is_busy(steady)
     return {
         "id": source.id,
@@ -60,8 +60,8 @@ def source_truth(source: Source, steady: float) -> dict[str, Any]:
     }
 
 
-def accounts_truth(source: Source, limit: int, offset: int) -> dict[str, Any]:
-    """Tell the accounts a source holds; their attributes too while there are few enough to remember."""
+def accounts_record(source: Source, limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of the accounts that a source holds, with attributes unless there are too many."""
     page = list(islice(source.held.digests, offset, offset + limit))
     rows = source.held.rows
     accounts = [

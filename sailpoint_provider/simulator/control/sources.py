@@ -1,12 +1,12 @@
-"""The control API's endpoints about sources and runs."""
+"""The control API's endpoints for sources and runs."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import uuid4
 
-from sailpoint_provider.simulator.control import records
 from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints, Json
+from sailpoint_provider.simulator.control.records import accounts_record, run_record, source_record
 from sailpoint_provider.simulator.model.aggregations import Outcome, RunMessage
 from sailpoint_provider.simulator.model.sources import NextRun, Source, SourceKind
 
@@ -15,9 +15,9 @@ ENDPOINTS = Endpoints()
 
 @ENDPOINTS.add("GET", "/sources")
 def list_sources(call: ControlCall) -> Any:
-    """List the sources: type, columns, number of accounts, whether an aggregation is running."""
+    """List the sources: type, columns, number of accounts, and whether an aggregation is running."""
     steady = call.tenant.clock.steady()
-    return [records.source_truth(source, steady) for source in call.tenant.sources.values()]
+    return [source_record(source, steady) for source in call.tenant.sources.values()]
 
 
 @ENDPOINTS.add(
@@ -45,14 +45,14 @@ def create_source(call: ControlCall) -> Any:
     source.held = source.accounts(body.get("accounts") or 0)
     source.upstream = source.accounts(body.get("upstream", body.get("accounts")) or 0)
     tenant.add_source(source)
-    return records.source_truth(source, tenant.clock.steady())
+    return source_record(source, tenant.clock.steady())
 
 
 @ENDPOINTS.add("GET", "/sources/{id}/accounts", parameters="limit offset")
 def list_accounts(call: ControlCall) -> Any:
-    """List the accounts that a source holds now."""
+    """List the accounts that a source holds."""
     limit, offset = int(call.query.get("limit", 1000)), int(call.query.get("offset", 0))
-    return records.accounts_truth(call.source(), limit, offset)
+    return accounts_record(call.source(), limit, offset)
 
 
 @ENDPOINTS.add(
@@ -65,7 +65,7 @@ def script_next_run(call: ControlCall) -> Any:
     source, body = call.source(), call.body
     fail_at = float(body.get("fail_at", 0.5))
     if not 0 <= fail_at <= 1:
-        raise ValueError(f"fail_at is a fraction from 0 to 1, not {fail_at}")
+        raise ValueError(f"fail_at must be from 0 to 1, not {fail_at}")
     accounts = body.get("accounts")
     source.next_runs.append(
         NextRun(
@@ -89,18 +89,17 @@ def start_run(call: ControlCall) -> Any:
     else:
         known = source.held if source.kind is SourceKind.DELIMITED else None
         run = tenant.start(source, known, True, None)
-    return records.run_truth(run, tenant.clock.steady())
+    return run_record(run, tenant.clock.steady())
 
 
 @ENDPOINTS.add("GET", "/runs", parameters="source_id")
 def list_runs(call: ControlCall) -> Any:
     """List every run and every refused start, oldest first."""
-    wanted = call.query.get("source_id")
-    runs = [
-        run for source in call.tenant.sources.values() if wanted in (None, source.id) for run in source.runs
-    ]
+    source_id = call.query.get("source_id")
+    sources = [source for source in call.tenant.sources.values() if source_id in (None, source.id)]
+    runs = [run for source in sources for run in source.runs]
     steady = call.tenant.clock.steady()
-    return [records.run_truth(run, steady) for run in sorted(runs, key=lambda run: run.number)]
+    return [run_record(run, steady) for run in sorted(runs, key=lambda run: run.number)]
 
 
 @ENDPOINTS.add("POST", "/runs/{id}/advance", "seconds")
@@ -108,20 +107,20 @@ def advance_run(call: ControlCall) -> Any:
     """Move a run forward by this many seconds at speed 1."""
     run = call.run()
     run.advance(float(call.body["seconds"]))
-    return records.run_truth(run, call.tenant.clock.steady())
+    return run_record(run, call.tenant.clock.steady())
 
 
 @ENDPOINTS.add("POST", "/runs/{id}/finish", "outcome")
 def finish_run(call: ControlCall) -> Any:
-    """End a run now, with the outcome given or the planned one."""
+    """End a run now, with the given outcome or as planned."""
     run, outcome = call.run(), call.body.get("outcome")
     run.finish(call.tenant.clock.steady(), Outcome(outcome) if outcome else None)
-    return records.run_truth(run, call.tenant.clock.steady())
+    return run_record(run, call.tenant.clock.steady())
 
 
 def _seconds(body: Json, name: str) -> float | None:
-    wanted = body.get(name)
-    return None if wanted is None else float(wanted)
+    value = body.get(name)
+    return None if value is None else float(value)
 
 
 def _message(message: Json | str) -> RunMessage:

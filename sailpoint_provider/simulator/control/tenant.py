@@ -1,4 +1,4 @@
-"""The control API's endpoints about the tenant as a whole: its clock, clients, faults and answers."""
+"""The control API's endpoints for the tenant: clock, clients, faults, shapes and limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDPOINTS = Endpoints()
 
 @ENDPOINTS.add("GET", "/health")
 def health(call: ControlCall) -> Any:
-    """Report that the tenant is up, and how fast its aggregations run."""
+    """Report that the tenant is running, and its speed."""
     return {"status": "up", "speed": call.tenant.clock.speed, "sources": len(call.tenant.sources)}
 
 
@@ -79,7 +79,7 @@ def switch_shapes(call: ControlCall) -> Any:
 
 @ENDPOINTS.add("GET", "/clock")
 def show_clock(call: ControlCall) -> Any:
-    """Show the tenant's time and how far it is ahead of this machine."""
+    """Show the tenant's time and its skew against this machine."""
     clock = call.tenant.clock
     return {"now": iso_time(clock.now()), "skew_seconds": clock.skew_seconds}
 
@@ -128,7 +128,7 @@ def set_generation(call: ControlCall) -> Any:
     """Retire an API generation (410) or deprecate it (X-Deprecated)."""
     generation = call.body["generation"]
     if generation not in GENERATIONS:
-        raise ValueError(f"generation is one of {', '.join(GENERATIONS)}")
+        raise ValueError(f"generation must be one of {', '.join(GENERATIONS)}")
     for name, group in (("retired", call.tenant.retired), ("deprecated", call.tenant.deprecated)):
         if name in call.body:
             (group.add if call.body[name] else group.discard)(generation)

@@ -1,4 +1,4 @@
-"""The model of one account aggregation: a timeline laid down at its start and read from the clock."""
+"""An account aggregation: its timeline is fixed at the start, and its state follows from the clock."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 COLLECT_SECONDS = 4.0
 PROCESS_SECONDS_PER_ACCOUNT = 0.01
-PROCESS_SECONDS_AT_MOST = 60.0
+MAX_PROCESS_SECONDS = 60.0
 RETENTION_SECONDS = 3600.0
-"""So long after the end the status endpoint still knows a run (ISC OpenAPI, account-aggregations)."""
+"""Seconds for which the status endpoint knows an ended run (ISC OpenAPI, account-aggregations)."""
 
 BUSY_TEXT = (
     "This aggregation failed because the currently running aggregation must complete"
@@ -34,21 +34,21 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     TEMPERROR = "temperror"
     RETRIED = "retried"
-    """Succeeds after a time in the state RETRIED."""
+    """Succeeds after some time in the state RETRIED."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether every account gets processed."""
+        """Whether every account is processed."""
         return self in (Outcome.SUCCESS, Outcome.WARNING, Outcome.RETRIED)
 
     @property
     def aggregation_status(self) -> str:
-        """The final word of the status endpoint; a run with errors is COMPLETED there (ISC OpenAPI)."""
+        """Its final value in the status endpoint, where a run with errors is COMPLETED (ISC OpenAPI)."""
         return {Outcome.TERMINATED: "TERMINATED", Outcome.CANCELLED: "CANCELLED"}.get(self, "COMPLETED")
 
     @property
     def completion_status(self) -> str:
-        """The final word of task-status, which has no CANCELLED."""
+        """Its final value in task-status, which has no CANCELLED."""
         return {Outcome.RETRIED: "SUCCESS", Outcome.CANCELLED: "TERMINATED"}.get(self, self.name)
 
 
@@ -57,14 +57,14 @@ class RunMessage:
     """A message of a task.
 
     :param type: ``INFO``, ``WARN`` or ``ERROR``.
-    :param text: what it says; its key as well.
+    :param text: its text, which is also its key.
     """
 
     type: str
     text: str
 
 
-_DEFAULT_TEXTS = {
+_DEFAULT_MESSAGES = {
     Outcome.WARNING: RunMessage("WARN", "The aggregation completed with warnings."),
     Outcome.ERROR: RunMessage("ERROR", "The aggregation failed."),
     Outcome.TERMINATED: RunMessage("ERROR", "The aggregation was terminated after 3 attempts."),
@@ -75,14 +75,14 @@ _DEFAULT_TEXTS = {
 
 @dataclass(frozen=True)
 class RunPlan:
-    """How a run goes.
+    """The course of a run.
 
     :param outcome: how it ends.
-    :param collect_seconds: time in STARTED, at speed 1.
-    :param process_seconds: time in ACCOUNTS_COLLECTED, at speed 1.
-    :param fail_at: for an outcome that is not complete, the fraction of the processing at which it ends; 0
-        ends it before anything is collected.
-    :param messages: messages at the end in place of the usual ones.
+    :param collect_seconds: seconds in STARTED, at speed 1.
+    :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1.
+    :param fail_at: fraction of the processing after which an incomplete run ends; 0 ends it before any
+        account is collected.
+    :param messages: messages at the end, which replace the default ones.
     """
 
     outcome: Outcome = Outcome.SUCCESS
@@ -103,21 +103,21 @@ class RunPlan:
         return self.collected_after + share * self.process_seconds
 
 
-def usual_process_seconds(work: int) -> float:
-    """Return how long that many accounts take at speed 1."""
-    return min(work * PROCESS_SECONDS_PER_ACCOUNT, PROCESS_SECONDS_AT_MOST)
+def default_process_seconds(work: int) -> float:
+    """Return the seconds that this many accounts take, at speed 1."""
+    return min(work * PROCESS_SECONDS_PER_ACCOUNT, MAX_PROCESS_SECONDS)
 
 
 @dataclass(frozen=True)
 class RunState:
-    """A run at one moment.
+    """The state of a run at one moment.
 
-    :param status: the status endpoint's word.
+    :param status: its value in the status endpoint.
     :param outcome: how it ended, None while it runs.
-    :param collected: whether counts exist.
-    :param processed: accounts processed so far.
-    :param percent: 0 to 100.
-    :param ended_for: seconds since the end at speed 1, negative while it runs.
+    :param collected: whether accounts have been collected.
+    :param processed: number of accounts processed so far.
+    :param percent: progress from 0 to 100.
+    :param ended_for: seconds since the end, at speed 1; negative while it runs.
     """
 
     status: str
@@ -132,20 +132,20 @@ class RunState:
 class Run:
     """One account aggregation, or one refused start.
 
-    :param id: task id, 32 hexadecimal characters.
-    :param source_id: the source aggregated.
-    :param source_name: its name at the start.
-    :param changes: what there is to do.
-    :param plan: how it goes.
-    :param created: the tenant's wall time of the start.
-    :param started: steady time of the start, seconds.
-    :param speed: factor by which it runs faster than planned.
-    :param event_id: ISC's number for it.
+    :param id: task ID, 32 hexadecimal characters.
+    :param source_id: ID of the source.
+    :param source_name: name of the source at the start.
+    :param changes: changes to make.
+    :param plan: its course.
+    :param created: wall time of the start, by the tenant's clock.
+    :param started: monotonic time of the start, in seconds.
+    :param speed: how many times faster than planned it runs.
+    :param event_id: its event ID in ISC.
     :param optimized: whether unchanged accounts are skipped.
-    :param refused: whether this is a start refused because the source was busy.
-    :param file: what was uploaded.
-    :param number: place in the order of starts.
-    :param clock: the tenant's clock, None where nobody sets it while the run goes.
+    :param refused: whether the start was refused because the source was busy.
+    :param file: the uploaded file.
+    :param number: its position in the order of starts.
+    :param clock: the tenant's clock, None if its skew never changes during the run.
     """
 
     id: str
@@ -170,26 +170,27 @@ class Run:
 
     @property
     def work(self) -> int:
-        """How many accounts there are to process."""
+        """Number of accounts to process."""
         return self.changes.work(self.optimized)
 
     @property
     def is_cleared(self) -> bool:
-        """Whether somebody patched the task's record to an end."""
+        """Whether a client cleared the task's record."""
         return self.cleared_status is not None
 
     def elapsed(self, steady: float) -> float:
-        """Return seconds since the start as the run counts them."""
+        """Return the seconds since the start, at speed 1."""
         return (steady - self.started) * self.speed + self.advanced
 
     def advance(self, seconds: float) -> None:
-        """Move the run on by so many seconds at speed 1."""
+        """Move the run forward by this many seconds, at speed 1."""
         self.advanced += seconds
 
     def finish(self, steady: float, outcome: Outcome | None = None) -> None:
         """End the run now, unless it has ended.
 
-        :param outcome: how, the planned way by default.
+        :param steady: current monotonic time.
+        :param outcome: how it ends; as planned by default.
         """
         state = self.state(steady)
         if state.outcome is not None:
@@ -199,26 +200,26 @@ class Run:
         self._forced = (self.elapsed(steady), outcome, processed)
 
     def ended_after(self) -> float:
-        """Return seconds from the start to the end, as the run counts them."""
+        """Return the seconds from the start to the end, at speed 1."""
         return self._forced[0] if self._forced else self.plan.ended_after
 
     def completed(self) -> float:
-        """Return the tenant's wall time of the end; only meaningful once it has ended."""
+        """Return the wall time of the end by the tenant's clock; only meaningful once the run has ended."""
         seconds = max(0.0, self.ended_after() - self.advanced) / self.speed
         if self.clock is None:
             return self.created + seconds
-        set_ahead = self.clock.skew_at(self.started + seconds) - self.clock.skew_at(self.started)
-        return self.created + seconds + set_ahead
+        skew_change = self.clock.skew_at(self.started + seconds) - self.clock.skew_at(self.started)
+        return self.created + seconds + skew_change
 
     def final_outcome(self) -> Outcome:
-        """Return how the run ends, with a skipped deletion taken into account."""
+        """Return how the run ends; a skipped deletion turns success into a warning."""
         outcome = self._forced[1] if self._forced else self.plan.outcome
         if self.changes.deletion_skipped and outcome in (Outcome.SUCCESS, Outcome.RETRIED):
             return Outcome.WARNING
         return outcome
 
     def state(self, steady: float) -> RunState:
-        """Read the run off the clock."""
+        """Return the state at a monotonic time."""
         elapsed = self.elapsed(steady)
         collected = elapsed >= self.plan.collected_after
         if elapsed >= self.ended_after():
@@ -233,9 +234,9 @@ class Run:
         )
 
     def _collecting_status(self, elapsed: float) -> str:
-        waits = self.plan.outcome is Outcome.RETRIED
+        is_retried = self.plan.outcome is Outcome.RETRIED
         first = self.plan.collect_seconds
-        return "RETRIED" if waits and first <= elapsed < 2 * first else "STARTED"
+        return "RETRIED" if is_retried and first <= elapsed < 2 * first else "STARTED"
 
     def _ended(self, elapsed: float) -> RunState:
         outcome = self.final_outcome()
@@ -262,5 +263,5 @@ class Run:
         outcome = self.final_outcome()
         if outcome is Outcome.WARNING and self.changes.deletion_skipped:
             return (RunMessage("WARN", DELETION_SKIPPED_TEXT),)
-        usual = _DEFAULT_TEXTS.get(outcome)
-        return (usual,) if usual else ()
+        default = _DEFAULT_MESSAGES.get(outcome)
+        return (default,) if default else ()

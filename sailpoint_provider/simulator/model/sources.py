@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class SourceKind(StrEnum):
-    """Where a source's accounts come from."""
+    """How a source gets its accounts."""
 
     DELIMITED = "delimited"
-    """A CSV that is uploaded."""
+    """From an uploaded CSV."""
     DIRECT = "direct"
-    """A system a connector asks."""
+    """From a system that a connector reads."""
     CLUSTER = "cluster"
-    """A CSV that a virtual appliance reads by itself."""
+    """From a CSV that a virtual appliance reads."""
 
 
 @dataclass(frozen=True)
 class NextRun:
-    """What the control API decided about a source's next run; None leaves the usual.
+    """A script for a source's next run; None stands for the default.
 
     :param outcome: how it ends.
     :param messages: messages at its end.
-    :param collect_seconds: time in STARTED at speed 1.
-    :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1.
-    :param fail_at: fraction of the processing at which an incomplete outcome comes.
-    :param accounts: accounts the connector or appliance finds, from this run on.
+    :param collect_seconds: seconds in STARTED, at speed 1.
+    :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1.
+    :param fail_at: fraction of the processing after which an incomplete run ends.
+    :param accounts: accounts that the connector or appliance finds, from this run on.
     """
 
     outcome: Outcome | None = None
@@ -54,15 +54,16 @@ class Source:
 
     :param id: 32 hexadecimal characters.
     :param name: display name, unique in the tenant.
-    :param kind: where its accounts come from.
-    :param header: account attributes, the columns of its file.
-    :param identity_attribute: the attribute that names an account.
-    :param delete_threshold: percentage of accounts whose loss makes ISC skip deletions; 0 for none.
-    :param number: the older numeric id.
-    :param held: the accounts held.
-    :param upstream: the accounts a connector or appliance finds.
-    :param collect_seconds: time in STARTED at speed 1, None for the usual.
-    :param process_seconds: time in ACCOUNTS_COLLECTED at speed 1, None for the usual.
+    :param kind: how it gets its accounts.
+    :param header: account attributes, which are the columns of its file.
+    :param identity_attribute: the attribute that identifies an account.
+    :param delete_threshold: percentage of accounts above which ISC skips deletions; 0 for no threshold.
+    :param number: its older, numeric ID.
+    :param held: accounts that it holds.
+    :param upstream: accounts that a connector or appliance finds.
+    :param collect_seconds: seconds in STARTED, at speed 1; None for the default.
+    :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1; None for the default.
+    :raises ValueError: if the header or the threshold is invalid.
     """
 
     id: str
@@ -86,26 +87,26 @@ class Source:
     is_starting: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a source that cannot be."""
+        """Validate the header and the threshold."""
         if not self.header:
             raise ValueError("header must name at least one column")
         if self.identity_attribute not in self.header:
             raise ValueError(f"identity attribute {self.identity_attribute!r} is not in the header")
         if not 0 <= self.delete_threshold <= 100:
-            raise ValueError(f"delete_threshold must be 0 to 100, not {self.delete_threshold}")
+            raise ValueError(f"delete_threshold must be from 0 to 100, not {self.delete_threshold}")
 
     @property
     def is_file(self) -> bool:
-        """Whether its accounts come in a CSV."""
+        """Whether it gets its accounts from a CSV."""
         return self.kind is not SourceKind.DIRECT
 
     def accounts(self, wanted: int | Sequence[Sequence[str]]) -> AccountSet:
-        """Build accounts for this source from rows, or that many numbered ones."""
+        """Build accounts of this source from rows, or this many numbered ones."""
         rows = numbered_rows(self.header, wanted) if isinstance(wanted, int) else wanted
         return AccountSet.of_rows(rows, self.header.index(self.identity_attribute))
 
     def settle(self, steady: float) -> None:
-        """Carry the current run's changes into the accounts held once it is over."""
+        """Apply the current run's changes to the accounts held, once it has ended."""
         if self.current is None:
             return
         state = self.current.state(steady)
@@ -114,7 +115,7 @@ class Source:
             self.current = None
 
     def is_busy(self, steady: float) -> bool:
-        """Whether a start would be refused now; a run whose record was cleared stands in nobody's way."""
+        """Whether a start would be refused now; a run with a cleared record does not block the source."""
         self.settle(steady)
         return self.is_starting or (self.current is not None and not self.current.is_cleared)
 
@@ -126,7 +127,7 @@ MAINFRAME_ID = "2c918085000000000000000000000a04"
 
 
 def default_sources() -> list[Source]:
-    """Build the sources every tenant starts with."""
+    """Build the sources of a fresh tenant."""
     hr = Source(
         id=HR_ID,
         name="HR Delimited File",

@@ -1,4 +1,4 @@
-"""The tenant's state: everything the simulator knows, in memory."""
+"""The tenant's state, in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sailpoint_provider.simulator.model.aggregations import (
     Run,
     RunMessage,
     RunPlan,
-    usual_process_seconds,
+    default_process_seconds,
 )
 from sailpoint_provider.simulator.model.clock import TenantClock
 from sailpoint_provider.simulator.model.journal import Journal
@@ -38,7 +38,7 @@ _FIRST_EVENT_ID = 1_000_001
 
 @dataclass
 class Tenant:
-    """All the state there is; used from the event loop's thread alone.
+    """The state of a tenant; only the event loop's thread may use it.
 
     :param clock: its time and speed.
     :param stopping: set when the server stops, so that a long upload is no longer read.
@@ -48,11 +48,11 @@ class Tenant:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        """Begin as a fresh tenant."""
+        """Set up a fresh tenant."""
         self.reset()
 
     def reset(self) -> None:
-        """Become a fresh tenant; the speed stays."""
+        """Start over as a fresh tenant; only the speed stays."""
         self.clock.set_skew(0.0)
         self.sources: dict[str, Source] = {source.id: source for source in default_sources()}
         self.runs: dict[str, Run] = {}
@@ -66,13 +66,16 @@ class Tenant:
         self._event_ids = itertools.count(_FIRST_EVENT_ID)
 
     def add_source(self, source: Source) -> None:
-        """Create a source; its name and id must be new."""
+        """Add a source.
+
+        :raises ValueError: if its name or ID exists.
+        """
         if source.id in self.sources or any(known.name == source.name for known in self.sources.values()):
-            raise ValueError(f"a source with the name {source.name!r} or the id {source.id!r} exists")
+            raise ValueError(f"a source with the name {source.name!r} or the ID {source.id!r} already exists")
         self.sources[source.id] = source
 
     def refuse_start(self, source: Source, optimized: bool, file: ReceivedFile | None) -> Run:
-        """Record a start refused because the source is busy."""
+        """Record a start that is refused because the source is busy."""
         plan = RunPlan(
             Outcome.ERROR, collect_seconds=0.0, fail_at=0.0, messages=(RunMessage("ERROR", BUSY_TEXT),)
         )
@@ -87,18 +90,21 @@ class Tenant:
     ) -> Run:
         """Start an aggregation on a source that is not busy.
 
-        :param uploaded: the accounts of the file; None asks the connector or appliance.
+        :param source: the source.
+        :param uploaded: accounts in the file; None for those that the connector or appliance finds.
+        :param optimized: whether unchanged accounts are skipped.
+        :param file: the uploaded file.
         """
         steady = self.clock.steady()
         if source.current is not None:
             source.current.finish(steady, Outcome.CANCELLED)
             source.settle(steady)
-        wanted = source.next_runs.popleft() if source.next_runs else NextRun()
-        if wanted.accounts is not None:
-            source.upstream = wanted.accounts
+        script = source.next_runs.popleft() if source.next_runs else NextRun()
+        if script.accounts is not None:
+            source.upstream = script.accounts
         found = source.upstream if uploaded is None else uploaded
         changes = compare(source.held, found, source.delete_threshold)
-        plan = _plan(source, wanted, changes.work(optimized))
+        plan = _plan(source, script, changes.work(optimized))
         run = self._run(source, changes, plan, optimized, file)
         self.runs[run.id] = run
         source.runs.append(run)
@@ -133,13 +139,13 @@ class Tenant:
         )
 
 
-def _plan(source: Source, wanted: NextRun, work: int) -> RunPlan:
+def _plan(source: Source, script: NextRun, work: int) -> RunPlan:
     collect = next(
-        (s for s in (wanted.collect_seconds, source.collect_seconds) if s is not None), COLLECT_SECONDS
+        (s for s in (script.collect_seconds, source.collect_seconds) if s is not None), COLLECT_SECONDS
     )
     process = next(
-        (s for s in (wanted.process_seconds, source.process_seconds) if s is not None),
-        usual_process_seconds(work),
+        (s for s in (script.process_seconds, source.process_seconds) if s is not None),
+        default_process_seconds(work),
     )
-    plan = RunPlan(collect_seconds=collect, process_seconds=process, fail_at=wanted.fail_at)
-    return replace(plan, outcome=wanted.outcome or plan.outcome, messages=wanted.messages)
+    plan = RunPlan(collect_seconds=collect, process_seconds=process, fail_at=script.fail_at)
+    return replace(plan, outcome=script.outcome or plan.outcome, messages=script.messages)

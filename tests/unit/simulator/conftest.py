@@ -52,7 +52,7 @@ class Api:
 
     def call(self, method, path, **options):
         return self.session.request(
-            method, f"{self.server.url}/{path}", timeout=options.pop("timeout", 10), **options
+            method, f"{self.server.url}/{path}", timeout=options.pop("timeout", 60), **options
         )
 
     def start(self, source_id, csv=None, **parts):

@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from sailpoint_provider.simulator.control import ControlError, SimulatorControl
+from sailpoint_provider.simulator.control import SimulatorControl
 from sailpoint_provider.simulator.server import SimulatorServer
 
 COMMAND = [sys.executable, "-m", "sailpoint_provider.simulator"]
@@ -101,36 +101,6 @@ def test_the_command_refuses_a_taken_port_and_a_public_host():
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
     ended = subprocess.run([*COMMAND, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=20)
     assert (ended.returncode, "loopback only" in ended.stderr) == (1, True)
-
-
-def test_control_refuses_what_it_does_not_know(control):
-    for refused in (
-        lambda: control.shapes(round=True),
-        lambda: control.create_source("Directory"),
-        lambda: control.create_source("New", colour="red"),
-        lambda: control.create_source("New", type="cloud"),
-        lambda: control.next_run("0" * 32),
-        lambda: control.finish("0" * 32),
-        lambda: control.generation("v9", retired=True),
-        lambda: control.clock("late"),
-    ):
-        with pytest.raises(ControlError):
-            refused()
-
-
-def test_reset_gives_a_fresh_tenant(api, control):
-    control.create_source("Another")
-    control.shapes(all=True)
-    control.fault("reset", path="nothing")
-    control.reset()
-    assert [source["name"] for source in control.sources()] == [
-        "HR Delimited File",
-        "Contractors Delimited File",
-        "Directory",
-        "Mainframe via Virtual Appliance",
-    ]
-    assert (control.faults(), control.requests(), control.runs()) == ([], [], [])
-    assert api.sources().status_code == 401
 
 
 def test_small_answers_do_not_wait_for_acknowledgements(api, control):

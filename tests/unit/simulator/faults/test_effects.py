@@ -1,12 +1,10 @@
 import email.utils
 import socket
 import time
-from datetime import datetime
 
 import pytest
 import requests
 
-from sailpoint_provider.simulator.control import ControlError
 from tests.unit.simulator.simulator_cases import DIRECTORY
 
 BROKEN = requests.exceptions.ConnectionError
@@ -142,66 +140,6 @@ def test_a_redirect_to_another_host(api, control):
     assert (answer.status_code, answer.headers["Location"]) == (302, "https://elsewhere.invalid/login")
 
 
-@pytest.mark.parametrize("skew", [-600, 600])
-def test_a_clock_ten_minutes_off(api, control, skew):
-    control.clock(skew)
-    answer = api.start(DIRECTORY)
-    told = email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
-    assert abs(told - time.time() - skew) < 3
-    created = answer.json()["task"]["created"]
-    assert created.endswith("Z")
-    assert (
-        abs(
-            time.mktime(time.strptime(created[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone - time.time() - skew
-        )
-        < 3
-    )
-
-
-def _date(answer):
-    return email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
-
-
-def test_every_answer_has_one_date_and_it_is_the_tenants(api, control, sailpoint_simulator):
-    control.clock(-86400)
-    control.fault("answer", status=500, path="account-aggregations")
-    for answer in (
-        api.token(),
-        api.sources(),
-        api.call("GET", "nothing"),
-        api.status("x"),
-        api.call("GET", "_simulator/health"),
-        api.call("GET", ""),
-    ):
-        # Two headers of one name come joined by a comma, and a date has one of its own.
-        assert answer.headers["Date"].count(",") == 1
-        assert abs(_date(answer) - time.time() + 86400) < 3
-    assert control.clock()["skew_seconds"] == -86400
-
-
-def test_a_record_follows_a_clock_that_is_set_while_it_runs(api, control, people):
-    task = api.started(people, "id,name\n1,a\n")
-    begun = api.task(task).json()["created"]
-    control.clock(7200)
-    control.finish(task)
-    record = api.task(task).json()
-    assert record["created"] == record["launched"] == begun
-    assert _seconds(record["completed"]) - _seconds(begun) == pytest.approx(7200, abs=3)
-    control.clock(0)
-    assert api.task(task).json() == record
-
-
-def test_a_clock_stays_one_whose_dates_can_be_written(api, control):
-    for skew in (1e12, -1e12, float("nan"), float("inf")):
-        with pytest.raises(ControlError, match="skew_seconds"):
-            control.clock(skew)
-    assert _date(api.sources()) == pytest.approx(time.time(), abs=3)
-
-
-def _seconds(text):
-    return datetime.fromisoformat(text).timestamp()
-
-
 def test_the_answer_to_a_refused_start_is_lost(api, control, people):
     control.fault("reset", start="refused", times=1)
     first = api.started(people, "id,name\n1,a\n")
@@ -265,59 +203,3 @@ def test_the_task_list_repeats_one_full_page_for_ever(api, control):
     assert api.task(tasks[0]).json()["id"] == tasks[0]
     assert api.tasks(filters='id eq "x"', offset=5).json() == []
     assert api.tasks(limit="x").status_code == 400
-
-
-def test_faults_hit_the_nth_call_of_a_generation_and_method(api, control):
-    control.fault("answer", status=500, method="GET", generation="v1", nth=[2, 4])
-    assert [api.sources().status_code for _ in range(5)] == [200, 500, 200, 500, 200]
-    assert api.call("GET", "v2025/sources").status_code == 200
-
-
-def test_faults_skip_some_and_strike_so_many_times(api, control):
-    control.fault("answer", status=503, skip=1, times=2)
-    assert [api.sources().status_code for _ in range(5)] == [200, 503, 503, 200, 200]
-    assert control.faults()[0]["struck"] == 2
-    control.clear_faults()
-    assert control.faults() == []
-
-
-def test_chance_is_seeded(api, control):
-    control.rate_limit(1000)
-
-    def played(seed):
-        control.clear_faults()
-        control.fault("answer", status=500, chance=0.5, seed=seed)
-        return [api.sources(limit=0).status_code for _ in range(20)]
-
-    assert played(7) == played(7)
-    assert set(played(7)) == {200, 500}
-    assert played(7) != played(8)
-
-
-def test_the_requests_received_tell_the_fault(api, control):
-    control.clear_requests()
-    control.fault("reset", path="sources")
-    with pytest.raises(BROKEN):
-        api.sources()
-    received = control.requests()[0]
-    assert (received["fault"], received["status"]) == ("reset", None)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"kind": "flood"},
-        {"kind": "reset", "when": "later"},
-        {"kind": "stall", "when": "before"},
-        {"kind": "reset", "start": "lost"},
-        {"kind": "reset", "start": "refused", "when": "before"},
-        {"kind": "delay", "delay_seconds": "long"},
-        {"kind": "answer", "status": "bad"},
-        {"kind": "answer", "headers": "none"},
-        {"kind": "reset", "times": "often"},
-        {"kind": "reset", "path": "("},
-    ],
-)
-def test_a_fault_nobody_knows_is_refused(control, wrong):
-    with pytest.raises(Exception, match="400"):
-        control.fault(**wrong)

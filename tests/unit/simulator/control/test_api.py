@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from sailpoint_provider.simulator.control import SimulatorControl
+from sailpoint_provider.simulator.control import ControlError, SimulatorControl
 from sailpoint_provider.simulator.control.api import ENDPOINTS
 from sailpoint_provider.simulator.faults.script import KINDS
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "tenant-in-a-box.md"
+
+
 INDEX = ("/", "/_simulator", "/_simulator/")
 
 
@@ -75,3 +77,33 @@ def test_the_python_client_has_a_method_for_every_endpoint():
     assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in called} >= wanted - {
         ("GET", "/shapes")
     }
+
+
+def test_control_refuses_what_it_does_not_know(control):
+    for refused in (
+        lambda: control.shapes(round=True),
+        lambda: control.create_source("Directory"),
+        lambda: control.create_source("New", colour="red"),
+        lambda: control.create_source("New", type="cloud"),
+        lambda: control.next_run("0" * 32),
+        lambda: control.finish("0" * 32),
+        lambda: control.generation("v9", retired=True),
+        lambda: control.clock("late"),
+    ):
+        with pytest.raises(ControlError):
+            refused()
+
+
+def test_reset_gives_a_fresh_tenant(api, control):
+    control.create_source("Another")
+    control.shapes(all=True)
+    control.fault("reset", path="nothing")
+    control.reset()
+    assert [source["name"] for source in control.sources()] == [
+        "HR Delimited File",
+        "Contractors Delimited File",
+        "Directory",
+        "Mainframe via Virtual Appliance",
+    ]
+    assert (control.faults(), control.requests(), control.runs()) == ([], [], [])
+    assert api.sources().status_code == 401

@@ -11,10 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sailpoint_provider.simulator.api.paths import GENERATIONS
-from sailpoint_provider.simulator.control import sources
-from sailpoint_provider.simulator.control import tenant as tenant_endpoints
 from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.control.endpoint import ControlCall
+from sailpoint_provider.simulator.control.sources import ENDPOINTS as SOURCE_ENDPOINTS
+from sailpoint_provider.simulator.control.tenant import ENDPOINTS as TENANT_ENDPOINTS
 from sailpoint_provider.simulator.model.tokens import DEFAULT_CLIENT_ID
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.faults.script import FaultScript
     from sailpoint_provider.simulator.model.tenant import Tenant
 
-ENDPOINTS = (*tenant_endpoints.ENDPOINTS, *sources.ENDPOINTS)
+ENDPOINTS = (*TENANT_ENDPOINTS, *SOURCE_ENDPOINTS)
 _REFUSED = (HTTPException, KeyError, ValueError, TypeError, OverflowError, RecursionError)
 
 

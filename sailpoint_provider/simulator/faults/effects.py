@@ -74,7 +74,7 @@ def _scripted(settings: dict[str, Any]) -> Answer:
     content_type = str(settings.get("content_type", "application/json"))
     if body is None:
         if status >= 400:
-            return error_answer(status, f"The simulator was told to answer {status}.")
+            return error_answer(status, f"Scripted fault: status {status}.")
         return Answer(status, content_type="")
     text = body if isinstance(body, str) else json.dumps(body)
     return Answer(status, text.encode(), content_type)

@@ -1,4 +1,4 @@
-"""What several of these tests share."""
+"""Names and helpers that several of these tests share."""
 
 HR = "2c918085000000000000000000000a01"
 CONTRACTORS = "2c918085000000000000000000000a02"

@@ -29,7 +29,7 @@ def test_it_starts_and_stops_quickly_and_leaves_no_thread():
         requests.get(f"{server.url}/_simulator/health", timeout=1)
 
 
-def test_open_connections_do_not_hold_up_the_stop(capfd):
+def test_open_connections_do_not_delay_the_stop(capfd):
     with SimulatorServer() as server:
         port = int(server.url.rpartition(":")[2])
         idle = socket.create_connection(("127.0.0.1", port))
@@ -53,7 +53,7 @@ def test_it_serves_on_loopback_only(host):
         SimulatorServer(host=host).start()
 
 
-def test_a_speed_of_nothing_is_refused():
+def test_a_speed_of_zero_is_refused():
     with pytest.raises(ValueError, match="speed"):
         SimulatorServer(speed=0)
 
@@ -79,7 +79,7 @@ def test_it_serves_with_tls_and_can_reset_there_too(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_greets_and_ends_on_a_signal(number):
+def test_the_command_prints_the_connection_and_stops_on_a_signal(number):
     with subprocess.Popen(
         [*COMMAND, "--port", "0", "--speed", "100"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

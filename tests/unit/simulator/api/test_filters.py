@@ -21,7 +21,7 @@ def _passes(text, **record):
         ("id eq 1", True),
     ],
 )
-def test_a_filter_picks_records(text, passes):
+def test_a_filter_selects_records(text, passes):
     assert _passes(text, name='A "quoted" \\ name', id="1", status=None) is passes
 
 
@@ -41,15 +41,15 @@ def test_a_filter_picks_records(text, passes):
         'id eq "1" or id eq "2"',
     ],
 )
-def test_what_cannot_be_read_is_refused(text):
+def test_a_malformed_or_unsupported_filter_is_refused(text):
     with pytest.raises(IllegalFilter):
         parse(text, KNOWN)
 
 
-def test_a_field_that_breaks_the_live_service_is_told_apart():
+def test_a_field_that_breaks_the_live_service_raises_its_own_error():
     with pytest.raises(BrokenFilter):
         parse('target.id eq "1"', KNOWN, broken=frozenset({"target.id"}))
 
 
-def test_a_dotted_field_is_known():
+def test_a_field_name_can_have_a_dot():
     assert parse('owner.id eq "1"', KNOWN)[0].field == "owner.id"

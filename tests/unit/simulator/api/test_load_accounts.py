@@ -21,18 +21,18 @@ def test_a_wrong_header_is_a_400_with_iscs_text(api, people):
     ]
 
 
-def test_a_wrong_header_is_told_even_while_the_source_is_busy(api, control, people):
+def test_a_wrong_header_is_a_400_even_while_the_source_is_busy(api, control, people):
     api.started(people, rows((1, "a")))
     assert api.start(people, "id\n1\n").status_code == 400
     assert len(control.runs()) == 1
 
 
 @pytest.mark.parametrize("csv", ["", "\ufeffid,name\n1,a\n", "id,name,name\n1,a,b\n"])
-def test_an_empty_file_a_mark_and_a_double_column_are_wrong_headers(api, people, csv):
+def test_an_empty_file_a_byte_order_mark_and_a_duplicate_column_are_wrong_headers(api, people, csv):
     assert api.start(people, csv).status_code == 400
 
 
-def test_a_header_alone_takes_every_account_away(api, control):
+def test_a_file_with_only_a_header_deletes_every_account(api, control):
     source = control.create_source("Emptied", header=["id", "name"], accounts=3)["id"]
     control.finish(api.started(source, rows()))
     assert control.accounts(source)["total"] == 0
@@ -41,7 +41,7 @@ def test_a_header_alone_takes_every_account_away(api, control):
 @pytest.mark.parametrize(
     ("source", "csv", "status"), [(HR, None, 400), (DIRECTORY, rows(), 400), ("0" * 32, rows(), 404)]
 )
-def test_a_file_goes_to_delimited_sources_and_to_nobody_else(api, control, source, csv, status):
+def test_only_delimited_sources_take_a_file(api, control, source, csv, status):
     assert api.start(source, csv).status_code == status
     assert control.runs() == []
 
@@ -95,7 +95,7 @@ def test_the_media_type_of_a_start_is_compared_without_case(api, people):
 
 
 @pytest.mark.parametrize("body", [b"no parts at all", b"--edge\r\nContent-Disposition: form-data\r\n\r\nx"])
-def test_a_start_in_parts_that_are_none_is_a_400(api, control, body):
+def test_a_malformed_multipart_start_is_a_400(api, control, body):
     answer = api.call(
         "POST",
         f"sources/v1/{DIRECTORY}/load-accounts",
@@ -107,9 +107,7 @@ def test_a_start_in_parts_that_are_none_is_a_400(api, control, body):
 
 
 @pytest.mark.parametrize(("switched", "status"), [(False, 202), (True, 500)])
-def test_a_multipart_body_without_parts_starts_unless_that_form_is_switched_to_fail(
-    api, control, switched, status
-):
+def test_a_multipart_body_without_parts_starts_unless_a_shape_makes_it_fail(api, control, switched, status):
     control.shapes(empty_form_fails=switched)
     answer = api.call(
         "POST",
@@ -121,7 +119,7 @@ def test_a_multipart_body_without_parts_starts_unless_that_form_is_switched_to_f
     assert len(control.runs()) == (status == 202)
 
 
-def test_a_url_encoded_start_is_known_to_beta_alone(api):
+def test_only_beta_accepts_a_url_encoded_start(api):
     form = {"disableOptimization": "true"}
     assert api.call("POST", f"sources/v1/{DIRECTORY}/load-accounts", data=form).status_code == 415
     assert api.call("POST", f"beta/sources/{DIRECTORY}/load-accounts", data=form).status_code == 202
@@ -131,7 +129,7 @@ def test_disable_optimization_is_true_or_false(api, people):
     assert api.start(people, rows(), disableOptimization="perhaps").status_code == 400
 
 
-def test_what_arrived_is_told_byte_for_byte(api, control, people):
+def test_the_record_of_an_upload_is_exact(api, control, people):
     csv = rows(*((n, f"Account {n:06d}") for n in range(200_000)))
     task = api.started(people, csv, disableOptimization="false")
 
@@ -142,7 +140,7 @@ def test_what_arrived_is_told_byte_for_byte(api, control, people):
     assert control.finish(task)["counts"]["created"] == 200_000
 
 
-def test_an_upload_broken_off_starts_nothing(api, control, people, sailpoint_simulator):
+def test_an_interrupted_upload_starts_nothing(api, control, people, sailpoint_simulator):
     host, port = sailpoint_simulator.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as wire:
         wire.sendall(
@@ -159,7 +157,7 @@ def test_an_upload_broken_off_starts_nothing(api, control, people, sailpoint_sim
     assert control.requests()[-1]["status"] is None
 
 
-def test_a_short_row_is_filled_up_and_a_row_without_identity_ignored(api, control):
+def test_a_short_row_is_padded_and_a_row_without_identity_is_ignored(api, control):
     csv = "id,name,e-mail,company,endDate\n1,a\n,b,c,d,e\n\n2,a,b,c,d\n"
     task = api.started(CONTRACTORS, csv)
     counts = control.finish(task)["counts"]

@@ -48,7 +48,7 @@ def _parts(secret="simulator-secret"):
     }
 
 
-def test_a_form_in_parts_gets_a_token_too(api, control):
+def test_a_multipart_form_gets_a_token_too(api, control):
     answer = api.call("POST", "oauth/token", files=_parts())
     assert answer.status_code == 200
     api.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -69,7 +69,7 @@ def test_media_types_are_compared_without_case_and_parameters(api, media_type):
 @pytest.mark.parametrize(
     "body", [b"", b"no parts at all", b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge--\r\n"]
 )
-def test_a_form_in_parts_that_is_none_is_an_invalid_request(api, body):
+def test_a_malformed_multipart_token_request_is_invalid(api, body):
     media_type = {"Content-Type": "multipart/form-data; boundary=edge"}
     answer = api.call("POST", "oauth/token", data=body, headers=media_type)
     assert (answer.status_code, answer.json()["error"]) in [
@@ -80,7 +80,7 @@ def test_a_form_in_parts_that_is_none_is_an_invalid_request(api, body):
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_token_names_its_times_by_the_tenants_clock(api, control):
+def test_a_tokens_claims_follow_the_tenants_clock(api, control):
     control.clock(-5000)
     claims = api.token().json()["access_token"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
@@ -88,7 +88,7 @@ def test_a_token_names_its_times_by_the_tenants_clock(api, control):
     assert claims["exp"] - claims["iat"] == 43200
 
 
-def test_a_secret_in_the_query_is_refused_and_not_remembered(api, control):
+def test_a_secret_in_the_query_is_refused_and_not_recorded(api, control):
     query = {
         "grant_type": "client_credentials",
         "client_id": "simulator-client",
@@ -120,7 +120,7 @@ def test_tokens_are_revoked_and_secrets_changed(api, control):
     assert api.login().sources().status_code == 200
 
 
-def test_no_token_no_call(api):
+def test_a_call_without_a_token_is_refused(api):
     del api.session.headers["Authorization"]
     assert api.sources().status_code == 401
 
@@ -135,7 +135,7 @@ def test_no_token_no_call(api):
         ("idn:entitlement:manage", {"status"}),
     ],
 )
-def test_each_call_wants_its_scope(api, control, scope, allowed):
+def test_each_call_requires_its_scope(api, control, scope, allowed):
     control.client("narrow", secret="s", scopes=[scope])
     api.client_id, api.secret = "narrow", "s"
     api.login()
@@ -150,7 +150,7 @@ def test_each_call_wants_its_scope(api, control, scope, allowed):
     assert {name for name, answer in answers.items() if answer.status_code != 403} == allowed
 
 
-def test_a_client_without_a_user_starts_but_may_not_ask_the_status_endpoint(api, control):
+def test_a_client_without_a_user_can_start_but_not_read_the_aggregation_status(api, control):
     control.client("machine", secret="s", user=False)
     api.client_id, api.secret = "machine", "s"
     grant = api.token().json()

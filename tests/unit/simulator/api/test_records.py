@@ -1,7 +1,7 @@
 from tests.unit.simulator.simulator_cases import HR, finished, ids_of, rows
 
 
-def test_every_shape_of_the_wild_can_be_switched_on(api, control, people):
+def test_all_shapes_seen_in_the_wild_can_be_switched_on_together(api, control, people):
     control.shapes(all=True)
     control.next_run(people, "temperror", messages=["odd"], fail_at=1)
     answer = api.start(people, rows((1, "a"))).json()
@@ -21,7 +21,7 @@ def test_every_shape_of_the_wild_can_be_switched_on(api, control, people):
     assert api.task(task).json()["percentComplete"] == 100
 
 
-def test_shapes_of_open_questions_are_switched_on_singly(api, control, people):
+def test_other_shapes_are_switched_on_one_by_one(api, control, people):
     control.shapes(
         null_counts=True,
         null_start=True,

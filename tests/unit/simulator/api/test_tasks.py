@@ -11,7 +11,7 @@ def three_runs(api, control, people):
 
 
 @pytest.mark.parametrize("generation", ["v1", "v2026", "v2025"])
-def test_newer_lists_hold_running_tasks_and_know_isnull(api, three_runs, generation):
+def test_newer_lists_include_running_tasks_and_support_isnull(api, three_runs, generation):
     api.generation = generation
     assert ids_of(api.tasks()) == three_runs[::-1]
     assert ids_of(api.tasks(sorters="created")) == three_runs
@@ -21,7 +21,7 @@ def test_newer_lists_hold_running_tasks_and_know_isnull(api, three_runs, generat
 
 
 @pytest.mark.parametrize("generation", ["v2024", "beta"])
-def test_older_lists_hold_ended_tasks_only(api, three_runs, generation):
+def test_older_lists_include_ended_tasks_only(api, three_runs, generation):
     api.generation = generation
     assert ids_of(api.tasks()) == three_runs[1::-1]
     assert api.tasks(filters="completionStatus isnull").status_code == 400
@@ -42,7 +42,7 @@ def test_pending_tasks_exist_where_the_generation_has_them(api, three_runs, gene
 @pytest.mark.parametrize(
     ("generation", "status"), [("v1", 200), ("v2026", 200), ("v2025", 400), ("beta", 400)]
 )
-def test_the_launcher_filter_is_new(api, generation, status):
+def test_only_newer_generations_filter_by_launcher(api, generation, status):
     api.generation = generation
     assert api.tasks(filters='launcher eq "System"').status_code == status
 
@@ -76,7 +76,7 @@ def test_pages(api, three_runs):
         ({"filters": 'target.id eq "1"'}, 500),
     ],
 )
-def test_a_query_isc_cannot_answer(api, query, status):
+def test_an_invalid_query_is_refused(api, query, status):
     answer = api.tasks(**query)
     assert answer.status_code == status
     assert set(answer.json()) == {"detailCode", "trackingId", "messages", "causes"}
@@ -93,7 +93,7 @@ COMPLETED = {"op": "replace", "path": "/completed", "value": "2024-05-17 19:33:1
 ENDED = {"op": "replace", "path": "/completionStatus", "value": "Error"}
 
 
-def test_a_record_takes_the_date_of_the_documents_example(api, people):
+def test_a_record_accepts_the_date_format_of_the_documents_example(api, people):
     task = api.started(people, rows((1, "a")))
     assert api.patch(task, [ENDED, COMPLETED]).json()["completed"] == "2024-05-17T19:33:16.470Z"
 
@@ -129,7 +129,7 @@ def test_a_patch_that_cannot_be_read_changes_nothing(api, people, patch):
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", ""])
-def test_a_patch_is_known_by_its_media_type(api, people, media_type):
+def test_a_patch_needs_the_json_patch_media_type(api, people, media_type):
     task = api.started(people, rows((1, "a")))
     answer = api.patch(task, [ENDED], media_type)
     assert (answer.status_code, answer.json()["detailCode"]) == (400, "400.1.3 Illegal value")

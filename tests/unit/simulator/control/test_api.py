@@ -34,13 +34,13 @@ def test_the_index_has_one_line_for_each_endpoint(sailpoint_simulator):
         assert all(field in line for field in (*endpoint.fields, *endpoint.parameters))
 
 
-def test_the_index_is_no_request_to_isc_and_meets_no_fault(sailpoint_simulator):
+def test_the_index_is_not_recorded_and_not_hit_by_faults(sailpoint_simulator):
     sailpoint_simulator.control.fault("reset")
     assert requests.get(sailpoint_simulator.url, timeout=10).status_code == 200
     assert sailpoint_simulator.control.requests() == []
 
 
-def test_the_connection_leads_to_the_tenant_and_leaves_defaults_out(sailpoint_simulator):
+def test_the_connection_works_and_omits_defaults(sailpoint_simulator):
     connection = sailpoint_simulator.control.index()["airflow_connection"]
     assert set(connection) == {"conn_type", "host", "login", "password"}
     form = {
@@ -64,7 +64,7 @@ def test_the_guide_lists_every_kind_of_fault():
     assert set(re.findall(r"`(\w+)`", GUIDE.read_text())) >= KINDS
 
 
-def test_the_guides_faults_are_ones_that_the_control_api_takes(control):
+def test_the_control_api_accepts_the_faults_in_the_guide(control):
     recipes = re.search(r"```python\n(# The start.*?)```", GUIDE.read_text(), re.S)[1]
     exec(recipes, {"control": control, "source_id": control.sources()[2]["id"]})
     assert len(control.faults()) == recipes.count("control.fault(") == 6
@@ -79,7 +79,7 @@ def test_the_python_client_has_a_method_for_every_endpoint():
     }
 
 
-def test_control_refuses_what_it_does_not_know(control):
+def test_unknown_names_and_values_are_refused(control):
     for refused in (
         lambda: control.shapes(round=True),
         lambda: control.create_source("Directory"),

@@ -18,7 +18,7 @@ def test_a_reset_before_the_request_took_effect(api, control):
     assert api.start(DIRECTORY).status_code == 202
 
 
-def test_a_reset_is_one_on_the_wire(control, sailpoint_simulator):
+def test_a_reset_is_a_tcp_reset(control, sailpoint_simulator):
     control.fault("reset", path="sources")
     port = int(sailpoint_simulator.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as wire:
@@ -41,7 +41,7 @@ def test_a_connection_closed_without_an_answer(api, control):
     assert len(control.runs()) == 1
 
 
-def test_connections_refused_for_a_while(api, control, sailpoint_simulator):
+def test_connections_are_refused_for_a_while(api, control, sailpoint_simulator):
     control.fault("refuse", times=1, seconds=0.4)
     with pytest.raises(BROKEN):
         api.sources()
@@ -112,7 +112,7 @@ def test_a_server_error_after_the_request_took_effect(api, control):
     assert len(control.runs()) == 1
 
 
-def test_the_next_answers_of_a_path_can_be_written(api, control):
+def test_the_next_answers_of_a_path_can_be_scripted(api, control):
     for status in ("STARTED", "COMPLETED"):
         control.fault("answer", path="account-aggregations", times=1, body={"status": status})
     assert [api.status("x").json().get("status") for _ in range(3)] == ["STARTED", "COMPLETED", None]
@@ -123,7 +123,7 @@ def test_an_expired_token(api, control):
     assert [api.tasks().status_code for _ in range(2)] == [401, 200]
 
 
-def test_bodies_that_are_no_answer(api, control):
+def test_bodies_that_are_not_iscs(api, control):
     control.fault("not_json", path="sources", times=1)
     with pytest.raises(ValueError, match="Expecting"):
         api.sources().json()

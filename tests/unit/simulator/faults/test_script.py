@@ -10,7 +10,7 @@ def test_faults_hit_the_nth_call_of_a_generation_and_method(api, control):
     assert api.call("GET", "v2025/sources").status_code == 200
 
 
-def test_faults_skip_some_and_strike_so_many_times(api, control):
+def test_faults_skip_requests_and_strike_a_limited_number_of_times(api, control):
     control.fault("answer", status=503, skip=1, times=2)
     assert [api.sources().status_code for _ in range(5)] == [200, 503, 503, 200, 200]
     assert control.faults()[0]["struck"] == 2
@@ -31,7 +31,7 @@ def test_chance_is_seeded(api, control):
     assert played(7) != played(8)
 
 
-def test_the_requests_received_tell_the_fault(api, control):
+def test_a_received_request_records_its_fault(api, control):
     control.clear_requests()
     control.fault("reset", path="sources")
     with pytest.raises(BROKEN):
@@ -55,6 +55,6 @@ def test_the_requests_received_tell_the_fault(api, control):
         {"kind": "reset", "path": "("},
     ],
 )
-def test_a_fault_nobody_knows_is_refused(control, wrong):
+def test_an_unknown_fault_or_setting_is_refused(control, wrong):
     with pytest.raises(Exception, match="400"):
         control.fault(**wrong)

@@ -7,7 +7,7 @@ from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, MAINFRA
 BUSY = "the currently running aggregation must complete before the next one can start"
 
 
-def test_numbers_are_true(api, control, people):
+def test_counts_match_the_accounts(api, control, people):
     finished(control, api.started(people, rows((1, "a"), (2, "b"), (3, "c"))))
     task = finished(control, api.started(people, rows((2, "b"), (3, "changed"), (4, "d"), (5, "e"))))
 
@@ -39,7 +39,7 @@ def test_without_optimization_unchanged_accounts_are_processed_too(api, control,
     assert api.status(task).json()["totalAccounts"] == 2
 
 
-def test_columns_may_come_in_another_order_and_quoted(api, control, people):
+def test_columns_can_be_reordered_and_quoted(api, control, people):
     finished(control, api.started(people, 'id,name\n1,"a, or\nb"\n'))
     task = finished(control, api.started(people, 'name,id\n"a, or\nb",1\n'))
 
@@ -62,7 +62,7 @@ def test_deletions_beyond_the_threshold_are_skipped(api, control, lost, skipped)
     assert control.accounts(source)["total"] == (10 if skipped else 10 - lost)
 
 
-def test_a_direct_source_asks_its_system(api, control):
+def test_a_direct_source_reads_its_system(api, control):
     finished(control, api.started(DIRECTORY))
     task = finished(control, api.started(DIRECTORY))
     assert api.task(task).json()["attributes"]["optimized"] == 250
@@ -99,7 +99,7 @@ def test_a_busy_source_refuses_inside_a_202(api, control, people, generation):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_refused_start_leaves_no_record_where_that_is_switched_off(api, control, people, generation):
+def test_a_shape_leaves_no_record_of_a_refused_start(api, control, people, generation):
     api.generation = generation
     control.shapes(busy_without_record=True)
     control.start(people)
@@ -108,7 +108,7 @@ def test_a_refused_start_leaves_no_record_where_that_is_switched_off(api, contro
     assert refused not in [record["id"] for record in api.tasks().json()]
 
 
-def test_somebody_elses_aggregation_keeps_a_file_sources_accounts(api, control):
+def test_a_scheduled_aggregation_keeps_a_delimited_sources_accounts(api, control):
     source = control.create_source("Scheduled", header=["id", "name"], accounts=3)["id"]
     run = control.start(source)
     assert (run["status"], run["refused"], run["file"]) == ("STARTED", False, None)
@@ -185,7 +185,7 @@ def test_the_status_endpoint_forgets_an_hour_after_the_end(api, control, people)
     assert api.task(task).json()["completionStatus"] == "SUCCESS"
 
 
-def test_the_status_endpoint_may_know_nothing_at_first(api, control, people):
+def test_the_status_endpoint_can_answer_404_at_first(api, control, people):
     control.shapes(early_not_found_seconds=1000)
     task = api.started(people, rows((1, "a")))
     assert api.status(task).status_code == 404

@@ -1,4 +1,4 @@
-"""``python -m sailpoint_provider.simulator``: a tenant on loopback until it is told to stop."""
+"""``python -m sailpoint_provider.simulator``: serve a tenant on loopback until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.simulator.airflow_connection import CONNECTION_VARIABLE
+from sailpoint_provider.simulator.control.airflow_connection import CONNECTION_VARIABLE
 from sailpoint_provider.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+_CHECK_SECONDS = 0.5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     print(_greeting(server), flush=True)
-    while server.is_running and not stop.wait(_SECONDS_BETWEEN_LOOKS):
+    while server.is_running and not stop.wait(_CHECK_SECONDS):
         pass
     status = 0 if stop.is_set() else 1
     server.stop()
@@ -42,10 +42,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sailpoint_provider.simulator",
         description="Serve a simulated SailPoint Identity Security Cloud tenant on loopback.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address of loopback (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8787, help="port, 0 for any (default: %(default)s)")
     parser.add_argument(
-        "--speed", type=float, default=1.0, help="how much faster aggregations run (default: %(default)s)"
+        "--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8787, help="port to listen on, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how many times faster aggregations run (default: %(default)s)",
     )
     return parser
 
@@ -58,8 +65,8 @@ def _explain(error: OSError | ValueError, host: str, port: int) -> str:
 
 def _greeting(server: SimulatorServer) -> str:
     return (
-        f"A simulated ISC tenant is up at {server.url} (open it to see what it can do), client ID"
-        f" {server.client_id}, secret {server.client_secret}; for Airflow:"
+        f"A simulated ISC tenant is running at {server.url} (open it for a description). Client ID:"
+        f" {server.client_id}, secret: {server.client_secret}. For Airflow:"
         f" export {CONNECTION_VARIABLE}='{server.airflow_connection}'"
     )
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests: ``pytest_plugins = ["sailpoint_provider.simulator.pytest_fixture"]``."""
+"""Pytest fixtures: ``pytest_plugins = ["sailpoint_provider.simulator.pytest_fixture"]``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def sailpoint_simulator_server() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def sailpoint_simulator(sailpoint_simulator_server: SimulatorServer) -> SimulatorServer:
-    """Give a fresh tenant: sources, runs, faults, shapes and clients as at the start."""
+    """Provide a fresh tenant: sources, runs, faults, shapes and clients are reset."""
     sailpoint_simulator_server.control.reset()
     return sailpoint_simulator_server

@@ -1,4 +1,4 @@
-"""The simulator's server, in a thread of the process that wants it."""
+"""The simulator's HTTP server, in a thread of the calling process."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from sailpoint_provider.simulator.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.app import TenantApplication
-from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.simulator.control import SimulatorControl
-from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from sailpoint_provider.simulator.tenant import Tenant
+from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
+from sailpoint_provider.simulator.model.clock import TenantClock
+from sailpoint_provider.simulator.model.tenant import Tenant
+from sailpoint_provider.simulator.model.tokens import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,12 +30,12 @@ _STOP_SECONDS = 10.0
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Bind a port on loopback.
+    """Listen on a port of a loopback address.
 
-    Any other host raises ValueError, since the control API asks nobody for a password.
-
-    :param host: ``localhost`` or an address of loopback.
-    :param port: 0 for any free one.
+    :param host: ``localhost`` or a loopback address.
+    :param port: port number, 0 for any free one.
+    :raises ValueError: if the host is not on loopback; the control API has no password.
+    :raises OSError: if the port is taken.
     """
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -45,7 +45,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     if not is_loopback:
         raise ValueError(f"the simulator serves on loopback only, not on {host!r}")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # asyncio switches Nagle's delay off only on sockets named as TCP; else each answer waits 40 ms.
+    # asyncio sets TCP_NODELAY only if the socket names TCP as its protocol; else each answer takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,10 +58,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that can go away for a while, and that waits for nobody when it stops."""
+    """Uvicorn that can close its port for a while, and stops without waiting for open connections."""
 
     def refuse_connections(self, seconds: float) -> None:
-        """Close the listening socket and all connections, and listen again after so many seconds."""
+        """Close the port and all connections, and listen again after this many seconds."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         for server in self.servers:
             server.close()
@@ -79,7 +79,7 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop at once: a client that holds its connection open must not hold up a test run."""
+        """Stop at once: a client that keeps its connection open must not delay a test run."""
         self._abort_connections()
         await super().shutdown(sockets)
 
@@ -87,12 +87,13 @@ class _Server(uvicorn.Server):
 class SimulatorServer:
     """Serve a tenant on loopback from a thread.
 
-    Use it as a context manager; :attr:`url` and :attr:`control` are good from its start to its end.
+    Use it as a context manager; :attr:`url` and :attr:`control` are valid while it runs.
 
-    :param speed: how much faster than life aggregations run.
-    :param port: 0 for any free one.
-    :param host: an address of loopback.
+    :param speed: how many times faster than in real time aggregations run.
+    :param port: port to listen on, 0 for any free one.
+    :param host: loopback address to listen on.
     :param tls: certificate file and key file (PEM), None for plain HTTP.
+    :raises ValueError: if the speed is not above 0.
     """
 
     client_id = DEFAULT_CLIENT_ID
@@ -106,6 +107,7 @@ class SimulatorServer:
         tls: tuple[str, str] | None = None,
     ) -> None:
         self.tenant = Tenant(TenantClock(speed=speed))
+        self.application = TenantApplication(self.tenant)
         self._host, self._port, self._tls = host, port, tls
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
@@ -113,7 +115,7 @@ class SimulatorServer:
 
     @property
     def control(self) -> SimulatorControl:
-        """A client of its control API."""
+        """A client for its control API."""
         context = None
         if self._tls:
             context = ssl.create_default_context(cafile=self._tls[0])
@@ -122,23 +124,28 @@ class SimulatorServer:
 
     @property
     def airflow_connection(self) -> str:
-        """The Airflow connection to it, as the JSON text of an ``AIRFLOW_CONN_`` variable."""
+        """The Airflow connection to it, in the JSON form of an ``AIRFLOW_CONN_…`` variable."""
         return json.dumps(airflow_connection(self.url, self.client_id, self.client_secret))
 
     @property
     def is_running(self) -> bool:
-        """Whether its thread lives."""
+        """Whether its thread is alive."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Listen; a taken port raises OSError, another host than loopback ValueError."""
+        """Start serving.
+
+        :raises OSError: if the port is taken.
+        :raises ValueError: if the host is not on loopback.
+        :raises RuntimeError: if the server does not start within 10 seconds.
+        """
         listener = listening_socket(self._host, self._port)
         port = listener.getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"{'https' if self._tls else 'http'}://{host}:{port}"
         self._server = _Server(self._config())
         self.tenant.stopping.clear()
-        self.tenant.refuse_connections = self._server.refuse_connections
+        self.application.refuse_connections = self._server.refuse_connections
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="sailpoint-simulator", daemon=True
         )
@@ -153,7 +160,7 @@ class SimulatorServer:
     def _config(self) -> uvicorn.Config:
         certificate, key = self._tls or (None, None)
         return uvicorn.Config(
-            TenantApplication(self.tenant),
+            self.application,
             interface="asgi3",
             http="h11",
             loop="asyncio",
@@ -172,7 +179,10 @@ class SimulatorServer:
         )
 
     def stop(self) -> None:
-        """Stop, breaking off what is open."""
+        """Stop, and close all open connections.
+
+        :raises RuntimeError: if the server does not stop within 10 seconds.
+        """
         if self._server is None or self._thread is None:
             return
         self.tenant.stopping.set()

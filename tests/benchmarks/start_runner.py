@@ -24,7 +24,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.simulator.control import SimulatorControl
-from sailpoint_provider.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from sailpoint_provider.simulator.model.tokens import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any
 
-from sailpoint_provider.simulator.accounts import AccountSet, Changes
-from sailpoint_provider.simulator.aggregations import Outcome, Run, RunPlan, RunState
-from sailpoint_provider.simulator.records import aggregation_status, task_status
-from sailpoint_provider.simulator.shapes import Shapes
+from sailpoint_provider.simulator.api.records import aggregation_status, task_status
+from sailpoint_provider.simulator.model.accounts import AccountSet, Changes
+from sailpoint_provider.simulator.model.aggregations import Outcome, Run, RunPlan, RunState
+from sailpoint_provider.simulator.model.shapes import Shapes
 
 ACCOUNT = 70403103922125
 """The dbt account of the benchmark."""

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sailpoint_provider.simulator.filters import Field, IllegalFilter, fields, parse
+from sailpoint_provider.simulator.api.filters import Field, IllegalFilter, fields, parse
 from tests.benchmarks.wait_jobs import ACCOUNT, Job, Series, airbyte_job, dbt_run
 from tests.benchmarks.wait_tally import Counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sailpoint_provider.simulator.filters import Comparison
+    from sailpoint_provider.simulator.api.filters import Comparison
 
 PAGE = 250
 _TOKEN_LIFETIME = {"isc": 749, "airbyte": 900}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from sailpoint_provider.simulator.rate_limit import RateLimit
+from sailpoint_provider.simulator.model.rate_limit import RateLimit
 
 WINDOW = 10.0
 

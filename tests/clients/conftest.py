@@ -34,7 +34,7 @@ CSV = (
 
 
 def environment_of(server: SimulatorServer) -> dict[str, str]:
-    """Return an environment that leads SailPoint's clients to the tenant, and to no proxy on the way."""
+    """Return environment variables that point SailPoint's clients at the tenant, past any proxy."""
     named = {"SAIL_BASE_URL": server.url, "SAIL_CLIENT_ID": server.client_id}
     return named | {
         "SAIL_CLIENT_SECRET": server.client_secret,
@@ -46,7 +46,7 @@ def environment_of(server: SimulatorServer) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a client read of one aggregation."""
+    """Everything that a client read about one aggregation."""
 
     found: list[dict[str, Any]]
     started: dict[str, Any]
@@ -57,7 +57,7 @@ class Reading:
 
 @pytest.fixture
 def follow(sailpoint_simulator: SimulatorServer, tmp_path: Path) -> Follow:
-    """Give a function that runs a client's script for one generation and returns what it read."""
+    """Provide a function that runs a client's script for one generation and returns what it read."""
 
     def run(command: list[str | Path], generation: str) -> Reading:
         ended = subprocess.run(
@@ -78,7 +78,7 @@ def follow(sailpoint_simulator: SimulatorServer, tmp_path: Path) -> Follow:
 
 @pytest.fixture
 def check_story(sailpoint_simulator: SimulatorServer) -> CheckStory:
-    """Give a function that compares what a client read with the tenant's own record."""
+    """Provide a function that compares what a client read with the tenant's own record."""
 
     def check(read: Reading, generation: str) -> None:
         control = sailpoint_simulator.control

@@ -1,5 +1,5 @@
-// Follows one account aggregation with SailPoint's npm client, and prints what the client read, as JSON.
-// Arguments: API generation, CSV. The tenant is named by the SAIL_ variables.
+// Follow one account aggregation with SailPoint's npm client, and print what the client read as JSON.
+// Arguments: API generation, CSV. The SAIL_ environment variables name the tenant.
 "use strict";
 
 const client = require("sailpoint-api-client");

@@ -1,7 +1,7 @@
-"""Follows one account aggregation with SailPoint's Python SDK 1.4, and prints what the SDK read, as JSON.
+"""Follow one account aggregation with SailPoint's Python SDK 1.4, and print what the SDK read as JSON.
 
-Arguments: API generation, CSV. The tenant is named by the ``SAIL_`` variables. It runs in an environment of
-its own, since that release and the current one cannot be installed together.
+Arguments: API generation, CSV. The ``SAIL_`` environment variables name the tenant. The script has its own
+virtual environment, because SDK 1.4 and the current SDK cannot be installed together.
 """
 
 import json
@@ -43,7 +43,7 @@ def main(generation: str, csv: str) -> None:
 
 
 def _fields(model: Any) -> dict[str, Any]:
-    """Return all that a model holds; its own ``to_dict`` leaves out what only ISC sets, such as the ID."""
+    """Return all fields of a model; its own ``to_dict`` omits those that only ISC sets, such as the ID."""
     return dict(model.model_dump(mode="json", by_alias=True))
 
 

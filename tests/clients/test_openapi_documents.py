@@ -1,4 +1,4 @@
-"""Every answer of the tenant in a box is one that SailPoint's OpenAPI documents describe."""
+"""Every answer of the simulated tenant conforms to SailPoint's OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sailpoint_provider.simulator.paths import GENERATIONS, resolve
+from sailpoint_provider.simulator.api.paths import GENERATIONS, resolve
 from tests.clients.conftest import PROJECT
 
 schemathesis = pytest.importorskip(
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 DOCUMENTS = PROJECT.parent / "shared" / "openapi"
 EXAMPLES = 25
 UNDOCUMENTED = {("load_accounts", 404)}
-"""The documents forget that a start can name a source that does not exist."""
+"""The documents omit the 404 for a start on an unknown source."""
 
 _METHODS = ("GET", "POST", "PATCH")
 
 
 def _operations() -> list[Any]:
-    """Return (generation, method, path in the document, call) for all that the simulator serves."""
+    """Return (generation, method, path in the document, call) for every call that the simulator serves."""
     found = []
     for generation in GENERATIONS:
         document = DOCUMENTS / f"{generation}.json"
@@ -70,7 +70,7 @@ CHECKS = (
 
 @dataclass
 class Tenant:
-    """A tenant with sources of all kinds, and runs that succeeded, failed, are running and were refused."""
+    """A tenant with sources of all kinds and with succeeded, failed, running and refused runs."""
 
     server: SimulatorServer
 
@@ -95,11 +95,11 @@ class Tenant:
         self.headers = {"Authorization": f"Bearer {token['access_token']}"}
 
     def known(self, call: str) -> list[str]:
-        """Return the IDs that this call knows something about."""
+        """Return the IDs that this call knows."""
         return self.sources if call in ("get_source", "get_account_schema", "load_accounts") else self.tasks
 
     def filters(self, call: str) -> list[str]:
-        """Return filters that find something; what is generated at random is no filter at all."""
+        """Return filters that match records; randomly generated text is never a valid filter."""
         return {
             "list_sources": ['name co "Delimited"', f'id in ("{self.sources[0]}", "{self.sources[2]}")'],
             "list_task_status": [f'sourceId eq "{self.sources[2]}"', 'type eq "CLOUD_ACCOUNT_AGGREGATION"'],
@@ -112,7 +112,7 @@ def tenant(sailpoint_simulator: SimulatorServer) -> Tenant:
 
 
 @pytest.mark.parametrize(("generation", "method", "path", "call"), OPERATIONS)
-def test_answers_are_the_documented_ones(
+def test_answers_conform_to_the_documents(
     tenant: Tenant, generation: str, method: str, path: str, call: str
 ) -> None:
     operation = _document(generation)[path][method]
@@ -137,7 +137,7 @@ def test_answers_are_the_documented_ones(
 
 
 def _many_times(ask: Any, modes: list[Any], ids: list[str], filters: list[str]) -> None:
-    """Ask with valid and invalid values, with IDs and filters that exist and that do not."""
+    """Send valid and invalid values, with known and unknown IDs and filters."""
     choices = hypothesis.strategies.sampled_from
     given = hypothesis.given(
         case=hypothesis.strategies.one_of(modes),

@@ -17,7 +17,7 @@ from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
 from sailpoint_provider.polling import poller
 from sailpoint_provider.sensors import aggregation as sensors
-from sailpoint_provider.simulator.clock import TenantClock
+from sailpoint_provider.simulator.model.clock import TenantClock
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:

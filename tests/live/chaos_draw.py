@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sailpoint_provider.simulator.aggregations import Outcome
+from sailpoint_provider.simulator.model.aggregations import Outcome
 from tests.live.chaos_mischief import Dangers
 from tests.live.chaos_plan import Task, Unit, Watching
 from tests.live.chaos_rivals import Rival

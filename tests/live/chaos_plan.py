@@ -11,8 +11,8 @@ from tests.live.chaos_rivals import HEADER, marker_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sailpoint_provider.simulator.aggregations import Outcome
     from sailpoint_provider.simulator.control import SimulatorControl
+    from sailpoint_provider.simulator.model.aggregations import Outcome
     from tests.live.chaos_mischief import Dangers
     from tests.live.chaos_rivals import Rival
 

@@ -6,16 +6,16 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.aggregations import Outcome
-from sailpoint_provider.simulator.csv_files import ReceivedFile
-from sailpoint_provider.simulator.sources import NextRun
+from sailpoint_provider.simulator.model.aggregations import Outcome
+from sailpoint_provider.simulator.model.csv_files import ReceivedFile
+from sailpoint_provider.simulator.model.sources import NextRun
 from tests.live.account_files import AccountFile
 
 if TYPE_CHECKING:
     from random import Random
 
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.tenant import Tenant
+    from sailpoint_provider.simulator.model.aggregations import Run
+    from sailpoint_provider.simulator.model.tenant import Tenant
 
 HEADER = ("id", "name", "e-mail")
 _QUICKLY_OVER = 0.35

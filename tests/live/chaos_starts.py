@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sailpoint_provider.simulator.aggregations import BUSY_TEXT
+from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
 from tests.live.chaos_clock import CLOCK
 
 AGGREGATION_ID = "aggregation_id"

@@ -10,22 +10,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.simulator.answers import error_answer
+from sailpoint_provider.simulator.api.answers import error_answer
 from sailpoint_provider.simulator.app import TenantApplication
-from sailpoint_provider.simulator.faults import FaultScript, Trouble
+from sailpoint_provider.simulator.faults.connection import send_answer
+from sailpoint_provider.simulator.faults.script import Effect, FaultScript
+from sailpoint_provider.simulator.model.tenant import Tenant
 from sailpoint_provider.simulator.server import SimulatorServer
-from sailpoint_provider.simulator.tenant import Tenant
-from sailpoint_provider.simulator.trouble import send_answer
 from tests.live.chaos_clock import QuickTenantClock
 from tests.live.chaos_rivals import RivalAtStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import uvicorn
-
-    from sailpoint_provider.simulator.aggregations import Run
-    from sailpoint_provider.simulator.connection import Message, Receive, Send
+    from sailpoint_provider.simulator.faults.connection import Message, Receive, Send
+    from sailpoint_provider.simulator.model.aggregations import Run
     from tests.live.chaos_rivals import Rival
 
 HEADER = "x-chaos"
@@ -91,9 +89,9 @@ class ChaosTenant(Tenant):
 class _WantedFaults(FaultScript):
     """Meets a request with what its header asks for."""
 
-    def pick(self, method: str, path: str, generation: str | None) -> Trouble | None:
+    def pick(self, method: str, path: str, generation: str | None) -> Effect | None:
         wanted = _wanted.get()
-        return None if wanted is None else Trouble.of_json(wanted)
+        return None if wanted is None else Effect.of_json(wanted)
 
 
 class _Application(TenantApplication):
@@ -131,7 +129,7 @@ class _Application(TenantApplication):
             messages.append(await receive())
         if messages[-1]["type"] != "http.request":
             return
-        await send_answer(send, error_answer(504, "The gateway waits no longer."), self.tenant)
+        await send_answer(send, error_answer(504, "The gateway waits no longer."), self.tenant.clock)
         await asyncio.sleep(wanted["delay_seconds"])
         waiting = iter(messages)
 
@@ -149,19 +147,19 @@ class ChaosServer(SimulatorServer):
     """
 
     tenant: ChaosTenant
+    application: _Application
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.tenant = ChaosTenant(QuickTenantClock())
         self.traits = TENANTS[number % len(TENANTS)]
-        self._application = _Application(self.tenant)
+        self.application = _Application(self.tenant, _WantedFaults())
 
     def start(self) -> None:
         super().start()
         self.control.rate_limit(MANY)
         self.control.clock(self.traits.skew)
         self.control.shapes(**self.traits.shapes, busy_without_record=not self.traits.keeps_refusals)
-        self.tenant.faults = _WantedFaults()
 
     def start_rival(self, rival: Rival, source_id: str) -> str:
         """Start a rival from another thread, and return its ID."""
@@ -169,15 +167,10 @@ class ChaosServer(SimulatorServer):
         async def start() -> str:
             return self.tenant.start_rival(rival, source_id).id
 
-        loop = self._application.loop
+        loop = self.application.loop
         if loop is None:
             raise RuntimeError("the tenant was never asked, so its loop is not known")
         return asyncio.run_coroutine_threadsafe(start(), loop).result(_RIVAL_SECONDS)
-
-    def _config(self) -> uvicorn.Config:
-        config = super()._config()
-        config.app = self._application
-        return config
 
 
 def _wish(scope: Message) -> dict[str, Any]:

@@ -28,7 +28,7 @@ PATHS = {
 
 @dataclass
 class Api:
-    """A plain client of the simulated tenant, in one generation."""
+    """A plain client for one API generation of the simulated tenant."""
 
     server: SimulatorServer
     generation: str = "v1"
@@ -52,7 +52,7 @@ class Api:
 
     def call(self, method, path, **options):
         return self.session.request(
-            method, f"{self.server.url}/{path}", timeout=options.pop("timeout", 10), **options
+            method, f"{self.server.url}/{path}", timeout=options.pop("timeout", 60), **options
         )
 
     def start(self, source_id, csv=None, **parts):
@@ -103,7 +103,7 @@ def control(sailpoint_simulator):  # noqa: F811
 
 @pytest.fixture
 def people(control):
-    """A small delimited source with a run that only ends when told to."""
+    """A small delimited source whose runs end only on request."""
     return control.create_source("People", header=["id", "name"], collect_seconds=1e6, process_seconds=1e6)[
         "id"
     ]

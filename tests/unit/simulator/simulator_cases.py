@@ -1,4 +1,4 @@
-"""What several of these tests share."""
+"""Names and helpers that several of these tests share."""
 
 HR = "2c918085000000000000000000000a01"
 CONTRACTORS = "2c918085000000000000000000000a02"
@@ -14,3 +14,8 @@ def rows(*pairs):
 def finished(control, task_id):
     control.finish(task_id)
     return task_id
+
+
+def ids_of(answer):
+    assert answer.status_code == 200, answer.text
+    return [record["id"] for record in answer.json()]

@@ -8,7 +8,7 @@ import pytest
 
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
-from sailpoint_provider.simulator.sources import default_sources
+from sailpoint_provider.simulator.model.sources import default_sources
 
 FOLDER = Path(__file__).parents[4] / "example_dags"
 

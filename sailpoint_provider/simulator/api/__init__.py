@@ -1,0 +1,1 @@
+"""What ISC serves: its paths, calls, answers and records."""

@@ -1,0 +1,56 @@
+"""Scopes and users that each call requires (ISC OpenAPI, security)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sailpoint_provider.simulator.api.answers import Answer, error_answer
+from sailpoint_provider.simulator.api.paths import GENERATIONS
+
+if TYPE_CHECKING:
+    from sailpoint_provider.simulator.model.tokens import ApiClient
+
+_EVERYWHERE = frozenset(GENERATIONS)
+_BETA = frozenset({"beta"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a call requires.
+
+    :param scopes: scopes of which a client needs one; empty if any token will do.
+    :param user_only: generations that refuse clients without a user.
+    """
+
+    scopes: tuple[str, ...] = ()
+    user_only: frozenset[str] = frozenset()
+
+
+_SOURCES = ("idn:sources:read", "idn:sources:manage")
+_TASKS = ("idn:task-management:read", "idn:task-management:write")
+RULES = {
+    "list_sources": Rule(_SOURCES, _BETA),
+    "get_source": Rule(_SOURCES),
+    "get_account_schema": Rule(("idn:source-schema:read", "idn:source-schema:manage"), _EVERYWHERE),
+    "load_accounts": Rule(("idn:sources:manage",), _BETA),
+    "get_aggregation_status": Rule((), _EVERYWHERE),
+    "list_task_status": Rule(_TASKS),
+    "list_pending_tasks": Rule(_TASKS),
+    "get_task_status": Rule(_TASKS),
+    "update_task_status": Rule(("idn:task-management:write",), _EVERYWHERE),
+}
+
+
+def refusal(client: ApiClient, call: str, generation: str) -> Answer | None:
+    """Return the 403 if the client may not make the call, else None."""
+    rule = RULES[call]
+    if rule.scopes and not client.may(*rule.scopes):
+        return _forbidden()
+    if generation in rule.user_only and not client.user:
+        return _forbidden()
+    return None
+
+
+def _forbidden() -> Answer:
+    return error_answer(403, "The client is not allowed to make this call.")

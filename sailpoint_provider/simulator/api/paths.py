@@ -1,0 +1,52 @@
+"""The paths of each API generation and the calls behind them (ISC OpenAPI, paths)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GENERATIONS = ("v1", "v2026", "v2025", "v2024", "beta")
+_PREFIXED = frozenset(GENERATIONS) - {"v1"}
+_WITH_PENDING_TASKS = frozenset({"beta", "v2024", "v2025"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The calls behind a path.
+
+    :param generation: API generation.
+    :param calls: call name by HTTP method.
+    :param id: source or task id, empty for a collection.
+    """
+
+    generation: str
+    calls: dict[str, str]
+    id: str = ""
+
+
+def resolve(path: str) -> Target | None:
+    """Return the calls behind a path, None if ISC has none there."""
+    segments = path.split("/")[1:]
+    if segments and segments[0] in _PREFIXED:
+        generation, rest = segments[0], segments[1:]
+    elif len(segments) > 1 and segments[1] == "v1":
+        generation, rest = "v1", [segments[0], *segments[2:]]
+    else:
+        return None
+    match rest:
+        case ["sources"]:
+            return Target(generation, {"GET": "list_sources"})
+        case ["sources", id] if id:
+            return Target(generation, {"GET": "get_source"}, id)
+        case ["sources", id, "schemas", "accounts"] if id:
+            return Target(generation, {"GET": "get_account_schema"}, id)
+        case ["sources", id, "load-accounts"] if id:
+            return Target(generation, {"POST": "load_accounts"}, id)
+        case ["account-aggregations", id, "status"] if id:
+            return Target(generation, {"GET": "get_aggregation_status"}, id)
+        case ["task-status"]:
+            return Target(generation, {"GET": "list_task_status"})
+        case ["task-status", "pending-tasks"] if generation in _WITH_PENDING_TASKS:
+            return Target(generation, {"GET": "list_pending_tasks"})
+        case ["task-status", id] if id:
+            return Target(generation, {"GET": "get_task_status", "PATCH": "update_task_status"}, id)
+    return None

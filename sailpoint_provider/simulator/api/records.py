@@ -1,0 +1,223 @@
+"""ISC's JSON records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
+
+from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
+from sailpoint_provider.simulator.model.clock import epoch_milliseconds, iso_time
+from sailpoint_provider.simulator.model.sources import Source, SourceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sailpoint_provider.simulator.model.aggregations import Run, RunState
+    from sailpoint_provider.simulator.model.shapes import Shapes
+
+TASK_NAME = "Cloud Account Aggregation"
+_RETURNS = (
+    ("TASK_OUT_ACCOUNT_AGGREGATION_APPLICATIONS", "applications"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_TOTAL", "total"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_OPTIMIZED", "optimizedAggregation"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_IGNORED", "ignored"),
+    ("TASK_OUT_UNCHANGED_ACCOUNTS", "optimized"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_CREATED", "created"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_UPDATED", "updated"),
+    ("TASK_OUT_ACCOUNT_AGGREGATION_DELETED", "deleted"),
+)
+_DEFINITION_ID = uuid5(NAMESPACE_OID, TASK_NAME).hex
+
+
+def _times(shapes: Shapes, as_numbers: bool) -> Callable[[float], str | int]:
+    if as_numbers:
+        return epoch_milliseconds
+    if shapes.offset_times:
+        return lambda seconds: iso_time(seconds).replace("Z", "+00:00")
+    return iso_time
+
+
+def _case(status: str, shapes: Shapes) -> str:
+    return status.capitalize() if shapes.mixed_case_status and "_" not in status else status
+
+
+def load_accounts_task(run: Run, shapes: Shapes) -> dict[str, Any]:
+    """Return the body of the 202 to a start (ISC OpenAPI, LoadAccountsTask); a refusal's error is inside."""
+    time_of = _times(shapes, shapes.epoch_milliseconds)
+    task: dict[str, Any] = {
+        "type": "QUARTZ",
+        "id": run.id,
+        "name": TASK_NAME,
+        "description": f"Account aggregation of {run.source_name}",
+        "launcher": "System",
+        "created": time_of(run.created),
+        "launched": time_of(run.created),
+        "completed": None,
+        "completionStatus": None,
+        "parentName": None,
+        "messages": [],
+        "returns": [{"displayLabel": label, "attributeName": name} for label, name in _RETURNS],
+        "attributes": _first_attributes(run) | ({"eventId": run.event_id} if shapes.numeric_event_id else {}),
+        "progress": None,
+    }
+    success: bool | str = not (run.refused and shapes.busy_success_false)
+    if run.refused:
+        task["completed"] = time_of(run.created)
+        task["completionStatus"] = None if shapes.busy_without_status else _case("ERROR", shapes)
+        task["messages"] = [
+            {"type": "ERROR", "error": True, "warning": False, "key": BUSY_TEXT, "localizedText": BUSY_TEXT}
+        ]
+        if shapes.busy_without_task_id:
+            del task["id"]
+    if shapes.success_as_text:
+        success = "true" if success else "false"
+    return {"success": success, "task": task}
+
+
+def _first_attributes(run: Run) -> dict[str, Any]:
+    return {
+        "appId": run.source_id,
+        "optimizedAggregation": "enabled" if run.optimized else "disabled",
+    }
+
+
+def aggregation_status(run: Run, state: RunState, generation: str, shapes: Shapes) -> dict[str, Any]:
+    """Return an aggregation's status (ISC OpenAPI, AccountAggregationStatus); beta has four fields only."""
+    time_of = _times(shapes, False)
+    record: dict[str, Any] = {
+        "start": None if shapes.null_start else time_of(run.created),
+        "status": state.status,
+    }
+    _, _, deleted = run.changes.split(state.processed, run.optimized)
+    counts: dict[str, int | None] = {
+        "totalAccounts": run.work,
+        "processedAccounts": state.processed,
+    }
+    if generation != "beta":
+        counts |= {
+            "totalAccountsMarkedForDeletion": len(run.changes.deleted),
+            "deletedAccounts": deleted,
+            "totalIdentities": run.work,
+            "processedIdentities": state.processed,
+        }
+    if state.status in ("ACCOUNTS_COLLECTED", "COMPLETED") and state.collected:
+        return record | counts
+    if shapes.null_counts:
+        return record | dict.fromkeys(counts)
+    return record | dict.fromkeys(counts, 0) if shapes.zero_counts else record
+
+
+def task_status(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
+    """Return a task-status record (ISC OpenAPI, TaskStatus)."""
+    time_of = _times(shapes, shapes.epoch_milliseconds_everywhere)
+    ended = state.outcome is not None
+    completed: str | int | None = time_of(run.completed()) if ended else None
+    status = state.outcome.completion_status if state.outcome else None
+    if run.is_cleared:
+        completed, status = run.cleared_at, run.cleared_status
+    if status == "TEMPERROR" and shapes.temp_error:
+        status = "TEMP_ERROR"
+    is_over = status is not None
+    progress = "Completed" if is_over else "Processing accounts" if state.collected else "Collecting accounts"
+    percent = 100 if is_over else state.percent
+    return {
+        "id": run.id,
+        "type": "QUARTZ",
+        "uniqueName": TASK_NAME,
+        "description": f"Account aggregation of {run.source_name}",
+        "parentName": TASK_NAME,
+        "launcher": "System",
+        "target": {"id": run.source_id, "type": "APPLICATION", "name": f"{run.source_name} [source]"},
+        "created": time_of(run.created),
+        "modified": time_of(run.modified or (run.completed() if ended else run.created)),
+        "launched": time_of(run.created),
+        "completed": completed,
+        "completionStatus": None if status is None else _case(status, shapes),
+        "messages": _messages(run, shapes) if ended else [],
+        "returns": [{"name": label, "attributeName": name} for label, name in _RETURNS],
+        "attributes": _attributes(run, state, shapes),
+        "progress": progress,
+        "percentComplete": None if shapes.null_percent_complete else percent,
+        "taskDefinitionSummary": {
+            "id": _DEFINITION_ID,
+            "uniqueName": TASK_NAME,
+            "description": "Account aggregation",
+            "parentName": TASK_NAME,
+            "executor": "sailpoint.task.ServiceTaskExecutor",
+            "arguments": {},
+        },
+    }
+
+
+def _messages(run: Run, shapes: Shapes) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": message.type,
+            "key": message.text,
+            "localizedText": message.text
+            if shapes.plain_localized_text
+            else {"locale": "en-US", "message": message.text},
+            "parameters": [],
+        }
+        for message in run.messages()
+    ]
+
+
+def _attributes(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
+    attributes = _first_attributes(run) | {"eventId": run.event_id}
+    if state.outcome is None or run.refused or not state.collected or shapes.missing_counts:
+        return attributes
+    created, updated, deleted = run.changes.split(state.processed, run.optimized)
+    counts = {
+        "total": run.changes.found.scanned,
+        "created": created,
+        "updated": updated,
+        "deleted": deleted,
+        "optimized": run.changes.unchanged if run.optimized else 0,
+        "ignored": run.changes.found.ignored,
+    }
+    attributes["applications"] = run.source_name
+    if shapes.text_counts:
+        return attributes | {name: str(count) for name, count in counts.items()}
+    return attributes | counts
+
+
+def source_record(source: Source, shapes: Shapes) -> dict[str, Any]:
+    """Return a source (ISC OpenAPI, Source)."""
+    delimited = "Delimited File" if shapes.spaced_type else "DelimitedFile"
+    cluster = {"type": "CLUSTER", "id": source.cluster_id, "name": f"{source.name} Cluster"}
+    created = iso_time(source.created)
+    connector = "delimited-file" if source.is_file else "active-directory"
+    return {
+        "id": source.id,
+        "name": source.name,
+        "description": f"{source.name} accounts",
+        "owner": {"type": "IDENTITY", "id": source.owner_id, "name": "Source Owner"},
+        "cluster": None if source.kind is SourceKind.DELIMITED else cluster,
+        "accountCorrelationConfig": None,
+        "accountCorrelationRule": None,
+        "managerCorrelationRule": None,
+        "beforeProvisioningRule": None,
+        "schemas": [{"type": "CONNECTOR_SCHEMA", "id": source.schema_id, "name": "account"}],
+        "passwordPolicies": None,
+        "features": ["NO_RANDOM_ACCESS", "DISCOVER_SCHEMA"] if source.is_file else ["SEARCH", "PROVISIONING"],
+        "type": delimited if source.is_file else "Active Directory - Direct",
+        "connector": connector,
+        "connectorClass": "sailpoint.connector."
+        + ("DelimitedFileConnector" if source.is_file else "ADLDAPConnector"),
+        "connectorAttributes": {"cloudExternalId": str(source.number), "cloudDisplayName": source.name},
+        "deleteThreshold": source.delete_threshold,
+        "authoritative": False,
+        "managementWorkgroup": None,
+        "healthy": True,
+        "status": "SOURCE_STATE_HEALTHY",
+        "since": created,
+        "connectorId": connector,
+        "connectorName": "Delimited File" if source.is_file else "Active Directory",
+        "connectionType": "file" if source.is_file else "direct",
+        "connectorImplementationId": connector,
+        "created": created,
+        "modified": created,
+        "credentialProviderEnabled": False,
+        "category": None,
+    }

@@ -1,0 +1,129 @@
+"""The control API's endpoints for sources and runs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints, Json
+from sailpoint_provider.simulator.control.records import accounts_record, run_record, source_record
+from sailpoint_provider.simulator.model.aggregations import Outcome, RunMessage
+from sailpoint_provider.simulator.model.sources import NextRun, Source, SourceKind
+
+ENDPOINTS = Endpoints()
+
+
+@ENDPOINTS.add("GET", "/sources")
+def list_sources(call: ControlCall) -> Any:
+    """List the sources: type, columns, number of accounts, and whether an aggregation is running."""
+    steady = call.tenant.clock.steady()
+    return [source_record(source, steady) for source in call.tenant.sources.values()]
+
+
+@ENDPOINTS.add(
+    "POST",
+    "/sources",
+    "id name type header identity_attribute delete_threshold accounts upstream"
+    " collect_seconds process_seconds",
+)
+def create_source(call: ControlCall) -> Any:
+    """Create a source, of type delimited, direct or cluster."""
+    body, tenant = call.body, call.tenant
+    header = tuple(body.get("header") or ("id", "name", "e-mail"))
+    source = Source(
+        id=body.get("id") or uuid4().hex,
+        name=body["name"],
+        kind=SourceKind(body.get("type", "delimited")),
+        header=header,
+        identity_attribute=body.get("identity_attribute") or header[0],
+        delete_threshold=int(body.get("delete_threshold", 0)),
+        number=10001 + len(tenant.sources),
+        collect_seconds=_seconds(body, "collect_seconds"),
+        process_seconds=_seconds(body, "process_seconds"),
+        created=tenant.clock.now(),
+    )
+    source.held = source.accounts(body.get("accounts") or 0)
+    source.upstream = source.accounts(body.get("upstream", body.get("accounts")) or 0)
+    tenant.add_source(source)
+    return source_record(source, tenant.clock.steady())
+
+
+@ENDPOINTS.add("GET", "/sources/{id}/accounts", parameters="limit offset")
+def list_accounts(call: ControlCall) -> Any:
+    """List the accounts that a source holds."""
+    limit, offset = int(call.query.get("limit", 1000)), int(call.query.get("offset", 0))
+    return accounts_record(call.source(), limit, offset)
+
+
+@ENDPOINTS.add(
+    "POST",
+    "/sources/{id}/next-run",
+    "outcome messages collect_seconds process_seconds fail_at accounts",
+)
+def script_next_run(call: ControlCall) -> Any:
+    """Script a source's next run; call it again to script the one after that."""
+    source, body = call.source(), call.body
+    fail_at = float(body.get("fail_at", 0.5))
+    if not 0 <= fail_at <= 1:
+        raise ValueError(f"fail_at must be from 0 to 1, not {fail_at}")
+    accounts = body.get("accounts")
+    source.next_runs.append(
+        NextRun(
+            outcome=Outcome(body["outcome"]) if body.get("outcome") else None,
+            messages=tuple(_message(message) for message in body.get("messages", ())),
+            collect_seconds=_seconds(body, "collect_seconds"),
+            process_seconds=_seconds(body, "process_seconds"),
+            fail_at=fail_at,
+            accounts=None if accounts is None else source.accounts(accounts),
+        )
+    )
+    return {"scripted": len(source.next_runs)}
+
+
+@ENDPOINTS.add("POST", "/sources/{id}/start")
+def start_run(call: ControlCall) -> Any:
+    """Start an aggregation as ISC's own schedule would; a delimited source keeps its accounts."""
+    source, tenant = call.source(), call.tenant
+    if source.is_busy(tenant.clock.steady()):
+        run = tenant.refuse_start(source, True, None)
+    else:
+        known = source.held if source.kind is SourceKind.DELIMITED else None
+        run = tenant.start(source, known, True, None)
+    return run_record(run, tenant.clock.steady())
+
+
+@ENDPOINTS.add("GET", "/runs", parameters="source_id")
+def list_runs(call: ControlCall) -> Any:
+    """List every run and every refused start, oldest first."""
+    source_id = call.query.get("source_id")
+    sources = [source for source in call.tenant.sources.values() if source_id in (None, source.id)]
+    runs = [run for source in sources for run in source.runs]
+    steady = call.tenant.clock.steady()
+    return [run_record(run, steady) for run in sorted(runs, key=lambda run: run.number)]
+
+
+@ENDPOINTS.add("POST", "/runs/{id}/advance", "seconds")
+def advance_run(call: ControlCall) -> Any:
+    """Move a run forward by this many seconds at speed 1."""
+    run = call.run()
+    run.advance(float(call.body["seconds"]))
+    return run_record(run, call.tenant.clock.steady())
+
+
+@ENDPOINTS.add("POST", "/runs/{id}/finish", "outcome")
+def finish_run(call: ControlCall) -> Any:
+    """End a run now, with the given outcome or as planned."""
+    run, outcome = call.run(), call.body.get("outcome")
+    run.finish(call.tenant.clock.steady(), Outcome(outcome) if outcome else None)
+    return run_record(run, call.tenant.clock.steady())
+
+
+def _seconds(body: Json, name: str) -> float | None:
+    value = body.get(name)
+    return None if value is None else float(value)
+
+
+def _message(message: Json | str) -> RunMessage:
+    if isinstance(message, str):
+        return RunMessage("INFO", message)
+    return RunMessage(dict(message).get("type", "INFO"), message["text"])

@@ -1,0 +1,1 @@
+"""Scripted faults: which requests they hit, and how they are carried out on the connection."""

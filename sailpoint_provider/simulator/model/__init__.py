@@ -1,0 +1,1 @@
+"""The tenant's state: clock, clients, sources, accounts and aggregations, without HTTP."""

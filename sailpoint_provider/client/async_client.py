@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 import weakref
@@ -25,6 +26,7 @@ from sailpoint_provider.client.shared import is_refused_token, redact, redacted,
 from sailpoint_provider.client.upload_payload import UploadPayload, opened_body
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import BIG, Response, read_response
 from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
@@ -32,10 +34,11 @@ from sailpoint_provider.polling.poller import Poller
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.policy import RequestBudget
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
@@ -147,6 +150,31 @@ class AsyncClient:
             error.exhausted = True
             raise
 
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
+        until: float | None = None,
+    ) -> Response:
+        """
+        Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
+
+        :param until: epoch seconds at which it is given up, None for no deadline.
+        :returns: status, headers and body of a successful response (2xx).
+        :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        call = raw_request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
+        return await self.send(call, until=until)
+
     async def close(self) -> None:
         """End all waits and close the connections."""
         if "poller" in self.__dict__:
@@ -220,13 +248,12 @@ class AsyncClient:
     async def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
         await self._wait_for_turn(call, deadline)
         if not call.multipart:
-            form = aiohttp.FormData(list(call.form)) if call.form else None
             attempt = Attempt(self.tenant, call, deadline)
-            return await self._request(call, token, form, headers_of(token), attempt)
+            return await self._request(call, token, _plain_body(call), headers_of(call, token), attempt)
         body = await opened_body(call)
         try:
             deadline.check(call)
-            headers = headers_of(token, body.content_type)
+            headers = headers_of(call, token, body.content_type)
             attempt = Attempt(self.tenant, call, deadline)
             payload = UploadPayload(body, self.tenant.upload_timeout, attempt)
             answer = await self._request(call, token, payload, headers, attempt)
@@ -304,6 +331,14 @@ class AsyncClient:
             return
         async with bounded_session(self._tls, _CONNECTIONS) as session:
             yield session
+
+
+def _plain_body(call: Request[Any]) -> aiohttp.FormData | io.BytesIO | None:
+    """Return a body without a file."""
+    if call.form:
+        return aiohttp.FormData(list(call.form))
+    # aiohttp sends a stream piece by piece, but bytes in one step, however many there are.
+    return None if call.content is None else io.BytesIO(call.content)
 
 
 def _never_sent(error: BaseException) -> bool:

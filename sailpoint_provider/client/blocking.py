@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import math
 import time
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
+from requests.utils import get_encoding_from_headers
 from tenacity import Retrying
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
@@ -25,15 +28,17 @@ from sailpoint_provider.client.tls import shared_tls_context
 from sailpoint_provider.client.upload_adapter import UploadAdapter
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import Response, read_response
 from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
@@ -92,6 +97,31 @@ class BlockingClient:
         except SailPointError as error:
             error.exhausted = True
             raise
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        until: float | None = None,
+    ) -> requests.Response:
+        """
+        Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
+
+        :param until: epoch seconds at which it is given up, None for no deadline.
+        :returns: a successful response (2xx), read to its end.
+        :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        call = raw_request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
+        return _as_requests(self.tenant, call, self.send(call, until=until))
 
     def close(self) -> None:
         """Close the connections."""
@@ -170,9 +200,9 @@ class BlockingClient:
     def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
         self._wait_for_turn(call, deadline)
         if not call.multipart:
-            return self._request(call, token, call.form or None, headers_of(token), deadline)
+            return self._request(call, token, call.form or call.content, headers_of(call, token), deadline)
         with MultipartBody(call) as body:
-            headers = headers_of(token, body.content_type)
+            headers = headers_of(call, token, body.content_type)
             answer = self._request(call, token, body, headers, deadline)
             return replace(answer, sent=body.sent())
 
@@ -277,8 +307,8 @@ def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Respon
         response = session.request(
             call.method,
             url,
-            data=call.json_patch,
-            headers=headers_of(token, "application/json-patch+json"),
+            data=call.content,
+            headers=headers_of(call, token),
             timeout=seconds,
             allow_redirects=False,
             stream=True,  # the status is all that matters, and a body may drip
@@ -286,6 +316,20 @@ def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Respon
         )
         response.close()
         return Response(response.status_code, {}, b"", time.time())
+
+
+def _as_requests(tenant: Tenant, call: Request[Response], answer: Response) -> requests.Response:
+    """Return a response as requests would, so that users find the methods that they know."""
+    response = requests.Response()
+    response.status_code = answer.status
+    response.reason = http.client.responses.get(answer.status, "")
+    response.headers.update(answer.headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = io.BytesIO(answer.body)
+    response.request = requests.Request(call.method, address_of(tenant, call), params=call.query).prepare()
+    response.url = response.request.url or ""
+    _ = response.content  # reads the body, as requests does unless it is told to stream
+    return response
 
 
 def _never_sent(error: Exception) -> bool:

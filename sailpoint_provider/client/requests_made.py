@@ -17,7 +17,7 @@ def address_of(tenant: Tenant, call: Request[Any]) -> str:
     return tenant.token_url if call.is_token_request else f"{tenant.base_url}{call.path}"
 
 
-def headers_of(token: Token | None, content_type: str | None = None) -> dict[str, str]:
+def headers_of(call: Request[Any], token: Token | None, content_type: str | None = None) -> dict[str, str]:
     """
     Return the header fields of a request.
 
@@ -34,7 +34,8 @@ def headers_of(token: Token | None, content_type: str | None = None) -> dict[str
         headers["Authorization"] = f"Bearer {token.value}"
     if content_type is not None:
         headers["Content-Type"] = content_type
-    return headers
+    own = {name.lower(): value for name, value in call.headers}
+    return {name: value for name, value in headers.items() if name.lower() not in own} | own
 
 
 def silence_of(tenant: Tenant, call: Request[Any]) -> float:

@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 PIECE = 64 * 1024
 """Bytes that are read, and unpacked, at once."""

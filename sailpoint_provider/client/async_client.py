@@ -1,4 +1,4 @@
-"""Carries out calls with aiohttp, for event loops."""
+"""The client for event loops, on aiohttp."""
 
 from __future__ import annotations
 
@@ -62,45 +62,45 @@ _CONNECTIONS = 10
 
 class shared_async_client:
     """
-    Lends the transport that all users of the tenant on this event loop share; the last one closes it.
+    Lend the client that all users of a tenant on this event loop share; the last one closes it.
 
     :param tenant: the tenant to call.
     """
 
-    __slots__ = ("_tenant", "_transport")
+    __slots__ = ("_client", "_tenant")
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
     async def __aenter__(self) -> AsyncClient:
-        """Lend it."""
+        """Return the client."""
         loop = asyncio.get_running_loop()
         with _lock:
-            transports = _transports.setdefault(loop, {})
-            transport = transports.get(self._tenant)
-            if transport is None:
-                transport = transports[self._tenant] = AsyncClient(self._tenant)
-            transport.users += 1
-        self._transport = transport
-        return transport
+            clients = _clients.setdefault(loop, {})
+            client = clients.get(self._tenant)
+            if client is None:
+                client = clients[self._tenant] = AsyncClient(self._tenant)
+            client.users += 1
+        self._client = client
+        return client
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take it back."""
-        transport = self._transport
-        transport.users -= 1
-        if transport.users == 0:
-            _transports[asyncio.get_running_loop()].pop(self._tenant, None)
-            await transport.close()
+        """Close the client if nobody else uses it."""
+        client = self._client
+        client.users -= 1
+        if client.users == 0:
+            _clients[asyncio.get_running_loop()].pop(self._tenant, None)
+            await client.close()
 
 
 class AsyncClient:
     """
-    Carries out calls to one tenant on one event loop; get it from :func:`shared_async_client`.
+    A client for one tenant on one event loop; get it from :class:`shared_async_client`.
 
     :param tenant: the tenant to call.
-    :param policy: what is sent again, and when.
+    :param policy: which failed calls are repeated, and when.
     """
 
     def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
@@ -116,7 +116,7 @@ class AsyncClient:
 
     @property
     def budget(self) -> RequestBudget:
-        """The request budget that all calls keep to."""
+        """The request budget that all calls share."""
         return self._flow.state.budget
 
     def companion(self, kind: Callable[[AsyncClient], Companion]) -> Companion:
@@ -247,8 +247,8 @@ class AsyncClient:
         self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt
     ) -> Response:
         url = address_of(self.tenant, call)
-        silence = aiohttp.ClientTimeout(
-            total=None, sock_connect=self.tenant.timeout, sock_read=attempt.silence
+        idle_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self.tenant.timeout, sock_read=attempt.idle_timeout
         )
         received: AnswerBody | None = None
         async with self._session_for(call) as session:
@@ -261,7 +261,7 @@ class AsyncClient:
                         params=call.query,
                         data=body,
                         headers=headers,
-                        timeout=silence,
+                        timeout=idle_timeout,
                         allow_redirects=False,
                         proxy=self._proxy_for(call, url),
                     ) as response,
@@ -285,14 +285,14 @@ class AsyncClient:
         )
 
     def _proxy_for(self, call: Request[Any], url: str) -> str | None:
-        """Return the proxy, asked for once: to read the environment takes as long as a request itself."""
+        """Return the proxy, looked up once: reading the environment takes as long as a request."""
         if call.is_token_request not in self._proxies:
             self._proxies[call.is_token_request] = proxy_for(self.tenant, url)
         return self._proxies[call.is_token_request]
 
     @asynccontextmanager
     async def _session_for(self, call: Request[Any]) -> AsyncIterator[aiohttp.ClientSession]:
-        """Lend the session; a start gets a fresh connection, as in the blocking transport."""
+        """Lend the session; an unsafe call gets a fresh connection, as in the blocking client."""
         if self._tls is None:
             async with self._tls_lock:
                 if self._tls is None:
@@ -315,13 +315,13 @@ def _plain_body(call: Request[Any]) -> aiohttp.FormData | io.BytesIO | None:
 
 
 def _never_sent(error: BaseException) -> bool:
-    """Tell whether no connection was made, so that ISC cannot have seen the request."""
+    """Return whether no connection was made, so that ISC cannot have seen the request."""
     return isinstance(
         error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
     )
 
 
-_transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Tenant, AsyncClient]] = (
+_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Tenant, AsyncClient]] = (
     weakref.WeakKeyDictionary()
 )
 _lock = threading.Lock()

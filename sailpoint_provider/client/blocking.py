@@ -1,4 +1,4 @@
-"""Carries out calls with requests, for workers."""
+"""The client for workers, on requests."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ T = TypeVar("T")
 
 class BlockingClient:
     """
-    Carries out calls to one tenant; use it as a context manager, or close it.
+    A client for one tenant; use it as a context manager, or close it.
 
     :param tenant: the tenant to call.
-    :param policy: what is sent again, and when.
+    :param policy: which failed calls are repeated, and when.
     """
 
     def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
@@ -116,7 +116,7 @@ class BlockingClient:
             self._session = None
 
     def __enter__(self) -> BlockingClient:
-        """Use the transport in a with statement."""
+        """Return the client itself."""
         return self
 
     def __exit__(
@@ -186,7 +186,7 @@ class BlockingClient:
                     params=call.query,
                     data=body,
                     headers=headers,
-                    timeout=(self.tenant.timeout, attempt.silence),
+                    timeout=(self.tenant.timeout, attempt.idle_timeout),
                     allow_redirects=False,
                     stream=True,
                     proxies={"all": proxy} if proxy else None,
@@ -224,10 +224,10 @@ class BlockingClient:
     @contextmanager
     def _session_for(self, call: Request[Any]) -> Iterator[requests.Session]:
         """
-        Lend the session; a start gets one of its own.
+        Lend the session; a call that is not safe to repeat gets a session of its own.
 
-        A kept connection may have been closed by the other side, and then nobody can tell whether the
-        request arrived. On a fresh connection a start does not run into that.
+        The server may have closed a kept connection, and then it is unknown whether the request arrived. A
+        fresh connection avoids that.
         """
         if call.safe_to_repeat:
             if self._session is None:
@@ -244,14 +244,14 @@ class BlockingClient:
 
 def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Response | None:
     """
-    Send one request, with the token that is in memory, and wait no longer than this.
+    Send one request from a signal handler, with the token in memory.
 
-    It takes no lock and keeps to no budget, because it may run in a signal handler that interrupted whoever
-    holds them.
+    It takes no lock and ignores the budget, because the interrupted code may hold their locks.
 
-    :returns: the answer, None where there was no token.
-    :raises requests.RequestException: nobody answered in time.
-    :raises HeadTooLongError: the head of the answer did not end.
+    :param seconds: time limit for everything.
+    :returns: the response, None if there is no token in memory.
+    :raises requests.RequestException: no response in time.
+    :raises HeadTooLongError: the header of the response is too large.
     """
     token = token_in_memory(tenant)
     if token is None:
@@ -267,7 +267,7 @@ def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Respon
             headers=headers_of(call, token),
             timeout=seconds,
             allow_redirects=False,
-            stream=True,  # the status is all that matters, and a body may drip
+            stream=True,  # only the status matters, and a body may arrive byte by byte
             proxies={"all": proxy} if proxy else None,
         )
         response.close()
@@ -289,7 +289,7 @@ def _as_requests(tenant: Tenant, call: Request[Response], answer: Response) -> r
 
 
 def _never_sent(error: Exception) -> bool:
-    """Tell whether no connection was made, so that ISC cannot have seen the request."""
+    """Return whether no connection was made, so that ISC cannot have seen the request."""
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None

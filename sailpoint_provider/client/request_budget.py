@@ -11,12 +11,12 @@ class RequestBudget:
     """
     A token bucket over 10 seconds, shared by all threads and event loops of a process.
 
-    It knows no clock: every call says what time it is, in seconds of a clock that never goes back.
+    It has no clock: the caller passes the time, in seconds of a monotonic clock.
 
-    Others may share the credential, and ISC counts them all together. So after a 429 less is sent for a
-    while, and then slowly more again: clients that all do so come to share what there is.
+    Other processes may share the credential, and ISC counts them together. After a 429 the rate drops and
+    then recovers slowly, so that such processes converge to a fair share.
 
-    :param requests_per_10s: how many requests may be sent in any 10 seconds.
+    :param requests_per_10s: maximum number of requests in any 10 seconds.
     """
 
     def __init__(self, requests_per_10s: float) -> None:
@@ -34,7 +34,7 @@ class RequestBudget:
         """
         Take one request out of the budget and return the seconds to wait before sending it.
 
-        Where :attr:`closures` has grown meanwhile, the turn is void: ISC asked for a pause.
+        If :attr:`closures` has grown meanwhile, the turn is void: ISC asked for a pause.
         """
         with self._lock:
             opens = max(now, self._closed_until)
@@ -45,7 +45,7 @@ class RequestBudget:
             return max(opens + own - now, 0.0)
 
     def spare(self, now: float) -> float:
-        """Return how many requests could be sent at once, as part of a full burst: 0 to 1, 0 in a pause."""
+        """Return the part of a full burst that could be sent now: 0 to 1, and 0 during a pause."""
         with self._lock:
             if now < self._closed_until:
                 return 0.0
@@ -53,14 +53,14 @@ class RequestBudget:
             return max(0.0, self._available / self._burst(now))
 
     def rate(self, now: float) -> float:
-        """Return how many requests flow in each second."""
+        """Return the requests that are added per second."""
         return self.requests_per_10s * 0.08 * self._share_at(now)
 
     def close_until(self, moment: float) -> None:
         """
-        Let nobody send before that moment, because ISC asked for a pause.
+        Block all requests until that moment, because ISC asked for a pause.
 
-        After it the bucket holds one request, or all that waited would be sent at once.
+        After it the bucket holds one request; otherwise all waiting requests would be sent at once.
         """
         with self._lock:
             self.closures += 1
@@ -69,7 +69,7 @@ class RequestBudget:
             self._seen = max(self._seen, self._closed_until)
 
     def slow_down(self, now: float) -> None:
-        """Send less from now on, because ISC answered 429; what follows within 10 s tells nothing new."""
+        """Reduce the rate after a 429; further ones within 10 s are ignored."""
         with self._lock:
             if now - self._slowed_at < _WINDOW:
                 return
@@ -86,7 +86,7 @@ class RequestBudget:
         self._seen = max(now, self._seen)
 
     def _burst(self, now: float) -> float:
-        # A fifth may be sent at once and the rest flows in, so that any 10 s together stay within the budget.
+        # A fifth may be sent at once, the rest is added over time: any 10 s stay within the budget.
         return max(1.0, self.requests_per_10s * 0.2 * self._share_at(now))
 
     def _share_at(self, now: float) -> float:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def address_of(tenant: Tenant, call: Request[Any]) -> str:
-    """Return where a call goes: always the connection's host, or its token address for a token."""
+    """Return the URL of a call: always the connection's host, or its token URL for a token."""
     return tenant.token_url if call.is_token_request else f"{tenant.base_url}{call.path}"
 
 
@@ -21,7 +21,7 @@ def headers_of(call: Request[Any], token: Token | None, content_type: str | None
     """
     Return the header fields of a request.
 
-    Only packings that :mod:`~sailpoint_provider.client.response_body` can unpack are asked for.
+    They accept only encodings that :mod:`~sailpoint_provider.client.response_body` can decompress.
     ``X-SailPoint-Experimental`` was required for these calls on v2024 and is harmless everywhere.
     """
     headers = {

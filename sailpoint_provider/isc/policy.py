@@ -1,4 +1,4 @@
-"""How to be patient: what may be sent again, how long to wait, how many requests to send."""
+"""The retry policy: which failed calls are repeated, and after what pause."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class RetryPolicy:
     """
-    Which failed call is sent again, and when.
+    Which failed calls are repeated, and when.
 
-    :param attempts: how often a call is sent at most.
+    :param attempts: maximum number of attempts.
     :param first_pause: seconds before the second attempt; each further pause is twice as long.
-    :param longest_pause: seconds that a pause grows to.
+    :param longest_pause: maximum pause in seconds.
     :param longest_retry_after: longest ``Retry-After`` in seconds that a call obeys; a longer one ends the
         call with an error that carries it.
     """
@@ -30,10 +30,10 @@ class RetryPolicy:
 
     def may_repeat(self, call: Request[Any], error: BaseException | None) -> bool:
         """
-        Tell whether the call may be sent again after this error.
+        Return whether the call may be repeated after this error.
 
-        A call that is not safe to repeat, such as a start, is sent again only where it had no effect for
-        certain: no connection was made, or ISC answered 429.
+        A call that is not safe to repeat, such as a start, is repeated only if it certainly had no effect: no
+        connection was made, or ISC answered 429.
         """
         if not isinstance(error, RateLimitError | TenantUnavailableError) or error.final or error.exhausted:
             return False
@@ -46,9 +46,9 @@ class RetryPolicy:
         Return the seconds to wait before the next attempt.
 
         :param attempt: number of the attempt that failed, from 1.
-        :param error: why it failed; what ISC wished is waited for in full.
+        :param error: why it failed; its ``retry_after`` is a minimum.
         :param jitter: a number from 0 to 1 that keeps many clients apart.
         """
         pause = min(self.longest_pause, self.first_pause * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * jitter)
-        effect = getattr(error, "retry_after", None)
-        return pause if effect is None else max(pause, effect + jitter)
+        retry_after = getattr(error, "retry_after", None)
+        return pause if retry_after is None else max(pause, retry_after + jitter)

@@ -1,4 +1,4 @@
-"""One function per API call: each returns a :class:`Request`, which either transport carries out."""
+"""One function per API call: each returns a :class:`Request`, which either client carries out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
 
 
 def token(tenant: Tenant) -> Request[Token]:
-    """Ask for an access token; the secret goes in the body, never in the address."""
+    """Request an access token; the secret goes into the body, never into the URL."""
     return Request(
         purpose=f"get a token from {tenant.token_url}",
         method="POST",
@@ -64,8 +64,8 @@ def load_accounts(
     """
     Start an account aggregation.
 
-    The optimization flag always goes along, because a multipart body without parts is answered 500
-    by the twin of this call (seen in public tools).
+    The optimization flag is always sent: for a multipart body without parts, the same call for entitlements
+    answers 500.
     """
     source_id = path_id(source_id, "source_id")
     return Request(
@@ -90,9 +90,9 @@ def account_aggregation_status(
     generation: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
 ) -> Request[AccountAggregationStatus]:
     """
-    Read the progress of an aggregation; ISC answers a user (a personal access token), no API client.
+    Read the progress of an aggregation; ISC requires a user (a personal access token) for this call.
 
-    :param time_limit: seconds that one attempt may take in all, None for the default.
+    :param time_limit: seconds for one attempt, None for the default.
     """
     aggregation_id = path_id(aggregation_id, "aggregation_id")
     return Request(
@@ -111,7 +111,7 @@ def account_aggregation_status(
 
 
 def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
-    """Read the record of one task, which is the authority for its end in every generation."""
+    """Read the record of one task, which decides whether it has ended in every API generation."""
     task_id = path_id(task_id, "task_id")
 
     def read(answer: Response) -> TaskStatus:
@@ -127,27 +127,27 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
-        not_found_advice="ISC keeps task statuses for 90 days. Is the id right, and of this tenant?",
+        not_found_advice="ISC keeps task statuses for 90 days. Is the ID right, and of this tenant?",
     )
 
 
 def task_statuses(
     generation: ApiVersion, *, filters: str | None, sorters: str | None, limit: int, offset: int
 ) -> Request[list[TaskStatus]]:
-    """Read one page of task records; at most 250."""
+    """Read one page of up to 250 task records."""
     return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
 
 
 def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskStatus]]:
-    """Read one page of running tasks, in the generations whose list holds ended ones only."""
+    """Read one page of running tasks, in the generations whose list holds only ended ones."""
     return _task_page(path, limit, offset)
 
 
 def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSummary]]:
     """
-    Read one page of running account aggregations, oldest first, of each only what a wait needs.
+    Read one page of running account aggregations, oldest first, with only the fields that a wait needs.
 
-    Where the generation's list holds ended tasks only, it is the page of all running tasks.
+    If the generation's list holds only ended tasks, it is a page of all running tasks.
     """
     if generation.pending_tasks is not None:
         return _task_summaries(generation.pending_tasks, offset=offset)
@@ -156,16 +156,16 @@ def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSu
 
 
 def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
-    """Read the records of these tasks, of each only what a wait needs; at most 250."""
+    """Read the records of up to 250 tasks, with only the fields that a wait needs."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
     return _task_summaries(generation.task_status, filters=f"id in ({values})")
 
 
 def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
     """
-    Baseline the record of a task as ended with an error, which stops nothing.
+    Mark the record of a task as ended with an error; the task itself keeps running.
 
-    :param now: the moment to put down as the end.
+    :param now: the time to record as its end.
     """
     task_id = path_id(task_id, "task_id")
     patch = [
@@ -194,14 +194,14 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
         path=f"{generation.sources}/{source_id}",
         read=lambda answer: read_source(answer.json()),
         scope="idn:sources:read",
-        not_found_advice="Is the source id right, and of this tenant?",
+        not_found_advice="Is the source ID right, and of this tenant?",
     )
 
 
 def sources(
     generation: ApiVersion, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
 ) -> Request[list[Source]]:
-    """Read a page of sources; a source sub-admin is shown sources only with ``for-subadmin=me``."""
+    """Read a page of sources; a source sub-admin sees sources only with ``for-subadmin=me``."""
     return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
@@ -214,7 +214,7 @@ def sources(
 
 
 def quoted(text: str) -> str:
-    """Return a text as a value of ISC's filters, in quotes, with quotes and backslashes escaped."""
+    """Return a text as a quoted value for ISC's filters, with quotes and backslashes escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -243,7 +243,7 @@ def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request
         return read_task_summaries(answer)
 
     return Request(
-        purpose="look at many tasks at once",
+        purpose="list the tasks that are waited for",
         method="GET",
         path=path,
         read=read,

@@ -95,7 +95,7 @@ def test_a_stalled_body_is_given_up_too(world, sailpoint_simulator, control):
 
 def test_a_host_that_nobody_listens_at_is_told(world):
     port = closed_port()
-    with pytest.raises(TenantUnavailableError, match=f"no answer from 127.0.0.1:{port}") as failure:
+    with pytest.raises(TenantUnavailableError, match=f"no response from 127.0.0.1:{port}") as failure:
         world.send(tenant_at(f"http://127.0.0.1:{port}"), CALL)
     assert not failure.value.sent
     assert "Nothing was sent" in str(failure.value)

@@ -68,7 +68,7 @@ def test_tenants_of_other_authorities_do_not_share(world, tls_simulator, certifi
 
 def test_a_file_that_is_gone_is_told(world, tenant, loaded):
     os.remove(tenant.ca_file)
-    with pytest.raises(InvalidInputError, match="There is no CA file"):
+    with pytest.raises(InvalidInputError, match="does not exist"):
         world.send(tenant, CALL)
 
 

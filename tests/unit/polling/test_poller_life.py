@@ -65,7 +65,7 @@ def test_a_bug_in_one_look_fails_that_wait_only(control, tenant, monkeypatch):
             raise KeyError("a bug")
         return look(self, **how)
 
-    monkeypatch.setattr(watch_module.Watch, "look", sometimes_broken)
+    monkeypatch.setattr(watch_module.Watch, "polling", sometimes_broken)
 
     async def deed():
         async with crowd(tenant, ids) as (_, waits):

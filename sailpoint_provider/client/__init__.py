@@ -1,1 +1,1 @@
-"""Carries requests out: blocking for workers, asynchronous for event loops."""
+"""HTTP clients for one tenant: blocking for workers, asynchronous for event loops."""

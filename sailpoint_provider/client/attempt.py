@@ -1,4 +1,4 @@
-"""How long a procedure, and one request of it, may take."""
+"""Time limits: the deadline of a call, and the time that one attempt has."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client.requests_made import silence_of
 from sailpoint_provider.exceptions import RateLimitError, SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 _CLOCK_SLACK = 0.005
@@ -24,7 +23,7 @@ class Deadline:
     """
     The moment at which a caller gives up; one object serves one call with all its retries.
 
-    :param until: epoch seconds, None for no end.
+    :param until: epoch seconds, None for no deadline.
     """
 
     __slots__ = ("last_error", "until")
@@ -34,16 +33,16 @@ class Deadline:
         self.last_error: BaseException | None = None
 
     def left(self) -> float:
-        """Return the seconds until then; negative after it, infinite without an end."""
+        """Return the seconds left: negative after the deadline, infinite if there is none."""
         return math.inf if self.until is None else self.until - time.time()
 
     def bounded(self, seconds: float) -> float:
-        """Return how much of a pause fits in."""
+        """Return a pause, cut at the deadline."""
         return max(0.0, min(seconds, self.left()))
 
     def check(self, call: Request[Any]) -> None:
         """
-        Make sure that there is time left.
+        Check that there is time left.
 
         :raises TenantUnavailableError: there is none.
         """
@@ -52,32 +51,33 @@ class Deadline:
 
     def passed(self, call: Request[Any], *, is_sent: bool) -> TenantUnavailableError:
         """
-        Return the error of a call that was given up.
+        Return the error for a call that missed its deadline.
 
-        :param is_sent: whether the request of the current attempt left.
+        :param is_sent: whether the request of the current attempt was sent.
         """
         last = self.last_error
-        words = f"Could not {call.purpose}: the deadline came before ISC answered."
+        message = f"Could not {call.purpose}: no response from ISC before the deadline."
         if last is not None:
-            words += f" The last error was: {last}"
+            message += f" Last error: {last}"
         elif not is_sent:
-            words += " Nothing was sent."
-        error = TenantUnavailableError(words, sent=is_sent or _may_have_worked(last))
+            message += " Nothing was sent."
+        error = TenantUnavailableError(message, sent=is_sent or _may_have_worked(last))
         error.exhausted = True
         return error
 
 
 class Attempt:
     """
-    One request: until when its answer may take, and how far it is.
+    One request: how far it is, and how much time it has left.
 
     :param tenant: the tenant to call.
     :param call: the call.
     :param deadline: when the caller gives up.
 
-    Until a file is under way, the time limit counts from here; then again from the moment when all of it is
-    sent. In between, only silence ends the call: an upload may last as long as it needs. From its first byte
-    the deadline no longer counts, because a start that ISC may be about to acknowledge must not be abandoned.
+    The time limit counts from the construction, and for an upload again from the moment when all of it is
+    sent. In between, only a stalled connection ends the call: an upload may take as long as it needs. From
+    its first byte on the deadline no longer counts, because a start that ISC may be about to acknowledge must
+    not be abandoned.
     """
 
     __slots__ = (
@@ -86,15 +86,15 @@ class Attempt:
         "_ends",
         "_is_upload",
         "changed",
+        "idle_timeout",
         "is_answering",
         "is_sent",
         "limit",
-        "silence",
     )
 
     def __init__(self, tenant: Tenant, call: Request[Any], deadline: Deadline) -> None:
-        self.silence = silence_of(tenant, call)
-        self.limit = 2 * self.silence if call.time_limit is None else call.time_limit
+        self.idle_timeout = tenant.upload_timeout if call.upload is not None else tenant.timeout
+        self.limit = 2 * self.idle_timeout if call.time_limit is None else call.time_limit
         self.is_sent = self.is_answering = False
         self.changed: Callable[[], None] | None = None
         self._is_upload = call.upload is not None
@@ -108,16 +108,18 @@ class Attempt:
 
     @property
     def is_past_deadline(self) -> bool:
-        """Whether there is no time left because the caller gives up, not because of the time limit."""
+        """Whether time ran out because of the caller's deadline, not because of the time limit."""
         return self.is_over and self._by_deadline
 
     def left(self) -> float:
-        """Return the seconds that are left, infinite while a file is sent."""
+        """Return the seconds left, infinite while a file is being sent."""
         return self._ends - time.monotonic()
 
     def wait(self, most: float) -> float:
         """
-        Return for how long to wait for the other side, at most.
+        Return how long to wait for the server.
+
+        :param most: seconds to wait if there is more time than that.
 
         :raises TimeoutError: there is no time left.
         """
@@ -127,23 +129,23 @@ class Attempt:
         return min(most, left)
 
     def begin_sending(self) -> None:
-        """Take in that the connection is made and the request leaves."""
+        """Note that the connection is made and the request is being sent."""
         self.is_sent = True
         if self._is_upload:
             self._ends = math.inf
-            self._tell()
+            self._notify()
 
     def end_sending(self) -> None:
-        """Take in that all is sent and the answer is waited for."""
+        """Note that everything is sent and the response is awaited."""
         if not self._is_upload:
             return
         self._is_upload = False
         self._end_in(self.limit, math.inf)
-        self._tell()
+        self._notify()
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Let connections, which others make, find the attempt that they serve."""
+        """Let connections, which the HTTP libraries make, find the attempt that they serve."""
         token = current_attempt.set(self)
         try:
             yield
@@ -151,14 +153,14 @@ class Attempt:
             current_attempt.reset(token)
 
     def passed(self, call: Request[Any]) -> TenantUnavailableError:
-        """Return the error for a call whose caller has given up."""
+        """Return the error for a call that missed its deadline."""
         return self._deadline.passed(call, is_sent=self.is_sent)
 
     def _end_in(self, limit: float, left: float) -> None:
         self._by_deadline = left <= limit
         self._ends = time.monotonic() + min(limit, left)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.changed is not None:
             self.changed()
 
@@ -167,7 +169,7 @@ current_attempt: ContextVar[Attempt | None] = ContextVar("sailpoint_attempt", de
 
 
 def _may_have_worked(error: BaseException | None) -> bool:
-    """Tell whether ISC may have acted on the request that met this error."""
+    """Return whether ISC may have acted on the request that met this error."""
     if error is None or isinstance(error, RateLimitError):
         return False
     return isinstance(error, SailPointError) and error.sent

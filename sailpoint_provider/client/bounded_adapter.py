@@ -1,4 +1,4 @@
-"""Lets requests end a call in time, whatever the other side does."""
+"""Connections for requests that end in time, whatever the server does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from sailpoint_provider.client.attempt import current_attempt
 from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
-from sailpoint_provider.client.tls import SharedTlsAdapter, shared_tls_context
+from sailpoint_provider.client.network import shared_tls_context
 
 if TYPE_CHECKING:
+    import ssl
+
     from requests import PreparedRequest
     from urllib3 import HTTPConnectionPool
     from urllib3.connection import HTTPSConnection
@@ -34,18 +37,18 @@ _MOST_OF_A_LINE = 64 * 1024
 
 class BoundedConnection(_Connection):
     """
-    A connection that serves attempts: each step of it gets only the time that the attempt has left.
+    A connection that gives each step only the time that its attempt has left.
 
-    The socket's own time-out would start anew with every address of a host and with every byte.
+    The socket's own timeout would start anew with every address of a host and with every byte.
     """
 
     def connect(self) -> None:
-        """Connect, and leave the socket with no more time than the attempt has."""
+        """Connect, and limit the socket to the time that the attempt has left."""
         super().connect()
         self._bound()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, and note that it leaves."""
+        """Send a request, and note that it is being sent."""
         if self.sock is None:
             self.connect()
         attempt = current_attempt.get()
@@ -55,7 +58,7 @@ class BoundedConnection(_Connection):
         super().request(*args, **kwargs)
 
     def getresponse(self) -> Any:
-        """Read the head of the answer, and note that all is sent."""
+        """Read the header of the response, and note that everything is sent."""
         attempt = current_attempt.get()
         if attempt is not None:
             attempt.end_sending()
@@ -64,7 +67,7 @@ class BoundedConnection(_Connection):
     def response_class(  # type: ignore[override]
         self, sock: Any, *args: Any, **kwargs: Any
     ) -> http.client.HTTPResponse:
-        """Return what reads an answer; http.client calls it as if it were a class."""
+        """Return a response reader; http.client calls this as if it were a class."""
         attempt = current_attempt.get()
         if attempt is None:
             return http.client.HTTPResponse(sock, *args, **kwargs)
@@ -76,7 +79,7 @@ class BoundedConnection(_Connection):
     def _bound(self) -> None:
         attempt = current_attempt.get()
         if attempt is not None and self.sock is not None:
-            self.sock.settimeout(attempt.wait(attempt.silence))
+            self.sock.settimeout(attempt.wait(attempt.idle_timeout))
 
     def _tunnel(self) -> None:
         self._bound()
@@ -104,11 +107,11 @@ class BoundedConnection(_Connection):
         raise error
 
     def _addresses(self, name: str, attempt: Attempt) -> list[str]:
-        """Look a name up in a thread, because nothing else can end a look-up."""
+        """Resolve a name in a thread, because a lookup cannot be interrupted."""
         found: list[Any] = []
         done = threading.Event()
 
-        def look_up() -> None:
+        def resolve() -> None:
             try:
                 found.extend(socket.getaddrinfo(name, self.port, 0, socket.SOCK_STREAM))
             except Exception as error:
@@ -116,24 +119,57 @@ class BoundedConnection(_Connection):
             finally:
                 done.set()
 
-        # Not threading.Thread: its locks may be held by whoever a signal handler interrupted.
-        _thread.start_new_thread(look_up, ())
-        if not done.wait(attempt.wait(attempt.silence)):
-            raise ConnectTimeoutError(self, f"The name {name} was not looked up in time.")
+        # Not threading.Thread: code that a signal handler interrupted may hold its locks.
+        _thread.start_new_thread(resolve, ())
+        if not done.wait(attempt.wait(attempt.idle_timeout)):
+            raise ConnectTimeoutError(self, f"The name {name} was not resolved in time.")
         if isinstance(found[0], socket.gaierror):
             raise NameResolutionError(name, self, found[0]) from found[0]
         if isinstance(found[0], Exception):
-            raise NewConnectionError(self, f"The name {name} cannot be looked up: {found[0]}") from found[0]
+            raise NewConnectionError(self, f"The name {name} cannot be resolved: {found[0]}") from found[0]
         return list(dict.fromkeys(entry[4][0] for entry in found))
 
 
+class SharedTlsAdapter(HTTPAdapter):
+    """
+    An adapter that uses an existing TLS context; requests would load the CA certificates for each session.
+
+    :param context: verifies certificates and host names.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
+        """Use the context for direct connections."""
+        super().init_poolmanager(*arguments, ssl_context=self._context, **keywords)
+
+    def proxy_manager_for(self, proxy: str, **keywords: Any) -> Any:
+        """Use the context for connections through a proxy, and to a proxy that itself uses TLS."""
+        keywords["ssl_context"] = self._context
+        if proxy.lower().startswith("https:"):
+            keywords["proxy_ssl_context"] = self._context
+        return super().proxy_manager_for(proxy, **keywords)
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        """Leave out the CA file, which urllib3 would load into the context again."""
+        return super().build_connection_pool_key_attributes(request, True, cert)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave the verification to the context."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
 class BoundedAdapter(SharedTlsAdapter):
-    """Connects with connections that end in time."""
+    """An adapter whose connections end in time."""
 
     def get_connection_with_tls_context(
         self, request: PreparedRequest, *args: Any, **kwargs: Any
     ) -> HTTPConnectionPool:
-        """Return the pool of an address, whose connections are bounded."""
+        """Return the connection pool of a URL, with bounded connections."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
         kind = pool.ConnectionCls  # a SOCKS proxy brings a class of its own
         if not issubclass(kind, BoundedConnection):
@@ -141,15 +177,15 @@ class BoundedAdapter(SharedTlsAdapter):
         return pool
 
     def bounded(self, kind: type[Any]) -> type[Any]:
-        """Return a kind of connection that is bounded."""
+        """Return a bounded subclass of a connection class."""
         return type(kind.__name__, (BoundedConnection, kind), {})
 
 
 def bounded_session(tenant: Tenant) -> requests.Session:
-    """Return a session whose connections end in time, and which adds nothing of its own to a request."""
+    """Return a session whose connections end in time, and which adds nothing to a request."""
     session = _Session()
-    # What the environment says is read in network.py; requests itself would also take a password from
-    # .netrc and send that instead of the token.
+    # network.py reads the environment; requests itself would also take a password from .netrc and send it
+    # instead of the token.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     context = shared_tls_context(tenant)
@@ -159,21 +195,21 @@ def bounded_session(tenant: Tenant) -> requests.Session:
 
 
 class _Session(requests.Session):
-    """A session in which a redirect is an answer like any other; requests would read its body to the end."""
+    """A session that treats redirects like other responses; requests would read their bodies to the end."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Name no target."""
+        """Return None: redirects are not followed."""
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """An answer that is read with the time of one attempt."""
+    """A response that is read within the time of one attempt."""
 
     def __init__(self, sock: Any, attempt: Attempt, *args: Any, **kwargs: Any) -> None:
         self._reader = _Bytes(sock, attempt)
         super().__init__(cast("socket.socket", self), *args, **kwargs)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return what is read from; http.client asks its socket for that."""
+        """Return the stream to read from; http.client asks its socket for it."""
         return _Lines(self._reader)
 
     def begin(self) -> None:
@@ -181,7 +217,7 @@ class _BoundedResponse(http.client.HTTPResponse):
         self._reader.left_of_head = None
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Pass over interim answers; http.client passes over one kind of them only."""
+        """Skip interim responses; http.client skips only one kind of them."""
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 101 < status < 200:
@@ -202,7 +238,7 @@ class _Bytes(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._attempt.wait(self._attempt.silence))
+        self._sock.settimeout(self._attempt.wait(self._attempt.idle_timeout))
         count = cast("int | None", self._stream.readinto(buffer))
         if count:
             self._attempt.is_answering = True
@@ -219,7 +255,7 @@ class _Bytes(io.RawIOBase):
 
 class _Lines(io.BufferedReader):
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line; urllib3 sets no bound to those between the chunks of a body."""
+        """Read a line; urllib3 does not limit the lines between the chunks of a body."""
         if size is None or size < 0:
             line = super().readline(_MOST_OF_A_LINE)
             if len(line) == _MOST_OF_A_LINE and not line.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""Lets aiohttp end the head of an answer, and tells how far an attempt is."""
+"""Sessions for aiohttp that limit response headers and note how far an attempt is."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MOST_INTERIM = 100
 
 def bounded_session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
     """
-    Return a session whose answers have a bounded head and are handed over packed.
+    Return a session that limits the size of response headers and leaves bodies compressed.
 
     :param tls: verifies certificates and host names.
-    :param connections: how many connections it may have at once.
+    :param connections: maximum number of simultaneous connections.
     """
     return aiohttp.ClientSession(
         connector=_Connector(ssl=tls, limit=connections),
@@ -47,7 +47,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _BoundedHandler(ResponseHandler):
-    """Counts the head of each answer; aiohttp bounds its lines, but not how many interim answers come."""
+    """Measures the header of each response; aiohttp does not limit the number of interim responses."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -58,19 +58,19 @@ class _BoundedHandler(ResponseHandler):
         if self.attempt is not None:
             self.attempt.is_answering = True
         if self.left_of_head is not None:
-            # Thousands of interim answers fit into one read, and each takes its time.
+            # Thousands of interim responses fit into one read, and each takes time to parse.
             if self.left_of_head <= 0 or data.count(b"\r\nHTTP/1.") > _MOST_INTERIM:
                 self.set_exception(HeadTooLongError())
                 self.close()
                 return
-            # What comes together with the end of a head may be much more, so the next bytes tell.
+            # One read may hold the end of the header and much of the body, so the next read decides.
             self.left_of_head -= len(data)
         super().data_received(data)
 
 
 class _BoundedResponse(aiohttp.ClientResponse):
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Read the head."""
+        """Read the header."""
         attempt, handler = current_attempt.get(), connection.protocol
         if attempt is None or not isinstance(handler, _BoundedHandler):
             return await super().start(connection)
@@ -84,7 +84,7 @@ class _BoundedResponse(aiohttp.ClientResponse):
 
 @asynccontextmanager
 async def bounded(attempt: Attempt) -> AsyncIterator[None]:
-    """End what is within when the attempt has no time left."""
+    """Cancel the body of the ``async with`` when the attempt has no time left."""
     loop = asyncio.get_running_loop()
     with attempt.current():
         async with asyncio.timeout(attempt.left()) as scope:
@@ -102,9 +102,9 @@ async def bounded(attempt: Attempt) -> AsyncIterator[None]:
 
 async def read_body(response: aiohttp.ClientResponse, body: AnswerBody) -> None:
     """
-    Read an answer, with room for others between the flow of unpacking it.
+    Read a response; other tasks run between the steps of decompressing it.
 
-    :raises ProtocolError: there is too much, or it cannot be unpacked.
+    :raises ProtocolError: it is too large, or cannot be decompressed.
     """
     async for chunk in response.content.iter_any():
         flow = body.add(chunk)

@@ -1,37 +1,37 @@
-"""A connection that could not be made or broke, in words that say what to do."""
+"""Errors for connections that failed, with advice on what to do."""
 
 from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client.requests_made import address_of
+from sailpoint_provider.client.request_head import host_of
 from sailpoint_provider.client.response_body import bad_answer, doubt
 from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
     from sailpoint_provider.client.attempt import Attempt
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 
 class NothingTakenError(TimeoutError):
     """
-    The other side took nothing of a body for too long.
+    The server accepted no byte of an upload for too long.
 
     :param seconds: how long.
     """
 
     def __init__(self, seconds: float | None) -> None:
-        super().__init__(f"it took nothing of the upload for {seconds:g} s, see upload_timeout")
+        super().__init__(f"it accepted none of the upload for {seconds:g} s, see upload_timeout")
 
 
 MOST_OF_A_HEAD = 256 * 1024
-"""Bytes of header fields, interim answers among them, that are read of one answer."""
+"""Size limit of the header of a response, interim responses included."""
 
 
 class HeadTooLongError(Exception):
-    """The head of an answer does not end."""
+    """The header of a response exceeds the limit."""
 
     def __init__(self) -> None:
         super().__init__(f"its header is larger than {MOST_OF_A_HEAD // 1024} KiB")
@@ -47,13 +47,13 @@ def failure_of(
     status: int | None = None,
 ) -> SailPointError:
     """
-    Return what it means that an attempt broke off.
+    Return the error for an attempt that was cut off.
 
-    :param never_sent: True where it is certain that no connection was made.
-    :param status: HTTP status of the answer, None where its head had not come.
+    :param never_sent: True if it is certain that no connection was made.
+    :param status: HTTP status of the response, None if its header had not arrived.
     """
     if isinstance(error.__cause__, SailPointError):
-        return error.__cause__  # what is wrong with a file broke the request off
+        return error.__cause__  # a problem with the file cut the request off
     if attempt.is_over:
         return out_of_time(tenant, call, attempt, status=status)
     if is_endless_head(error):
@@ -65,54 +65,53 @@ def out_of_time(
     tenant: Tenant, call: Request[Any], attempt: Attempt, *, status: int | None = None
 ) -> SailPointError:
     """
-    Return the error for an attempt that has no time left.
+    Return the error for an attempt that ran out of time.
 
-    :param status: HTTP status of the answer, None where its head had not come.
+    :param status: HTTP status of the response, None if its header had not arrived.
     """
     if attempt.is_past_deadline:
         return attempt.passed(call)
     limit = f"{attempt.limit:g} s, the time limit of this call"
     if attempt.is_answering:
-        return bad_answer(call, f"it had not ended after {limit}", status=status, advice=_SLOW)
-    words = f"Could not {call.purpose}: no answer from {host_of(tenant, call)} within {limit}."
-    words += doubt(call) if attempt.is_sent else " Nothing was sent."
-    return TenantUnavailableError(words, sent=attempt.is_sent)
+        return bad_answer(call, f"it was incomplete after {limit}", status=status, advice=_SLOW)
+    message = f"Could not {call.purpose}: no response from {host_of(tenant, call)} within {limit}."
+    message += doubt(call) if attempt.is_sent else " Nothing was sent."
+    return TenantUnavailableError(message, sent=attempt.is_sent)
 
 
 def is_endless_head(error: BaseException) -> bool:
-    """Tell whether the head of an answer was given up, by whichever library, because it was too large."""
+    """Return whether any of the libraries rejected the header of a response as too large."""
     root = root_of(error)
     return isinstance(root, HeadTooLongError) or any(sign in repr(root) for sign in _ENDLESS_HEADS)
 
 
 def endless_head(call: Request[Any], error: BaseException) -> SailPointError:
-    """Return the error for a head that was given up because it was too large."""
+    """Return the error for a response whose header is too large."""
     root = root_of(error)
-    why = str(root) if isinstance(root, HeadTooLongError) else "its header has too many or too long lines"
+    why = (
+        str(root)
+        if isinstance(root, HeadTooLongError)
+        else "its header has too many lines, or lines that are too long"
+    )
     return bad_answer(call, why)
 
 
 _SLOW = (
-    "Check the connection's host, the network and any proxy in between; where these are slow, raise timeout "
-    "in the connection's extra."
+    "Check the connection's host, the network and any proxy in between; if they are slow, raise timeout in "
+    "the connection's extra."
 )
 
-# http.client and aiohttp have no types of their own for all of these.
+# http.client and aiohttp have no exception types for some of these.
 _ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
-
-
-def host_of(tenant: Tenant, call: Request[Any]) -> str:
-    """Return host and port that a call goes to."""
-    return address_of(tenant, call).split("/")[2]
 
 
 def unreachable(
     tenant: Tenant, call: Request[Any], error: BaseException, *, never_sent: bool
 ) -> TenantUnavailableError:
     """
-    Return the error for a request without an answer.
+    Return the error for a request without a response.
 
-    :param never_sent: True where it is certain that no connection was made.
+    :param never_sent: True if it is certain that no connection was made.
     """
     host = host_of(tenant, call)
     root = root_of(error)
@@ -128,18 +127,18 @@ def unreachable(
     for _, proxy in tenant.proxies:
         what = what.replace(proxy, "***")
     if never_sent:
-        advice = "Nothing was sent. Check the host, the name service, proxies and firewalls."
+        advice = "Nothing was sent. Check the host, DNS, proxies and firewalls."
     elif call.safe_to_repeat:
-        advice = "The connection broke or timed out."
+        advice = "The connection was lost or timed out."
     else:
-        advice = f"The connection broke or timed out after sending.{doubt(call)}"
+        advice = f"The connection was lost or timed out after sending.{doubt(call)}"
     return TenantUnavailableError(
-        f"Could not {call.purpose}: no answer from {host} ({what}). {advice}", sent=not never_sent
+        f"Could not {call.purpose}: no response from {host} ({what}). {advice}", sent=not never_sent
     )
 
 
 def root_of(error: BaseException) -> BaseException:
-    """Return the innermost error, since the outer ones only repeat it in worse words."""
+    """Return the innermost error; the outer ones repeat it less clearly."""
     seen = {id(error)}
     while True:
         inner = getattr(error, "reason", None)

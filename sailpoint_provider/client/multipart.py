@@ -1,4 +1,4 @@
-"""A start's body: streamed from the file, counted and hashed on the way, never held in memory."""
+"""The multipart body of a start: streamed from the file and hashed on the way, never held in memory."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 BLOCK = 256 * 1024
-"""Bytes of a file that are read, and handed to a connection, at once."""
+"""Bytes that are read from a file, and passed to a connection, at once."""
 
 log = logging.getLogger(__name__)
 
 
 class MultipartBody:
     """
-    The body of one attempt; a further attempt makes a new one, which opens the file anew.
+    The body of one attempt; the next attempt makes a new one, which opens the file again.
 
-    Iterating over it gives its blocks, once. What is wrong with the file breaks that off before the closing
-    boundary, without which ISC cannot take a part for the whole.
+    It can be iterated over once, block by block. A problem with the file stops the iteration before the
+    closing boundary, without which ISC cannot mistake a part of the file for the whole.
 
     :param call: the call whose form and upload to send.
     :raises InvalidInputError: the file cannot be opened, or is no longer the one that was found.
@@ -53,11 +53,11 @@ class MultipartBody:
         self.len = len(self._head) + len(self._tail) + (self.file.content.size_bytes if self.file else 0)
 
     def sent(self) -> SentFile | None:
-        """Return what was sent of the file, None where there was none."""
+        """Return what was sent of the file, None if there is no file."""
         return self.file.sent() if self.file is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the blocks of the body."""
+        """Yield the blocks of the body."""
         yield self._head
         if self.file is None:
             return
@@ -65,13 +65,13 @@ class MultipartBody:
         progress = UploadProgress(content.name, content.size_bytes, time.monotonic)
         while block := self.file.ahead.next():
             yield block
-            _tell(progress.add(len(block)))
+            _log(progress.add(len(block)))
         self.file.check()
         yield self._tail
-        _tell(progress.end())
+        _log(progress.end())
 
     def __enter__(self) -> MultipartBody:
-        """Use the body for one attempt."""
+        """Return the body itself."""
         return self
 
     def __exit__(
@@ -83,7 +83,7 @@ class MultipartBody:
 
 
 class _FileReader:
-    """The file while it is sent: read and hashed in a thread, checked when all of it has been handed over."""
+    """The file while it is sent: read and hashed in a thread, checked once all of it has been passed on."""
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
@@ -96,15 +96,15 @@ class _FileReader:
 
     def check(self) -> None:
         """
-        Make sure that what was read is the file that was found, and all of it.
+        Check that all of the file was read, and that it did not change.
 
-        :raises InvalidInputError: it is not.
+        :raises InvalidInputError: the file changed.
         """
         if self._left:
             raise changed(self._upload, f"{self._left} bytes of it were not read")
         expected = self.content.sha256
         if expected is not None and expected != self._hash.hexdigest():
-            raise changed(self._upload, "its content is not what it was")
+            raise changed(self._upload, "its content differs")
         self._upload.check_unchanged()
 
     def sent(self) -> SentFile:
@@ -115,7 +115,7 @@ class _FileReader:
         try:
             block = self._stream.read(min(BLOCK, self._left) or 1)
         except Exception as error:
-            # No chain: an error of a store may hold the file's URL with a signature in it.
+            # No chain: an error of a store may hold the file's signed URL.
             why = getattr(error, "strerror", None) or type(error).__name__
             raise InvalidInputError(
                 f"The file {self._upload.location} could not be read to its end: {why}. Nothing was loaded.",
@@ -124,7 +124,7 @@ class _FileReader:
         if self._left and not block:
             raise changed(self._upload, f"it ends {self._left} bytes early")
         if block and not self._left:
-            raise changed(self._upload, f"it goes on after {self.content.size_bytes} bytes")
+            raise changed(self._upload, f"it is longer than {self.content.size_bytes} bytes")
         self._hash.update(block)
         self._left -= len(block)
         return block
@@ -140,6 +140,6 @@ def _open(upload: Upload) -> BinaryIO:
         ) from None
 
 
-def _tell(sentence: str | None) -> None:
+def _log(sentence: str | None) -> None:
     if sentence is not None:
         log.info("%s", sentence)

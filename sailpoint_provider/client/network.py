@@ -1,4 +1,4 @@
-"""Proxy and certificate authorities: one answer for both transports."""
+"""Proxies and CA certificates, the same for both clients."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 def proxy_for(tenant: Tenant, url: str) -> str | None:
     """
-    Return the proxy to reach an address, None for a direct way.
+    Return the proxy for a URL, None for a direct connection.
 
-    The connection's own proxies count first; else ``HTTPS_PROXY`` and the like, where ``NO_PROXY`` lets them.
+    The proxies of the Airflow connection come first, then those of the environment, subject to ``NO_PROXY``.
     """
     own = dict(tenant.proxies)
     if not own and not getproxies():
         return None
-    # requests takes 70 ms to load, which a triggerer spends only where there are proxies.
+    # requests takes 70 ms to load; a triggerer loads it only if there are proxies.
     from requests.utils import get_environ_proxies, select_proxy
 
     proxy: str | None = select_proxy(url, own or get_environ_proxies(url, no_proxy=None))
@@ -38,27 +38,27 @@ def proxy_for(tenant: Tenant, url: str) -> str | None:
 
 def ca_path(tenant: Tenant) -> str:
     """
-    Return the file or folder of the certificate authorities to trust.
+    Return the file or folder of the CA certificates to trust.
 
-    The connection's own counts first, then ``REQUESTS_CA_BUNDLE`` and ``SSL_CERT_FILE``, then certifi's.
+    That of the connection comes first, then ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE`` and certifi's.
 
-    :raises InvalidInputError: there is no such file.
+    :raises InvalidInputError: the file does not exist.
     """
     candidates = [("the connection's extra key 'verify'", tenant.ca_file)]
     candidates += [(f"the environment's {name}", os.environ.get(name)) for name in _CA_VARIABLES]
     for origin, path in candidates:
         if path:
             if not Path(path).exists():
-                raise InvalidInputError(f"There is no CA file {path!r}, which {origin} names.")
+                raise InvalidInputError(f"The CA file {path!r} does not exist; it is set by {origin}.")
             return path
     return certifi.where()
 
 
-def tls_context(tenant: Tenant) -> ssl.SSLContext:
+def new_tls_context(tenant: Tenant) -> ssl.SSLContext:
     """
-    Return a context that verifies certificates and host names.
+    Return a TLS context that verifies certificates and host names.
 
-    :raises InvalidInputError: the file of certificate authorities is missing or holds none.
+    :raises InvalidInputError: the CA file is missing or holds no certificate.
     """
     path = ca_path(tenant)
     try:
@@ -67,3 +67,20 @@ def tls_context(tenant: Tenant) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
         raise InvalidInputError(f"The CA file {path!r} cannot be used: {error}.") from None
+
+
+def shared_tls_context(tenant: Tenant) -> ssl.SSLContext:
+    """
+    Return the process's TLS context for the tenant's CA certificates; a file that changed is read again.
+
+    :raises InvalidInputError: the CA file is missing or holds no certificate.
+    """
+    path = ca_path(tenant)
+    key = (path, os.stat(path).st_mtime_ns)
+    context = _contexts.get(key)
+    if context is None:
+        context = _contexts.setdefault(key, new_tls_context(tenant))
+    return context
+
+
+_contexts: dict[tuple[str, int], ssl.SSLContext] = {}

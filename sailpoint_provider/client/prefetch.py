@@ -1,4 +1,4 @@
-"""Reads a file ahead of whoever sends it, a little."""
+"""Reads a few blocks of a file ahead of the sender."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PATIENCE = 5.0
 
 class Prefetcher:
     """
-    Hands out blocks that a thread of its own reads, while the ones before are sent.
+    Reads blocks in a thread of its own while earlier ones are sent.
 
-    The thread closes what it reads from. It starts with the first block that is asked for.
+    The thread starts with the first call of :meth:`next`, and closes the file at the end.
 
     :param read: reads the next block, empty at the end.
-    :param close: closes what is read from.
+    :param close: closes the file.
     """
 
     def __init__(self, read: Callable[[], bytes], close: Callable[[], None]) -> None:
@@ -34,9 +34,9 @@ class Prefetcher:
 
     def next(self) -> bytes:
         """
-        Return the next block, empty at the end and once the reading was stopped.
+        Return the next block, empty at the end and after :meth:`stop`.
 
-        Whatever goes wrong while reading is raised here.
+        An error of the reading thread is raised here.
         """
         with self._lock:
             if self._is_stopped:
@@ -50,7 +50,7 @@ class Prefetcher:
         return block
 
     def stop(self) -> None:
-        """Read no further and close; a store that does not answer is not waited for endlessly."""
+        """Stop reading and close the file, without waiting longer than 5 s for a hanging store."""
         with self._lock:
             self._is_stopped = True
             thread = self._thread
@@ -61,7 +61,7 @@ class Prefetcher:
         thread.join(_PATIENCE)
         self._drain()
         with suppress(Full):
-            self._blocks.put_nowait(b"")  # for somebody who still waits for a block, on an event loop
+            self._blocks.put_nowait(b"")  # for a caller that still waits for a block, on an event loop
 
     def _run(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The body of an answer, unpacked and bounded while it comes."""
+"""The body of a response, decompressed and limited in size as it arrives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sailpoint_provider.exceptions import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 PIECE = 64 * 1024
-"""Bytes that are read, and unpacked, at once."""
+"""Bytes that are read, and decompressed, at once."""
 
 _MOST_OF_AN_ERROR = 1024 * 1024
 _MOST_LAYERS = 2
@@ -21,15 +21,14 @@ _MOST_LAYERS = 2
 
 class AnswerBody:
     """
-    Takes in what comes over the wire; what is too much, or cannot be unpacked, breaks it off.
+    Collects a body; one that is too large, or cannot be decompressed, is rejected.
 
-    Of an error's answer the status matters most. Its body is cut where it is too long, so that the status
-    still counts.
+    The body of an error response is cut instead, because its status matters most.
 
-    :param call: the call that is answered.
+    :param call: the call that is responded to.
     :param status: HTTP status.
     :param headers: header fields, names in lower case.
-    :raises ProtocolError: the answer announces more than is read, or a packing that was not asked for.
+    :raises ProtocolError: the header announces a body that is too large, or an unsupported encoding.
     """
 
     def __init__(self, call: Request[Any], status: int, headers: Mapping[str, str]) -> None:
@@ -42,16 +41,20 @@ class AnswerBody:
         names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
         packings = [name for name in names if name not in ("", "identity")]
         if len(packings) > _MOST_LAYERS or any(name not in _UNPACKERS for name in packings):
-            self._give_up("its Content-Encoding is not one that was asked for (gzip, deflate)")
-        if not self.is_error and _number(headers.get("content-length")) > self._most:
+            self._give_up("its Content-Encoding is not gzip or deflate")
+        if (
+            not self.is_error
+            and call.method != "HEAD"
+            and _number(headers.get("content-length")) > self._most
+        ):
             self._too_large()
         self._layers = [_UNPACKERS[name](self._most) for name in reversed(packings) if name in _UNPACKERS]
 
     def add(self, received: bytes) -> Iterator[None]:
         """
-        Take in some bytes; each step is small, so that an event loop can breathe in between.
+        Add received bytes in small steps, so that an event loop can run other tasks between them.
 
-        :raises ProtocolError: there is too much, or it cannot be unpacked.
+        :raises ProtocolError: the body is too large, or cannot be decompressed.
         """
         if self.is_full:
             return
@@ -68,15 +71,15 @@ class AnswerBody:
         except _TooMuchError:
             self._too_large()
         except zlib.error:
-            self._give_up("its body is not packed as its Content-Encoding says")
+            self._give_up("its body does not match its Content-Encoding")
 
     def content(self) -> bytes:
-        """Return what came."""
+        """Return the body received so far."""
         return bytes(self._content)
 
     def _too_large(self) -> None:
         del self._content[self._most :]
-        self._give_up(f"its body is larger than {_size(self._most)}, the most that is read of this answer")
+        self._give_up(f"its body is larger than {_size(self._most)}, the limit for this call")
 
     def _give_up(self, why: str) -> None:
         self.is_full = True
@@ -84,38 +87,35 @@ class AnswerBody:
             raise bad_answer(self._call, why, status=self.status)
 
 
-_STRANGE = "ISC documents no such answer: check the connection's host and any proxy in between."
+_STRANGE = "ISC documents no such response: check the connection's host and any proxy in between."
 
 
 def bad_answer(
     call: Request[Any], why: str, *, status: int | None = None, advice: str = _STRANGE
 ) -> ProtocolError:
-    """Return the error for an answer that is given up, which says nothing of the effect of a start."""
+    """Return the error for an unusable response, which leaves open whether a start took effect."""
     return ProtocolError(
-        f"Could not {call.purpose}: the answer was given up, because {why}. {advice}{doubt(call)}",
+        f"Could not {call.purpose}: unusable response: {why}. {advice}{doubt(call)}",
         status=status,
     )
 
 
 def doubt(call: Request[Any]) -> str:
-    """Return what to add to an error that leaves open whether a start had its effect."""
+    """Return advice for an error that leaves open whether the call took effect."""
     if call.safe_to_repeat:
         return ""
-    return (
-        " The aggregation may have been started all the same: look at the source's aggregation activity "
-        "before starting again."
-    )
+    return f" {call.effect_advice}"
 
 
 class _TooMuchError(Exception):
-    """A layer of packing holds more than may be read."""
+    """A layer of compression holds more than the limit."""
 
 
 class _Unpacker:
     """
-    Unpacks one layer, a piece at a time.
+    Decompresses one layer, a piece at a time.
 
-    :param most: the bytes that it may hold.
+    :param most: size limit of the layer in bytes.
     """
 
     windows: tuple[int, ...]
@@ -146,7 +146,7 @@ class _Unpacker:
             self._left -= len(piece)
             if self._left < 0:
                 raise _TooMuchError
-            # What unpacks to nothing takes time, too, so it counts as a step.
+            # Input that decompresses to nothing takes time too, so it counts as a step.
             yield piece
 
     def _end_member(self) -> None:
@@ -156,7 +156,7 @@ class _Unpacker:
         self._inflater = zlib.decompressobj(self.windows[0])
 
     def _try_otherwise(self) -> None:
-        """Find out what it is instead: bytes without meaning behind the end, or the other kind of deflate."""
+        """Handle what zlib rejects: padding after the end, or the other kind of deflate."""
         if not self._has_begun and self._has_ended:
             self._is_over = True
         elif not self._has_begun and self._windows:
@@ -171,7 +171,7 @@ class _Gzip(_Unpacker):
 
 
 class _Deflate(_Unpacker):
-    # Some servers leave out the frame that the name stands for.
+    # Some servers send raw deflate, without the zlib frame.
     windows = (zlib.MAX_WBITS, -zlib.MAX_WBITS)
 
 

@@ -1,4 +1,4 @@
-"""Lets requests send an upload for as long as the other side takes something of it."""
+"""Uploads with requests that last as long as the server accepts bytes."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 class UploadAdapter(BoundedAdapter):
     """
-    Sends bodies of any length: a time-out is for silence, not for the whole.
+    An adapter for bodies of any length: its timeout limits a stall, not the whole upload.
 
-    urllib3 counts sending to connecting, so the short time-out of that would hold for it.
+    urllib3 counts sending as part of connecting, whose timeout is short.
 
     :param context: verifies certificates and host names.
-    :param silence: seconds for which the other side may take nothing.
+    :param idle_timeout: seconds after which a stalled upload ends.
     """
 
-    def __init__(self, context: ssl.SSLContext, silence: float) -> None:
+    def __init__(self, context: ssl.SSLContext, idle_timeout: float) -> None:
         super().__init__(context)
-        self._silence = silence
+        self._idle_timeout = idle_timeout
 
     def bounded(self, kind: type[Any]) -> type[Any]:
-        """Return a kind of connection that is bounded but for its sending, which is patient."""
-        return type(kind.__name__, (_PatientConnection, kind), {"silence": self._silence})
+        """Return a subclass that limits everything but the duration of sending."""
+        return type(kind.__name__, (_PatientConnection, kind), {"idle_timeout": self._idle_timeout})
 
 
 class _PatientConnection(BoundedConnection):
-    """A connection whose time-out starts anew with every piece that is taken."""
+    """A connection whose timeout starts anew with every piece that the server accepts."""
 
-    silence: float
+    idle_timeout: float
 
     def send(self, data: Any) -> None:
         if self.sock is None or not isinstance(data, bytes):
@@ -48,11 +48,11 @@ class _PatientConnection(BoundedConnection):
             raise NothingTakenError(self.sock.gettimeout()) from None
 
     def _sending_timeout(self, attempt: Attempt) -> float:
-        return self.silence
+        return self.idle_timeout
 
 
 def _send_all(sock: socket.socket, block: bytes) -> None:
-    """Send a block; the time-out of ``sendall`` would be for all of it, this one is for the next piece."""
+    """Send a block; the timeout of ``sendall`` covers all of it, this one only the next piece."""
     rest = memoryview(block)
     while rest:
         rest = rest[sock.send(rest) :]

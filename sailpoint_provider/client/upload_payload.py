@@ -1,4 +1,4 @@
-"""Lets aiohttp send an upload without holding it, and for as long as the other side takes something of it."""
+"""Uploads with aiohttp that are streamed, and last as long as the server accepts bytes."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.client.attempt import Attempt
     from sailpoint_provider.client.multipart import MultipartBody
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 _PIECE = 64 * 1024
 
 
 class UploadPayload(Payload):
     """
-    The body of one attempt, for aiohttp, which has a time-out for reading but none for writing.
+    The body of one attempt; aiohttp has a timeout for reading but none for writing.
 
     :param body: the body.
-    :param silence: seconds for which the other side may take nothing.
-    :param attempt: is told when all is sent.
+    :param idle_timeout: seconds after which a stalled upload ends.
+    :param attempt: the attempt to notify when everything is sent.
     """
 
-    def __init__(self, body: MultipartBody, silence: float, attempt: Attempt) -> None:
+    def __init__(self, body: MultipartBody, idle_timeout: float, attempt: Attempt) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.len
         self._body = body
-        self._silence = silence
+        self._idle_timeout = idle_timeout
         self._attempt = attempt
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Refuse: the body is never held as text."""
+        """Raise: the body is streamed, never held as text."""
         raise TypeError("An upload is streamed.")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body; the file is read in threads."""
         transport: Any = getattr(writer, "transport", None)
         if transport is not None:
-            # With more in its buffer than this, nothing would tell a slow other side from a silent one.
+            # A larger buffer would hide whether the server is slow or stalled.
             transport.set_write_buffer_limits(high=_PIECE)
         blocks = iter(self._body)
         while block := await asyncio.to_thread(next, blocks, b""):
@@ -53,15 +53,15 @@ class UploadPayload(Payload):
 
     async def _send(self, writer: AbstractStreamWriter, piece: bytes) -> None:
         try:
-            async with asyncio.timeout(self._silence):
+            async with asyncio.timeout(self._idle_timeout):
                 await writer.write(piece)
                 await writer.drain()
         except TimeoutError:
-            raise NothingTakenError(self._silence) from None
+            raise NothingTakenError(self._idle_timeout) from None
 
 
 async def opened_body(call: Request[Any]) -> MultipartBody:
-    """Open a start's body in a thread; a cancellation meanwhile does not leave its file open."""
+    """Open the body of a start in a thread; a cancellation meanwhile closes its file."""
     opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
     try:
         return await asyncio.shield(opening)
@@ -71,7 +71,7 @@ async def opened_body(call: Request[Any]) -> MultipartBody:
 
 
 def _body_of(call: Request[Any]) -> MultipartBody:
-    # Waits, of which there are far more than starts on an event loop, do without it.
+    # Loaded only for uploads: most users of an event loop only wait.
     from sailpoint_provider.client.multipart import MultipartBody
 
     return MultipartBody(call)

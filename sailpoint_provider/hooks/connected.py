@@ -51,7 +51,7 @@ async def async_client_module() -> Any:
     The first import of aiohttp takes 100 ms, too long to block an event loop.
     """
     if not _modules:
-        for name in ("isc.tenant.config", "isc.wait.watch", "client.async_client"):
+        for name in ("isc.tenant.config", "isc.wait.watch", "polling.poller", "client.async_client"):
             module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
         _modules.append(module)
     return _modules[0]

@@ -267,9 +267,11 @@ class SailPointHook(BaseHook):
         await self.atenant()
         watch = self.watch(aggregation_id, deadlines)
         async with self.aconnected() as transport:
+            from sailpoint_provider.polling.poller import poller_of
+
             result = None
             while result is None:
-                await transport.poller.end_of(watch, backoff)
+                await poller_of(transport).end_of(watch, backoff)
                 result = await transport.run(watch.settled())
         return check_end(result)
 

@@ -1,9 +1,9 @@
 """
 Procedures of several calls, written once for workers and for event loops.
 
-A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.endpoints.Request` and is sent its
-value, or is thrown its error; it yields a :class:`Sleep` and continues later; it yields :class:`Gather` for
-calls whose order does not matter; it returns what it found. Two transports drive it, each in its own world.
+A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.exchange.Request` and is sent its
+value, or is thrown its error; it yields :class:`Sleep` to pause, and :class:`Gather` for calls whose order
+does not matter; it returns its result. The blocking and the async client drive it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from sailpoint_provider.isc.api.endpoints import Request
+from sailpoint_provider.isc.api.exchange import Request
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Sleep:
     """
-    A effect to wait.
+    A pause.
 
     :param seconds: how long.
     """
@@ -31,10 +31,10 @@ class Sleep:
 @dataclass(frozen=True)
 class Gather:
     """
-    Calls that may go side by side, each of them once.
+    Calls that may run in parallel, each without retries.
 
-    What comes back is a list: for each call its value, or the
-    :class:`~sailpoint_provider.exceptions.SailPointError` that it met.
+    The result is a list: for each call its value, or the
+    :class:`~sailpoint_provider.exceptions.SailPointError` that it raised.
 
     :param calls: the calls.
     """
@@ -47,6 +47,6 @@ Flow: TypeAlias = Generator[Effect, Any, T]
 
 
 def ask(call: Request[T]) -> Flow[T]:
-    """Carry out one call as a step of a procedure, with the type of its value kept."""
+    """Carry out one call as a step of a procedure; keeps the type of its value."""
     value: T = yield call
     return value

@@ -1,1 +1,1 @@
-"""One poller for all waits of an event loop on one tenant."""
+"""One poller per event loop and tenant: when to poll which aggregation."""

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CROWD = 20
-"""Up to so many waits each ask for themselves; more are looked at together."""
+"""Maximum number of waits that are polled one by one; more are polled together."""
 
 _ALONE_AT_ONCE = 5
-_SWEEP_SHARE = 0.2
+_BATCH_SHARE = 0.2
 _PROGRESS_SHARE = 0.4
 _MOST_PROGRESS = 20.0
 _CROWD_WITHOUT_PROGRESS = 200.0
@@ -38,33 +38,38 @@ _AT_A_TIME = 40
 _SECONDS_PER_LINE = 0.03
 
 
+def poller_of(client: AsyncClient) -> Poller:
+    """Return the poller of a client, which all its users share; it stops when the client closes."""
+    return client.companion(Poller)
+
+
 class Poller:
     """
-    Looks at the aggregations that this event loop waits for, all of one tenant.
+    Polls all aggregations of one tenant that this event loop waits for.
 
-    Few waits are looked at one by one, each at its own backoff. A crowd is looked at together, by lists
-    (:class:`~sailpoint_provider.isc.wait.batch_poll.BatchPoller`): its task records alone end a wait, and the
-    status endpoint is asked for progress as far as the request budget goes.
+    A few waits are polled one by one, each at its own backoff. A crowd is polled together, by lists
+    (:class:`~sailpoint_provider.isc.wait.batch_poll.BatchPoller`): only task records end a wait, and the
+    status endpoint is asked for progress as far as the request budget allows.
 
-    :param transport: carries out the calls; its budget and connections bound everything here.
+    :param client: carries out the calls; its budget and connections limit everything here.
     """
 
-    def __init__(self, transport: AsyncClient) -> None:
-        self._transport = transport
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
         self._loop = asyncio.get_running_loop()
         self._waits = Waits()
         self._rounds: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._looking = 0
-        self._news = asyncio.Event()
+        self._polling = 0
+        self._wake_up = asyncio.Event()
         self._planned = 0.0
-        self._inbox = WorkQueue(self._read, _AT_A_TIME)
+        self._records = WorkQueue(self._apply, _AT_A_TIME)
         self._batch_poller = BatchPoller(
-            transport.tenant.generation, self._take_in, clock=time.monotonic, log=log
+            client.tenant.generation, self._receive, clock=time.monotonic, log=log
         )
         self._batch_polls = 0
-        self._sweep_began = 0.0
+        self._batch_began = 0.0
         self._not_before = 0.0
         self._progress_credit = 0.0
         self._status_refused = False
@@ -73,28 +78,28 @@ class Poller:
         self, watch: Watch, backoff: Backoff, *, first_pause: float = 0.0, least_seconds: float = 0.0
     ) -> State:
         """
-        Wait until the task record, or the status endpoint where it is asked, tells an end.
+        Wait until the aggregation has ended.
 
-        :param watch: the wait, which keeps what was seen; it logs in the caller's context.
-        :param backoff: how often to look.
-        :param first_pause: seconds until the first look.
-        :param least_seconds: seconds that the wait is given though its deadline may have passed.
+        :param watch: what is known of the aggregation; it logs in the caller's context.
+        :param backoff: how often to poll.
+        :param first_pause: seconds until the first poll.
+        :param least_seconds: seconds that the wait gets even if its deadline has passed.
         :raises AggregationTimeoutError: the deadline came first, even if a call hangs.
-        :raises SailPointError: the wait cannot go on; it is that of :meth:`Watch.look`.
+        :raises SailPointError: the wait cannot continue; see :meth:`Watch.look`.
         """
         left = None if watch.end is None else max(least_seconds, watch.end - time.time())
         wait = Wait(watch, backoff, self._loop.time() + first_pause, self._loop.create_future())
         self._join(wait)
         try:
             async with asyncio.timeout(left):
-                return await wait.told
+                return await wait.outcome
         except TimeoutError:
             raise watch.timed_out() from None
         finally:
             self._leave(wait)
 
     async def stop(self) -> None:
-        """End all that runs here; whoever still waits is cancelled."""
+        """Stop polling; waits that are still open are cancelled."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -103,15 +108,15 @@ class Poller:
     def _join(self, wait: Wait) -> None:
         self._waits.add(wait)
         if self._rounds is None:
-            # In a context of its own: what it logs belongs to no task.
-            self._rounds = self._aside(self._go_round(), contextvars.Context())
+            # In a context of its own: what it logs belongs to no Airflow task.
+            self._rounds = self._spawn(self._go_round(), contextvars.Context())
         elif wait.due < self._planned:
-            self._news.set()
+            self._wake_up.set()
 
     def _leave(self, wait: Wait) -> None:
         self._waits.remove(wait)
-        if wait.look is not None:
-            wait.look.cancel()
+        if wait.polling is not None:
+            wait.polling.cancel()
         if self._waits.count == 0 and self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
@@ -123,7 +128,7 @@ class Poller:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            log.exception("The poller broke off")
+            log.exception("The poller failed")
             for wait in list(self._waits):
                 wait.fail(error)
         finally:
@@ -131,56 +136,56 @@ class Poller:
                 self._rounds = None
 
     async def _next_round(self) -> None:
-        """Wait until a look is due, and begin it."""
-        self._news.clear()
+        """Wait until a poll is due, and start it."""
+        self._wake_up.clear()
         is_crowd, now = self._waits.count > CROWD, self._loop.time()
         alone, together = [], math.inf
         for wait in self._waits:
             if is_crowd and not wait.is_alone(now):
                 together = min(together, wait.due)
-            elif wait.look is None:
+            elif wait.polling is None:
                 alone.append(wait)
-        # Not so often that it eats up the budget.
+        # Not so often that it uses up the budget.
         together = max(together, self._not_before)
         has_places = self._free_places(is_crowd=is_crowd) > 0
         self._planned = min([together, *(wait.due for wait in alone if has_places)])
         if self._planned > now:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if self._planned == math.inf else self._planned - now):
-                    await self._news.wait()
+                    await self._wake_up.wait()
             return
-        self._look_alone(alone, is_crowd=is_crowd)
+        self._poll_alone(alone, is_crowd=is_crowd)
         if together <= now:
-            await self._look_together()
+            await self._poll_together()
 
     def _free_places(self, *, is_crowd: bool) -> int:
-        return max(0, (_ALONE_AT_ONCE if is_crowd else CROWD) - self._looking)
+        return max(0, (_ALONE_AT_ONCE if is_crowd else CROWD) - self._polling)
 
-    def _look_alone(self, waits: list[Wait], *, is_crowd: bool) -> None:
+    def _poll_alone(self, waits: list[Wait], *, is_crowd: bool) -> None:
         now = self._loop.time()
         due = sorted((wait for wait in waits if wait.due <= now), key=_by_due)
         for wait in due[: self._free_places(is_crowd=is_crowd)]:
-            self._looking += 1
-            wait.look = self._aside(self._looked(wait), wait.context)
-            wait.look.add_done_callback(self._look_is_over)
+            self._polling += 1
+            wait.polling = self._spawn(self._poll_one(wait), wait.context)
+            wait.polling.add_done_callback(self._poll_is_over)
 
-    def _look_is_over(self, _: asyncio.Task[None]) -> None:
-        self._looking -= 1
-        self._news.set()
+    def _poll_is_over(self, _: asyncio.Task[None]) -> None:
+        self._polling -= 1
+        self._wake_up.set()
 
-    def _aside(self, work: Any, context: contextvars.Context) -> asyncio.Task[None]:
+    def _spawn(self, work: Any, context: contextvars.Context) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _looked(self, wait: Wait) -> None:
-        """Look at one aggregation by itself."""
+    async def _poll_one(self, wait: Wait) -> None:
+        """Poll one aggregation by itself."""
         watch = wait.watch
         try:
-            with_progress = wait.takes_whole_look or (wait.alone_until == 0.0 and self._budget_is_free(0.0))
-            wait.takes_whole_look = False
-            result = await self._transport.run(watch.look(with_progress=with_progress))
+            with_progress = wait.needs_full_poll or (wait.alone_until == 0.0 and self._budget_is_free(0.0))
+            wait.needs_full_poll = False
+            result = await self._client.run(watch.look(with_progress=with_progress))
             now = self._loop.time()
             if result is not None:
                 wait.end(result["state"])
@@ -191,41 +196,41 @@ class Poller:
                 self._batch_poller.contradicted()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # whatever it is, nobody may wait for ever
+        except BaseException as error:  # whatever it is, no caller may wait for ever
             wait.fail(error)
         finally:
-            wait.look = None
+            wait.polling = None
 
-    async def _look_together(self) -> None:
-        now = self._sweep_began = self._loop.time()
+    async def _poll_together(self) -> None:
+        now = self._batch_began = self._loop.time()
         self._batch_polls += 1
         due = sorted((wait for wait in self._waits if wait.is_nearly_due(now)), key=_by_due)
         before = self._batch_poller.requests
         try:
-            unseen = await self._transport.run(
+            unseen = await self._client.run(
                 self._batch_poller.batch_poll([wait.watch.aggregation_id for wait in due])
             )
         except SailPointError as error:
-            await self._let_know(due, error)
+            await self._report_outage(due, error)
         else:
             for aggregation_id in unseen:
                 for wait in self._waits.of(aggregation_id):
-                    wait.look_alone(now, is_left_out=self._batch_poller.is_complete)
-        await self._inbox.done()
+                    wait.poll_alone(now, is_left_out=self._batch_poller.is_complete)
+        await self._records.done()
         cost = self._batch_poller.requests - before
         self._not_before = now + min(
-            cost / (_SWEEP_SHARE * self._rate()),
+            cost / (_BATCH_SHARE * self._rate()),
             min((wait.backoff.poll_interval for wait in self._waits), default=0.0),
         )
         self._ask_for_progress()
 
-    async def _let_know(self, waits: list[Wait], error: SailPointError) -> None:
-        """Let those know of an outage that were not seen before it."""
-        await self._inbox.done()
+    async def _report_outage(self, waits: list[Wait], error: SailPointError) -> None:
+        """Report an outage to the waits that were not polled before it."""
+        await self._records.done()
         for number, wait in enumerate(waits):
             if not number % _AT_A_TIME:
                 await asyncio.sleep(0)
-            if wait.batch_poll == self._batch_polls or wait.told.done():
+            if wait.batch_poll == self._batch_polls or wait.outcome.done():
                 continue
             try:
                 wait.context.run(wait.watch.missed, error, quiet=self._quiet())
@@ -236,15 +241,15 @@ class Poller:
     def _quiet(self) -> float:
         return self._waits.count * _SECONDS_PER_LINE
 
-    def _take_in(self, records: list[TaskSummary]) -> None:
-        self._inbox.put(record for record in records if record.id in self._waits)
+    def _receive(self, records: list[TaskSummary]) -> None:
+        self._records.put(record for record in records if record.id in self._waits)
 
-    def _read(self, record: TaskSummary) -> int:
-        return sum(self._seen(wait, record) for wait in self._waits.of(record.id))
+    def _apply(self, record: TaskSummary) -> int:
+        return sum(self._apply_to(wait, record) for wait in self._waits.of(record.id))
 
-    def _seen(self, wait: Wait, record: TaskSummary) -> bool:
-        """Take in what a list says of an aggregation; tell whether that ended the wait."""
-        if wait.told.done():
+    def _apply_to(self, wait: Wait, record: TaskSummary) -> bool:
+        """Apply the record of a list; return whether that ended the wait."""
+        if wait.outcome.done():
             return False
         wait.batch_poll = self._batch_polls
         try:
@@ -253,28 +258,28 @@ class Poller:
                 wait.end(state)
                 return True
             if state != "running":
-                wait.due = wait.begins  # others are looked at already, but no end may be told yet
+                wait.due = wait.begins  # others are polled already, but this wait may not end yet
                 return False
-            if wait.watch.is_puzzled or wait.takes_whole_look:
+            if wait.watch.is_puzzled or wait.needs_full_poll:
                 wait.alone_until = math.inf
             else:
                 wait.watch.check_deadline()
-                wait.due = self._sweep_began + wait.watch.next_pause(wait.backoff, 0.0)
+                wait.due = self._batch_began + wait.watch.next_pause(wait.backoff, 0.0)
                 wait.was_seen()
         except Exception as error:
             wait.fail(error)
-        return wait.told.done()
+        return wait.outcome.done()
 
     def _ask_for_progress(self) -> None:
         """
-        Ask the status endpoint about those that it was not asked about for the longest time.
+        Ask the status endpoint about the aggregations whose progress is the oldest.
 
-        It is asked less, the more waits there are, for with many each gets to know little; and never so much
-        that looks would have to wait for it.
+        The more waits there are, the less it is asked, because each gains little; and never so much that
+        polls would be delayed.
         """
         if self._status_refused or self._asking is not None or self._waits.count <= CROWD:
             return
-        span = self._not_before - self._sweep_began
+        span = self._not_before - self._batch_began
         self._progress_credit += min(
             (_CROWD_WITHOUT_PROGRESS / self._waits.count) ** 2, span * _PROGRESS_SHARE * self._rate()
         )
@@ -282,36 +287,36 @@ class Poller:
         self._progress_credit -= asked
         now = self._loop.time()
         running = sorted((wait for wait in self._waits if not wait.is_alone(now)), key=_by_progress)
-        self._asking = self._aside(self._asked_for_progress(running[:asked], span), contextvars.Context())
+        self._asking = self._spawn(self._ask_one_by_one(running[:asked], span), contextvars.Context())
 
-    async def _asked_for_progress(self, waits: list[Wait], span: float) -> None:
+    async def _ask_one_by_one(self, waits: list[Wait], span: float) -> None:
         try:
             for wait in waits:
                 await asyncio.sleep(span / (len(waits) + 1))
                 if self._status_refused or not self._budget_is_free(_SPARE_FOR_PROGRESS):
                     return
-                if not wait.told.done():
+                if not wait.outcome.done():
                     wait.progress_asked = self._loop.time()
-                    await self._aside(self._progressed(wait), wait.context)
+                    await self._spawn(self._ask_progress(wait), wait.context)
         finally:
             self._asking = None
 
-    async def _progressed(self, wait: Wait) -> None:
+    async def _ask_progress(self, wait: Wait) -> None:
         try:
-            if await self._transport.run(wait.watch.progress()):
-                wait.takes_whole_look = True
-                wait.look_alone(self._loop.time())
-                self._news.set()
+            if await self._client.run(wait.watch.progress()):
+                wait.needs_full_poll = True
+                wait.poll_alone(self._loop.time())
+                self._wake_up.set()
         except Exception as error:
             wait.fail(error)
         self._status_refused = not wait.watch.shows_status
 
     def _rate(self) -> float:
-        return self._transport.budget.rate(time.monotonic())
+        return self._client.budget.rate(time.monotonic())
 
     def _budget_is_free(self, share: float) -> bool:
-        """Tell whether more than this share of a burst could be sent at once."""
-        return self._transport.budget.spare(time.monotonic()) > share
+        """Return whether more than this share of a burst could be sent now."""
+        return self._client.budget.spare(time.monotonic()) > share
 
 
 def _by_due(wait: Wait) -> float:

@@ -19,12 +19,12 @@ _LEFT_OUT_SECONDS = 600.0
 
 class Wait:
     """
-    One wait, as the poller sees it; it is made in the context of whoever waits.
+    One wait, as the poller sees it; it is made in the context of its caller.
 
-    :param watch: what was seen of the aggregation.
-    :param backoff: how often to look.
-    :param begins: the loop's time of the first look; nothing is told before.
-    :param told: gets the end, or the error that ends the wait.
+    :param watch: what is known of the aggregation.
+    :param backoff: how often to poll.
+    :param begins: the loop's time of the first poll; the wait does not end before.
+    :param outcome: receives the final state, or the error that ends the wait.
     """
 
     __slots__ = (
@@ -36,49 +36,49 @@ class Wait:
         "begins",
         "context",
         "due",
-        "look",
+        "needs_full_poll",
+        "outcome",
+        "polling",
         "progress_asked",
-        "takes_whole_look",
-        "told",
         "watch",
     )
 
-    def __init__(self, watch: Watch, backoff: Backoff, begins: float, told: asyncio.Future[State]) -> None:
+    def __init__(self, watch: Watch, backoff: Backoff, begins: float, outcome: asyncio.Future[State]) -> None:
         self.watch = watch
         self.backoff = backoff
         self.begins = self.due = begins
-        self.told = told
+        self.outcome = outcome
         self.context = contextvars.copy_context()
-        self.look: asyncio.Task[None] | None = None
+        self.polling: asyncio.Task[None] | None = None
         self.alone_until = 0.0
         self.batch_poll = 0
-        self.takes_whole_look = False
+        self.needs_full_poll = False
         self.progress_asked = 0.0
         self._is_left_out = False
         self._times_left_out = 0
 
     def is_alone(self, now: float) -> bool:
-        """Tell whether to look at it by itself: lists leave it out, or its answers do not fit together."""
+        """Return whether to poll it by itself: lists leave it out, or its responses contradict each other."""
         return now < self.alone_until
 
     def is_nearly_due(self, now: float) -> bool:
-        """Tell whether to look at it now, where others are looked at anyway."""
+        """Return whether to poll it now, since others are polled anyway."""
         return self.due <= now + self.backoff.poll_interval / 2 and not self.is_alone(now)
 
-    def look_alone(self, now: float, *, is_left_out: bool = False) -> None:
-        """Have it looked at by itself: now, unless its first pause is not over."""
+    def poll_alone(self, now: float, *, is_left_out: bool = False) -> None:
+        """Have it polled by itself: now, or after its first pause."""
         self._is_left_out = is_left_out
         self.alone_until = math.inf
         self.due = min(self.due, max(now, self.begins))
 
     def was_seen(self) -> None:
-        """Take in that a list told of it, so that there is no need to look at it by itself."""
+        """Note that a list named it, so that it need not be polled by itself."""
         self._is_left_out = False
         self.alone_until = 0.0
 
     def rejoin(self, now: float) -> bool:
         """
-        Have it looked at with the others again; later, where the lists leave it out time and again.
+        Have it polled with the others again; later, if the lists leave it out repeatedly.
 
         :returns: whether the lists had left it out.
         """
@@ -88,18 +88,18 @@ class Wait:
         return was_left_out
 
     def end(self, state: State) -> None:
-        """Tell the end, unless something was told before."""
-        if not self.told.done():
-            self.told.set_result(state)
+        """End the wait with a state, unless it has ended."""
+        if not self.outcome.done():
+            self.outcome.set_result(state)
 
     def fail(self, error: BaseException) -> None:
-        """Tell why the wait cannot go on, unless something was told before."""
-        if not self.told.done():
-            self.told.set_exception(error)
+        """End the wait with an error, unless it has ended."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
 
 
 class Waits:
-    """All waits, by aggregation; several can be for the same one."""
+    """All waits by aggregation; several can be for the same one."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, list[Wait]] = {}
@@ -123,9 +123,9 @@ class Waits:
         return self._by_id.get(aggregation_id, [])
 
     def __contains__(self, aggregation_id: str) -> bool:
-        """Tell whether anybody waits for the aggregation."""
+        """Return whether there is a wait for the aggregation."""
         return aggregation_id in self._by_id
 
     def __iter__(self) -> Iterator[Wait]:
-        """Go over those that were told nothing yet."""
-        return (wait for waits in self._by_id.values() for wait in waits if not wait.told.done())
+        """Iterate over the waits that have not ended."""
+        return (wait for waits in self._by_id.values() for wait in waits if not wait.outcome.done())

@@ -1,4 +1,4 @@
-"""Works through many things a few at a time, so that an event loop does not stand still."""
+"""Handles many items a few at a time, so that an event loop does not stall."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SLICE_SECONDS = 0.008
 
 class WorkQueue(Generic[T]):
     """
-    Handles what is put into it, some milliseconds in each turn of the event loop.
+    Handles items for some milliseconds in each iteration of the event loop.
 
-    :param handle: handles one thing; it returns how many tasks that woke up.
-    :param most_wakes: how many tasks may be woken up in one turn; each of them has its own work to do.
+    :param handle: handles one item and returns how many tasks that woke up.
+    :param most_wakes: how many tasks may be woken up per iteration; each has work of its own.
     """
 
     def __init__(self, handle: Callable[[T], int], most_wakes: int = 40) -> None:
@@ -30,15 +30,15 @@ class WorkQueue(Generic[T]):
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    def put(self, things: Iterable[T]) -> None:
-        """Take things in, and begin with them where nothing waits before them."""
-        self._waiting.extend(things)
+    def put(self, items: Iterable[T]) -> None:
+        """Add items, and start with them if the queue was empty."""
+        self._waiting.extend(items)
         if self._waiting and self._is_empty.is_set():
             self._is_empty.clear()
             self._work()
 
     async def done(self) -> None:
-        """Wait until everything is handled."""
+        """Wait until all items are handled."""
         await self._is_empty.wait()
 
     def _work(self) -> None:

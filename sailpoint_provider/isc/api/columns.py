@@ -1,4 +1,4 @@
-"""Why ISC does not recognize the columns of a CSV, where its own words leave that to be guessed."""
+"""Why ISC does not recognize the columns of a CSV, where its message leaves that open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REFUSAL = re.compile(
     r'column:\s*"\[(?P<unknown>.*?)\]"\s*is unknown\s*and/or\s*column:\s*"\[(?P<missing>.*?)\]"\s*is missing',
     re.IGNORECASE | re.DOTALL,
 )
-# The second one is what becomes of the mark where its bytes are read as Latin-1.
+# The second one is the byte-order mark in UTF-8, read as Latin-1.
 _MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
 _QUOTES = "\"'\u201c\u201d\u2018\u2019`"
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -20,11 +20,11 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 def column_advice(text: str) -> str | None:
     """
-    Return a sentence for a refusal of columns that differ only in how the file is written.
+    Return advice if the rejected columns differ from the expected ones only in formatting.
 
-    :param text: what ISC says, such as ``Column: "[ID]" is unknown and/or column: "[id]" is missing``.
-    :returns: what the difference is and what to do; None where the columns really are others, or where the
-        text is about something else.
+    :param text: ISC's message, such as ``Column: "[ID]" is unknown and/or column: "[id]" is missing``.
+    :returns: the difference and what to do; None if the columns are really different, or if the text is about
+        something else.
     """
     refusal = _REFUSAL.search(text)
     if refusal is None:
@@ -49,7 +49,7 @@ def _separator_advice(unknown: list[str], missing: list[str]) -> str | None:
 
 
 def _spelling_advice(unknown: list[str], missing: list[str]) -> str | None:
-    """Undo one difference after the other until the columns are the missing ones."""
+    """Undo one difference after the other until the columns are those expected."""
     applied: list[str] = []
     found, wanted = unknown, missing
     for undo, sentence in _DIFFERENCES:
@@ -76,10 +76,10 @@ def _without_quotes(name: str) -> str:
 _DIFFERENCES: tuple[tuple[Callable[[str], str], str], ...] = (
     (
         _without_mark,
-        "The file begins with a byte-order mark, which ISC takes for part of the first column's name: save "
-        "the file as UTF-8 without it.",
+        "The file begins with a byte-order mark, which ISC reads as part of the first column name: save the "
+        "file as UTF-8 without it.",
     ),
-    (_without_quotes, "The column names differ only in quotation marks: write them without."),
+    (_without_quotes, "The column names differ only in quotation marks: remove them."),
     (str.strip, "The column names differ only in surrounding spaces: remove them."),
     (
         str.casefold,

@@ -1,12 +1,13 @@
-"""One function per API call: each returns a :class:`Request`, which either transport carries out."""
+"""One function per API call: each returns a :class:`Request`, which either client carries out."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
+from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
+from sailpoint_provider.isc.api.exchange import PAGE_BYTES
+from sailpoint_provider.isc.api.exchange import Request as Request
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
@@ -23,75 +24,21 @@ from sailpoint_provider.isc.api.models import (
 from sailpoint_provider.isc.tenant.oauth import Token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sailpoint_provider.exceptions import SailPointError
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
 
-T = TypeVar("T")
-
 PAGE_SIZE = 250
 ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
 
-MOST_OF_ONE = 8 * 1024 * 1024
-"""Bytes that the answer about one thing may have, unpacked."""
-
-MOST_OF_A_PAGE = 32 * 1024 * 1024
-"""The same for a page of up to 250 records: 128 KiB for each."""
-
-
-@dataclass(frozen=True)
-class Request(Generic[T]):
-    """
-    A call to ISC: all that a transport needs, and how its answer is read.
-
-    :param purpose: what it does, as the end of "Could not ...".
-    :param method: HTTP method.
-    :param path: path below the tenant's base URL; a whole address for the token request.
-    :param read: makes a value of a successful answer.
-    :param scope: the scope that ISC asks for.
-    :param query: query parameters, in order.
-    :param form: text fields of the body: multipart where ``multipart`` says so, else URL-encoded.
-    :param multipart: whether the body is ``multipart/form-data``.
-    :param json_patch: a JSON Patch as the body, None for none.
-    :param upload: the file of the body, None for none.
-    :param safe_to_repeat: whether a repeat changes nothing, so that any transient failure may be retried.
-    :param is_token_request: whether it asks for a token, and so goes without one.
-    :param time_limit: seconds that one attempt may take in all: connect, send, headers and the whole body;
-        with an upload, from the end of sending. None for twice the tenant's ``timeout``, and with an upload
-        for twice its ``upload_timeout``.
-    :param most_bytes: how large a successful answer may be, unpacked.
-    :param denied_advice: what to do about a 403, empty where the scope says it.
-    :param not_found: the error that a 404 means.
-    :param not_found_advice: what to do about it.
-    """
-
-    purpose: str
-    method: str
-    path: str
-    read: Callable[[Response], T] = field(repr=False)
-    scope: str = ""
-    query: tuple[tuple[str, str], ...] = ()
-    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    multipart: bool = False
-    json_patch: str | None = None
-    upload: Upload | None = None
-    safe_to_repeat: bool = True
-    is_token_request: bool = False
-    time_limit: float | None = None
-    most_bytes: int = MOST_OF_ONE
-    denied_advice: str = ""
-    not_found: type[SailPointError] = InvalidInputError
-    not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
-
 
 def token(tenant: Tenant) -> Request[Token]:
-    """Ask for an access token; the secret goes in the body, never in the address."""
+    """Request an access token; the secret goes into the body, never into the URL."""
     return Request(
         purpose=f"get a token from {tenant.token_url}",
         method="POST",
@@ -117,8 +64,8 @@ def load_accounts(
     """
     Start an account aggregation.
 
-    The optimization flag always goes along, because a multipart body without parts is answered 500
-    by the twin of this call (seen in public tools).
+    The optimization flag is always sent: for a multipart body without parts, the same call for entitlements
+    answers 500.
     """
     source_id = path_id(source_id, "source_id")
     return Request(
@@ -131,7 +78,11 @@ def load_accounts(
         multipart=True,
         upload=upload,
         safe_to_repeat=False,
-        not_found_advice="Is the source id right, and of this tenant?",
+        not_found_advice="Is the source ID right, and of this tenant?",
+        effect_advice=(
+            "The aggregation may have been started all the same: check the source's aggregation activity "
+            "before starting it again."
+        ),
     )
 
 
@@ -139,9 +90,9 @@ def account_aggregation_status(
     generation: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
 ) -> Request[AccountAggregationStatus]:
     """
-    Read the progress of an aggregation; ISC answers a user (a personal access token), no API client.
+    Read the progress of an aggregation; ISC requires a user (a personal access token) for this call.
 
-    :param time_limit: seconds that one attempt may take in all, None for the default.
+    :param time_limit: seconds for one attempt, None for the default.
     """
     aggregation_id = path_id(aggregation_id, "aggregation_id")
     return Request(
@@ -160,7 +111,7 @@ def account_aggregation_status(
 
 
 def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
-    """Read the record of one task, which is the authority for its end in every generation."""
+    """Read the record of one task, which decides whether it has ended in every API generation."""
     task_id = path_id(task_id, "task_id")
 
     def read(answer: Response) -> TaskStatus:
@@ -176,27 +127,27 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
-        not_found_advice="ISC keeps task statuses for 90 days. Is the id right, and of this tenant?",
+        not_found_advice="ISC keeps task statuses for 90 days. Is the ID right, and of this tenant?",
     )
 
 
 def task_statuses(
     generation: ApiVersion, *, filters: str | None, sorters: str | None, limit: int, offset: int
 ) -> Request[list[TaskStatus]]:
-    """Read one page of task records; at most 250."""
+    """Read one page of up to 250 task records."""
     return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
 
 
 def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskStatus]]:
-    """Read one page of running tasks, in the generations whose list holds ended ones only."""
+    """Read one page of running tasks, in the generations whose list holds only ended ones."""
     return _task_page(path, limit, offset)
 
 
 def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSummary]]:
     """
-    Read one page of running account aggregations, oldest first, of each only what a wait needs.
+    Read one page of running account aggregations, oldest first, with only the fields that a wait needs.
 
-    Where the generation's list holds ended tasks only, it is the page of all running tasks.
+    If the generation's list holds only ended tasks, it is a page of all running tasks.
     """
     if generation.pending_tasks is not None:
         return _task_summaries(generation.pending_tasks, offset=offset)
@@ -205,16 +156,16 @@ def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSu
 
 
 def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
-    """Read the records of these tasks, of each only what a wait needs; at most 250."""
+    """Read the records of up to 250 tasks, with only the fields that a wait needs."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
     return _task_summaries(generation.task_status, filters=f"id in ({values})")
 
 
 def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
     """
-    Baseline the record of a task as ended with an error, which stops nothing.
+    Mark the record of a task as ended with an error; the task itself keeps running.
 
-    :param now: the moment to put down as the end.
+    :param now: the time to record as its end.
     """
     task_id = path_id(task_id, "task_id")
     patch = [
@@ -227,7 +178,8 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
         path=f"{generation.task_status}/{task_id}",
         read=lambda _: None,
         scope="idn:task-management:write (with a personal access token)",
-        json_patch=json.dumps(patch),
+        content=json.dumps(patch).encode(),
+        headers=(("Content-Type", "application/json-patch+json"),),
         safe_to_repeat=False,
         not_found=UnknownAggregationError,
     )
@@ -242,27 +194,27 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
         path=f"{generation.sources}/{source_id}",
         read=lambda answer: read_source(answer.json()),
         scope="idn:sources:read",
-        not_found_advice="Is the source id right, and of this tenant?",
+        not_found_advice="Is the source ID right, and of this tenant?",
     )
 
 
 def sources(
     generation: ApiVersion, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
 ) -> Request[list[Source]]:
-    """Read a page of sources; a source sub-admin is shown sources only with ``for-subadmin=me``."""
+    """Read a page of sources; a source sub-admin sees sources only with ``for-subadmin=me``."""
     return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
         path=generation.sources,
         read=lambda answer: read_sources(answer.json()),
         scope="idn:sources:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=limit, filters=filters, **{"for-subadmin": "me" if for_subadmin else None}),
     )
 
 
 def quoted(text: str) -> str:
-    """Return a text as a value of ISC's filters, in quotes, with quotes and backslashes escaped."""
+    """Return a text as a quoted value for ISC's filters, with quotes and backslashes escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -279,7 +231,7 @@ def _task_page(
         path=path,
         read=read,
         scope="idn:task-management:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
     )
 
@@ -291,12 +243,12 @@ def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request
         return read_task_summaries(answer)
 
     return Request(
-        purpose="look at many tasks at once",
+        purpose="list the tasks that are waited for",
         method="GET",
         path=path,
         read=read,
         scope="idn:task-management:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
     )
 

@@ -1,4 +1,4 @@
-"""What the body of a refusing answer says, and whether it is ISC's at all."""
+"""The body of an error response: what it says, and whether ISC sent it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.isc.coercion import as_text
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
 
 _WORDS_SHOWN = 500
 _OTHER_TEXTS = ("error", "error_description", "message", "formatted_msg")
@@ -19,9 +19,9 @@ _EXPIRED = re.compile(r"\bjwt\b.*\bexpired\b", re.IGNORECASE | re.DOTALL)
 
 class ErrorBody:
     """
-    The body of an answer that is no success, read leniently.
+    The body of an error response, read leniently.
 
-    :param answer: the answer.
+    :param answer: the response.
     """
 
     def __init__(self, answer: Response) -> None:
@@ -33,14 +33,14 @@ class ErrorBody:
 
     @property
     def words(self) -> str:
-        """The texts for a person, each once, cut where they are long."""
+        """The texts for the user, each once, shortened if they are long."""
         words = " | ".join(self.texts)
         return words if len(words) <= _WORDS_SHOWN else f"{words[:_WORDS_SHOWN]}…"
 
     @property
     def is_from_isc(self) -> bool:
         """
-        Whether there is evidence that ISC answered, and not a proxy, a gateway or another server.
+        Whether there is evidence that ISC responded, and not a proxy, a gateway or another server.
 
         The evidence is ISC's request ID, or a body in one of ISC's shapes: detailCode, trackingId and
         messages; a text ``error`` (401, and the token endpoint); a text ``message`` (429).
@@ -66,7 +66,7 @@ class ErrorBody:
 
     @property
     def kind(self) -> str:
-        """What sort of body it is, for a person."""
+        """The kind of body, for the user."""
         if not self._answer.body:
             return "an empty body"
         kind = self._answer.headers.get("content-type", "").split(";")[0].strip()

@@ -1,10 +1,8 @@
-"""From an HTTP answer to a value or to the error that it means."""
+"""From an HTTP response to the value of its call, or to an error."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,61 +19,20 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.columns import column_advice
 from sailpoint_provider.isc.api.error_body import ErrorBody
+from sailpoint_provider.isc.api.exchange import BIG as BIG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sailpoint_provider.isc.api.endpoints import Request
-    from sailpoint_provider.isc.start.upload import SentFile
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.exchange import Response as Response
 
 T = TypeVar("T")
-
-BIG = 1024 * 1024
-"""Bytes from which on a body is big: it takes so long to read that an event loop has others do it."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """
-    What came back over HTTP.
-
-    :param status: HTTP status.
-    :param headers: header fields, names in lower case.
-    :param body: the whole body, unpacked.
-    :param received: epoch seconds at which the answer came.
-    :param sent: the file that went with the request, None where none did.
-    :param host: host and port that were asked.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received: float
-    sent: SentFile | None = None
-    host: str = "the host"
-
-    def json(self) -> Any:
-        """
-        Return the body as JSON.
-
-        :raises ProtocolError: it is none, as when a proxy or a login page answers.
-        """
-        try:
-            return _in_parts(self.body) if len(self.body) > BIG else json.loads(self.body)
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
-            raise ProtocolError(
-                f"HTTP {self.status} with {len(self.body)} bytes of {kind} that are no JSON: "
-                "a proxy or a login page may have answered instead of ISC.",
-                status=self.status,
-            ) from None
 
 
 def read_response(call: Request[T], answer: Response) -> T:
     """
-    Return what the call wanted to know, or raise what the answer means.
+    Return the value of a call, or raise the error that its response means.
 
-    :raises SailPointError: the kind below it that fits the status; see the README's table.
+    :raises SailPointError: the subclass that fits the status.
     """
     if not 200 <= answer.status < 300:
         raise error_of(call, answer)
@@ -89,20 +46,20 @@ def read_response(call: Request[T], answer: Response) -> T:
 
 
 def error_of(call: Request[Any], answer: Response) -> SailPointError:
-    """Return the error that a refusing answer means."""
+    """Return the error for a response with an error status."""
     body = ErrorBody(answer)
     who = "ISC" if body.is_from_isc else answer.host
-    words = [f"Could not {call.purpose}: {who} answered HTTP {answer.status}"]
+    parts = [f"Could not {call.purpose}: {who} answered HTTP {answer.status}"]
     if not body.is_from_isc:
-        words.append(f" with {body.kind}, which is not an ISC error")
+        parts.append(f" with {body.kind}, which is not an ISC error")
     details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
-    words.extend(f", {detail}" for detail in details if detail)
-    words.append(f". {_advice(call, answer, body)}")
+    parts.extend(f", {detail}" for detail in details if detail)
+    parts.append(f". {_advice(call, answer, body)}")
     kind, final = _kind(call, answer.status)
     if _is_expired_token(call, answer, body):
         kind, final = _kind(call, 401)
     return kind(
-        "".join(words),
+        "".join(parts),
         status=answer.status,
         detail_code=body.detail_code,
         tracking_id=body.tracking_id,
@@ -112,12 +69,12 @@ def error_of(call: Request[Any], answer: Response) -> SailPointError:
 
 
 def says_token_expired(answer: Response) -> bool:
-    """Tell whether a 400 means what a 401 does; some OpenAPI documents describe the expired token there."""
+    """Return whether a 400 means an expired token, as some OpenAPI documents describe it."""
     return answer.status == 400 and ErrorBody(answer).says_token_expired
 
 
 def retry_after(answer: Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, a number or an HTTP date; None for no effect."""
+    """Return the seconds in ``Retry-After``, a number or an HTTP date; None if it is missing or malformed."""
     value = answer.headers.get("retry-after", "").strip()
     if not value:
         return None
@@ -130,15 +87,15 @@ def retry_after(answer: Response) -> float | None:
 
 
 def _now_of_the_server(answer: Response) -> datetime:
-    """ISC's own clock where the answer tells it, so that a wrong clock here does not matter."""
+    """Return ISC's own time if the response has it, so that a wrong clock here does not matter."""
     return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
 
 
 def seconds_ahead(answer: Response) -> float | None:
     """
-    Return how far ISC's clock is ahead of this machine's, by the answer's ``Date`` header.
+    Return how far ISC's clock is ahead of this machine's, by the ``Date`` header of a response.
 
-    :returns: seconds, negative where it is behind; None where the header is missing or malformed.
+    :returns: seconds, negative if it is behind; None if the header is missing or malformed.
     """
     moment = _http_date(answer.headers.get("date", ""))
     # The header has whole seconds: on average half a second has passed since.
@@ -186,7 +143,7 @@ def _advice(call: Request[Any], answer: Response, body: ErrorBody) -> str:
             "Enter the API's own address as host."
         )
     if not body.is_from_isc:
-        return _advice_about_a_stranger(call, status)
+        return _advice_about_other_server(call, status)
     if call.is_token_request and status in (400, 401, 403):
         return _CREDENTIALS
     if status == 400 and call.multipart and (why := column_advice(" ".join(body.texts))):
@@ -202,8 +159,8 @@ def _advice(call: Request[Any], answer: Response, body: ErrorBody) -> str:
     return _ADVICE.get(status, "")
 
 
-def _advice_about_a_stranger(call: Request[Any], status: int) -> str:
-    """Return what to check, and what the status would mean if ISC had answered all the same."""
+def _advice_about_other_server(call: Request[Any], status: int) -> str:
+    """Return what to check, and what the status would mean if ISC had sent it after all."""
     what = "host and token_url" if call.is_token_request else "host"
     words = f"Check the connection's {what} and any proxy or gateway in between."
     if call.is_token_request and status in (400, 401, 403):
@@ -213,27 +170,12 @@ def _advice_about_a_stranger(call: Request[Any], status: int) -> str:
     return f"{_ADVICE[status]} {words}" if status in (410, 413, 429) else words
 
 
-_CREDENTIALS = "Check the connection's login (client id) and password (client secret)."
+_CREDENTIALS = "Check the connection's login (client ID) and password (client secret)."
 
 _ADVICE = {
-    400: "The same request fails again: correct what ISC names.",
+    400: "Repeating the same request fails again: correct what ISC names.",
     401: "ISC rejects the token that it has just issued: was the client revoked?",
     410: "This API generation is retired: set a newer api_version in the connection's extra.",
     413: "The file is too large for ISC: split it, as SailPoint advises above 400,000 lines.",
-    429: "All that share this client id share 100 requests in 10 s: lower requests_per_10s.",
+    429: "All users of this client ID share 100 requests per 10 s: lower requests_per_10s.",
 }
-
-
-def _in_parts(body: bytes) -> Any:
-    """
-    Parse a big body, a list record by record.
-
-    Parsing all of it in one step would hold Python's global lock, and so an event loop even from a thread.
-    """
-    import msgspec  # waits and starts that meet no big page do without it
-
-    try:
-        records = msgspec.json.decode(body, type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
-        return json.loads(body)
-    return [json.loads(bytes(record)) for record in records]

@@ -119,7 +119,7 @@ def test_an_unknown_id_is_told_as_such(world, tenant, generation):
             world.send(tenant, call(generation, "0" * 32))
         assert failure.value.status == 404
         assert failure.value.tracking_id
-    with pytest.raises(InvalidInputError, match="Is the source id right"):
+    with pytest.raises(InvalidInputError, match="Is the source ID right"):
         world.send(tenant, endpoints.source(generation, "0" * 32))
 
 

@@ -33,7 +33,7 @@ def call(request):
 @pytest.mark.parametrize("kind", ["html", "not_json"])
 def test_a_good_status_without_json_is_told_as_such(world, tenant, control, call, kind):
     control.fault(kind, path="v1", status=202 if call.method == "POST" else 200)
-    with pytest.raises(ProtocolError, match="a proxy or a login page may have answered"):
+    with pytest.raises(ProtocolError, match="a proxy or a login page may have responded"):
         world.send(tenant, call)
 
 
@@ -56,7 +56,7 @@ def test_a_token_endpoint_that_answers_otherwise_is_told(world, tenant, control,
 
 def test_a_body_that_is_always_cut_short_is_an_outage(world, tenant, control):
     control.fault("cut_body", path="sources")
-    with pytest.raises(TenantUnavailableError, match="no answer from"):
+    with pytest.raises(TenantUnavailableError, match="no response from"):
         world.send(tenant, CALLS["source"])
 
 
@@ -129,7 +129,7 @@ def test_each_packing_that_is_asked_for_is_unpacked(world, encoding, pack):
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_body_that_is_not_packed_as_it_says_is_told(world, encoding):
-    with pytest.raises(ProtocolError, match="not packed as its Content-Encoding says"):
+    with pytest.raises(ProtocolError, match="does not match its Content-Encoding"):
         ask_server(world, (200, {"Content-Encoding": encoding}, b"no such thing at all"))
 
 

@@ -95,7 +95,7 @@ def test_a_stalled_body_is_given_up_too(world, sailpoint_simulator, control):
 
 def test_a_host_that_nobody_listens_at_is_told(world):
     port = closed_port()
-    with pytest.raises(TenantUnavailableError, match=f"no answer from 127.0.0.1:{port}") as failure:
+    with pytest.raises(TenantUnavailableError, match=f"no response from 127.0.0.1:{port}") as failure:
         world.send(tenant_at(f"http://127.0.0.1:{port}"), CALL)
     assert not failure.value.sent
     assert "Nothing was sent" in str(failure.value)
@@ -193,7 +193,7 @@ def test_each_new_attempt_is_told_in_the_log(world, tenant, control, caplog):
     caplog.set_level(logging.INFO, "sailpoint_provider")
     control.fault("answer", path="sources", times=2, status=503)
     world.send(tenant, CALL)
-    told = [message for message in caplog.messages if message.startswith("Trying again in")]
+    told = [message for message in caplog.messages if message.startswith("Retrying in")]
     assert len(told) == 2
     assert all("HTTP 503" in message for message in told)
 

@@ -52,7 +52,7 @@ def test_an_upload_of_which_nothing_is_taken_is_given_up(world, large, authority
     with (
         SlowServer(stops=True, certificates=authority) as server,
         pytest.raises(
-            TenantUnavailableError, match=r"took nothing of the upload for 0\.3 s.*may have been started"
+            TenantUnavailableError, match=r"accepted none of the upload for 0\.3 s.*may have been started"
         ) as failure,
     ):
         send(world, server, large, authority, timeout=5, upload_timeout=0.3)

@@ -138,7 +138,7 @@ def test_a_start_that_isc_refuses_is_not_repeated(world, tenant, control, flow, 
 
 
 def test_an_unknown_source_is_told(world, tenant):
-    with pytest.raises(InvalidInputError, match="Is the source id right, and of this tenant"):
+    with pytest.raises(InvalidInputError, match="Is the source ID right, and of this tenant"):
         world.run(tenant, start(V1, "0" * 32))
 
 

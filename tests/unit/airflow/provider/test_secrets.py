@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from sailpoint_provider.client.shared import share_of
+from sailpoint_provider.client.tenant_state import state_of
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
@@ -23,7 +23,7 @@ def secrets(tenant):
     """Return what must not be shown, the tokens issued so far among it."""
 
     def known():
-        token = share_of(SailPointHook().tenant).token()
+        token = state_of(SailPointHook().tenant).token()
         assert token is not None
         return [tenant.client_secret, token.value]
 

@@ -66,7 +66,7 @@ def test_refused_credentials_are_final(status):
     assert isinstance(error, exceptions.AuthenticationError)
     assert error.final
     assert "invalid_client | Bad client credentials" in str(error)
-    assert "login (client id) and password (client secret)" in str(error)
+    assert "login (client ID) and password (client secret)" in str(error)
 
 
 @pytest.mark.parametrize("call", [TASK_CALL, STATUS_CALL])
@@ -116,7 +116,7 @@ def test_long_words_are_cut():
         (400, "correct what ISC names"),
         (401, "rejects the token that it has just issued"),
         (403, "needs the scope idn:sources:read"),
-        (404, "Is the source id right"),
+        (404, "Is the source ID right"),
         (410, "set a newer api_version"),
         (413, "split it"),
         (429, "lower requests_per_10s"),
@@ -203,7 +203,7 @@ def test_a_task_record_of_another_task_is_a_broken_protocol():
 @pytest.mark.parametrize("status", [200, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"<!DOCTYPE html>", b"{", b"\x80\x81", b"[" * 100_000])
 def test_a_good_status_without_json_is_a_broken_protocol(body, status):
-    with pytest.raises(exceptions.ProtocolError, match=r"Could not read source .* no JSON") as failure:
+    with pytest.raises(exceptions.ProtocolError, match=r"Could not read source .* not JSON") as failure:
         read_response(
             SOURCE_CALL, answer(body=body, status=status, content_type="text/html", slpt_request_id="t")
         )
@@ -351,7 +351,7 @@ def test_another_answer_is_called_that_of_its_host(body, headers, words):
 def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status):
     error = error_of(TOKEN, answer(body=b"<html>", status=status, content_type="text/html"))
     assert isinstance(error, exceptions.AuthenticationError)
-    assert "login (client id) and password" in str(error)
+    assert "login (client ID) and password" in str(error)
     assert "host and token_url and any proxy" in str(error)
 
 
@@ -388,5 +388,5 @@ def test_other_big_bodies_are_read_in_one(body):
 
 @pytest.mark.parametrize("body", [b"[" * (BIG + 1), b"[1," * BIG, b"<" * (BIG + 1)])
 def test_a_big_body_without_json_is_a_broken_protocol(body):
-    with pytest.raises(exceptions.ProtocolError, match="no JSON"):
+    with pytest.raises(exceptions.ProtocolError, match="not JSON"):
         answer(body=body).json()

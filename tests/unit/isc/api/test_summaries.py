@@ -99,7 +99,7 @@ def test_an_end_is_told_only_of_records_that_say_one(seed):
 
 def test_an_error_of_a_page_names_the_status_and_the_support_id():
     call = running_tasks(API_VERSIONS["v1"], offset=0)
-    with pytest.raises(ProtocolError, match="look at many tasks") as caught:
+    with pytest.raises(ProtocolError, match="list the tasks that are waited for") as caught:
         read_response(call, answer(body=b"<html>", slpt_request_id="t-7"))
     assert (caught.value.status, caught.value.tracking_id) == (200, "t-7")
 

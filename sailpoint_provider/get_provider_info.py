@@ -1,17 +1,17 @@
-"""What Airflow reads about this package; it can be imported without the rest."""
+"""What Airflow reads about this package; importing it loads neither Airflow nor an HTTP library."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sailpoint_provider import __version__
-from sailpoint_provider.isc.tenant import connection_form as form
+from sailpoint_provider.isc.tenant.connection_fields import conn_fields, field_behaviour
 
 _INTEGRATION = "SailPoint Identity Security Cloud"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
+    """Return the provider metadata, as Airflow's ``provider_info.schema.json`` describes it."""
 
     def modules(*names: str) -> list[dict[str, Any]]:
         return [{"integration-name": _INTEGRATION, "python-modules": list(names)}]
@@ -19,7 +19,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-sailpoint",
         "name": _INTEGRATION,
-        "description": "Account aggregations of SailPoint Identity Security Cloud as flow in a DAG.",
+        "description": "Runs account aggregations of SailPoint Identity Security Cloud from a DAG.",
         "versions": [__version__],
         "integrations": [
             {
@@ -38,11 +38,9 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "sailpoint_provider.hooks.sailpoint.SailPointHook",
                 "hook-name": _INTEGRATION,
                 "ui-field-behaviour": {
-                    "hidden-fields": form.HIDDEN_FIELDS,
-                    "relabeling": form.RELABELING,
-                    "placeholders": form.PLACEHOLDERS,
+                    name.replace("_", "-"): value for name, value in field_behaviour().items()
                 },
-                "conn-fields": form.EXTRA_FIELDS,
+                "conn-fields": conn_fields(),
             }
         ],
     }

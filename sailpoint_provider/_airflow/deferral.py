@@ -128,8 +128,8 @@ def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationRes
 
     :raises AggregationTimeoutError: the deadline passed meanwhile.
     """
-    if hook.run(watch.check_once(), until=last_look(watch)):
-        return hook.run(watch.settled(), until=last_look(watch))
+    if hook._run(watch.check_once(), until=last_look(watch)):
+        return hook._run(watch.settled(), until=last_look(watch))
     watch.check_deadline()
     return None
 
@@ -142,7 +142,7 @@ def verified(hook: SailPointHook, end: End, deadlines: Deadlines, log: Any) -> A
     :param deadlines: when to give up.
     :param log: where outages are logged.
     """
-    result = hook.run(hook.watch(end.aggregation_id, deadlines, log=log).settled(), until=deadlines.end)
+    result = hook._run(hook._watch(end.aggregation_id, deadlines, log=log).settled(), until=deadlines.end)
     if result is None:
         log.warning(
             "The triggerer saw account aggregation %s end (%s), but ISC says that it is running; resuming "

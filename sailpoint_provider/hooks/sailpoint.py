@@ -6,6 +6,8 @@ import asyncio
 import random
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -14,21 +16,21 @@ from sailpoint_provider import isc
 from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
-from sailpoint_provider.hooks.connected import Connected, async_client_module
-from sailpoint_provider.hooks.last_word import clear_record
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
-from sailpoint_provider.isc.tenant import connection_form
+from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Collection, Iterator
+    from types import TracebackType
 
     from airflow.providers.common.compat.sdk import Connection
 
+    from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.client.blocking import BlockingClient
     from sailpoint_provider.files.locate import CsvLocation
     from sailpoint_provider.isc.api.endpoints import Request
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 T = TypeVar("T")
+
+_KILL_SECONDS = 3.0
+"""How long a killed task may wait for the response that its record is cleared."""
 
 
 class SailPointHook(BaseHook):
@@ -70,42 +75,18 @@ class SailPointHook(BaseHook):
         super().__init__(**kwargs)
         self.sailpoint_conn_id = sailpoint_conn_id
         self.api_version = api_version
-        self._tenant: Tenant | None = None
-        self._transport: BlockingClient | None = None
+        self._known_tenant: Tenant | None = None
+        self._client: BlockingClient | None = None
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Relabel the standard fields of the connection form on Airflow 3.0 and 3.1."""
-        return connection_form.field_behaviour()
+        return connection_fields.field_behaviour()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Add the extra fields to the connection form on Airflow 3.0 and 3.1."""
-        return connection_form.form_widgets()
-
-    @property
-    def tenant(self) -> Tenant:
-        """
-        The tenant that the connection names.
-
-        :raises InvalidInputError: there is no such connection, or a field of it cannot work.
-        """
-        if self._tenant is None:
-            with _found(self.sailpoint_conn_id):
-                connection = self.get_connection(self.sailpoint_conn_id)
-            self._tenant = self._tenant_of(connection)
-        return self._tenant
-
-    async def atenant(self) -> Tenant:
-        """
-        Return the tenant that the connection names, on an event loop.
-
-        Airflow is asked once for all hooks of the event loop that want the same connection within seconds.
-        """
-        if self._tenant is None:
-            key = (type(self), self.sailpoint_conn_id, self.api_version)
-            self._tenant = await connection_cache().tenant(key, self._read_tenant)
-        return self._tenant
+        return connection_fields.form_widgets()
 
     def get_source(self, source_id: str) -> Source:
         """
@@ -113,7 +94,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: the id is none, or no source has it.
         """
-        return self._run(isc.load.get_source(self.tenant.generation, source_id))
+        return self._run(isc.load.get_source(self._tenant.generation, source_id))
 
     def find_source(self, name: str) -> Source:
         """
@@ -121,7 +102,7 @@ class SailPointHook(BaseHook):
 
         :raises InvalidInputError: no source has that name, or several have.
         """
-        return self._run(isc.load.find_source(self.tenant.generation, name))
+        return self._run(isc.load.find_source(self._tenant.generation, name))
 
     def load_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -139,10 +120,10 @@ class SailPointHook(BaseHook):
         :raises TenantUnavailableError: no answer; unless ``sent`` is False the start may have happened.
         """
         given_id(source_id, "source_id")
-        upload = _found_csv(file)
+        upload = _upload_of(file)
         return self._run(
             isc.load.start(
-                self.tenant.generation, source_id, upload, disable_optimization=disable_optimization
+                self._tenant.generation, source_id, upload, disable_optimization=disable_optimization
             )
         )
 
@@ -154,7 +135,7 @@ class SailPointHook(BaseHook):
         :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
         """
         given_id(aggregation_id, "aggregation_id")
-        return self._send(isc.endpoints.account_aggregation_status(self.tenant.generation, aggregation_id))
+        return self._send(isc.endpoints.account_aggregation_status(self._tenant.generation, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:
         """
@@ -162,23 +143,46 @@ class SailPointHook(BaseHook):
 
         :raises UnknownAggregationError: ISC does not know the id, or no longer.
         """
-        return self._send(isc.endpoints.task_status(self.tenant.generation, task_id))
+        return self._send(isc.endpoints.task_status(self._tenant.generation, task_id))
 
     def list_task_statuses(
-        self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
+        self,
+        *,
+        task_ids: str | Collection[str] | None = None,
+        source_ids: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        completion_statuses: str | Collection[str] | None = None,
+        running: bool | None = None,
+        newest_first: bool = True,
+        limit: int | None = None,
     ) -> Iterator[TaskStatus]:
         """
         Iterate over the task records of all pages, running ones included, in every API generation.
 
-        :param filters: in ISC's language: ``id``, ``sourceId``, ``type`` and ``launcher`` (v1, v2026) with
-            ``eq`` and ``in``, ``completionStatus`` with ``eq``, ``in`` and ``isnull``, joined with ``and``.
-        :param sorters: ``created``, ``-created`` (newest first) or None.
-        :param limit: how many records at the most, None for all.
-        :raises InvalidInputError: filter, sorter or limit cannot work.
+        Each collection may also be a single value; an empty one matches nothing. Pages are requested as the
+        iteration reaches them.
+
+        :param task_ids: IDs of the tasks, 32 hex characters each; None for all.
+        :param source_ids: IDs of the sources that the tasks work on, 32 hex characters each; None for all.
+        :param types: types of task, such as ``CLOUD_ACCOUNT_AGGREGATION``; None for all.
+        :param completion_statuses: completion statuses, such as ``SUCCESS`` or ``ERROR``; None for all,
+            running tasks included.
+        :param running: True for running tasks only, False for ended ones only, None for both.
+        :param newest_first: whether the newest records come first.
+        :param limit: the most records to return; None for all.
+        :raises InvalidInputError: an argument is invalid; nothing is sent.
         """
         from sailpoint_provider.isc.api.paging import TaskPages
+        from sailpoint_provider.isc.api.task_query import TaskQuery
 
-        pages = TaskPages(self.tenant.generation, filters=filters, sorters=sorters, limit=limit)
+        query = TaskQuery.from_arguments(
+            task_ids=task_ids,
+            source_ids=source_ids,
+            types=types,
+            completion_statuses=completion_statuses,
+            running=running,
+        )
+        pages = TaskPages(self._tenant.generation, query, newest_first=newest_first, limit=limit)
         return self._records(pages)
 
     def wait_for_account_aggregation(
@@ -197,32 +201,35 @@ class SailPointHook(BaseHook):
         """
         given_id(aggregation_id, "aggregation_id")
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
-        watch = self.watch(aggregation_id, Deadlines(time.time() + seconds(timeout, "timeout")))
-        return check_end(self.run(watch.wait(backoff, random.random), until=watch.end))
+        watch = self._watch(aggregation_id, Deadlines(time.time() + seconds(timeout, "timeout")))
+        return check_end(self._run(watch.wait(backoff, random.random), until=watch.end))
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and read one source, and say in words which part is wrong."""
         try:
-            self._send(isc.endpoints.sources(self.tenant.generation, limit=1))
+            self._send(isc.endpoints.sources(self._tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
-        return True, f"Connected to {self.tenant.base_url} with API generation {self.tenant.generation.name}."
+        return (
+            True,
+            f"Connected to {self._tenant.base_url} with API generation {self._tenant.generation.name}.",
+        )
 
     async def aget_source(self, source_id: str) -> Source:
         """Return the source of that id; see :meth:`get_source`."""
-        return await self._arun(isc.load.get_source((await self.atenant()).generation, source_id))
+        return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source of that name; see :meth:`find_source`."""
-        return await self._arun(isc.load.find_source((await self.atenant()).generation, name))
+        return await self._arun(isc.load.find_source((await self._atenant()).generation, name))
 
     async def aload_accounts(
         self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> LoadAccountsTask:
         """Start an account aggregation; see :meth:`load_accounts`."""
         given_id(source_id, "source_id")
-        upload = await asyncio.to_thread(_found_csv, file)
-        generation = (await self.atenant()).generation
+        upload = await asyncio.to_thread(_upload_of, file)
+        generation = (await self._atenant()).generation
         return await self._arun(
             isc.load.start(generation, source_id, upload, disable_optimization=disable_optimization)
         )
@@ -230,30 +237,47 @@ class SailPointHook(BaseHook):
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
         given_id(aggregation_id, "aggregation_id")
-        call = isc.endpoints.account_aggregation_status((await self.atenant()).generation, aggregation_id)
-        async with self.aconnected() as transport:
-            return await transport.send(call)
+        call = isc.endpoints.account_aggregation_status((await self._atenant()).generation, aggregation_id)
+        async with self._connected() as client:
+            return await client.send(call)
 
     async def aget_task_status(self, task_id: str) -> TaskStatus:
         """Return ISC's record of a task; see :meth:`get_task_status`."""
-        call = isc.endpoints.task_status((await self.atenant()).generation, task_id)
-        async with self.aconnected() as transport:
-            return await transport.send(call)
+        call = isc.endpoints.task_status((await self._atenant()).generation, task_id)
+        async with self._connected() as client:
+            return await client.send(call)
 
     async def alist_task_statuses(
-        self, *, filters: str | None = None, sorters: str | None = "-created", limit: int | None = None
+        self,
+        *,
+        task_ids: str | Collection[str] | None = None,
+        source_ids: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        completion_statuses: str | Collection[str] | None = None,
+        running: bool | None = None,
+        newest_first: bool = True,
+        limit: int | None = None,
     ) -> AsyncIterator[TaskStatus]:
         """Iterate over the task records of all pages; see :meth:`list_task_statuses`."""
+        await _import_async_client()
         from sailpoint_provider.isc.api.paging import TaskPages
+        from sailpoint_provider.isc.api.task_query import TaskQuery
 
-        generation = (await self.atenant()).generation
-        pages = TaskPages(generation, filters=filters, sorters=sorters, limit=limit)
-        async with self.aconnected() as transport:
+        query = TaskQuery.from_arguments(
+            task_ids=task_ids,
+            source_ids=source_ids,
+            types=types,
+            completion_statuses=completion_statuses,
+            running=running,
+        )
+        generation = (await self._atenant()).generation
+        pages = TaskPages(generation, query, newest_first=newest_first, limit=limit)
+        async with self._connected() as client:
             while (call := pages.next_call()) is not None:
-                for record in pages.take(await transport.send(call)):
+                for record in pages.take(await client.send(call)):
                     yield record
 
-    async def await_for_account_aggregation(
+    async def async_wait_for_account_aggregation(
         self,
         aggregation_id: str,
         *,
@@ -264,28 +288,57 @@ class SailPointHook(BaseHook):
         given_id(aggregation_id, "aggregation_id")
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
-        await self.atenant()
-        watch = self.watch(aggregation_id, deadlines)
-        async with self.aconnected() as transport:
+        await self._atenant()
+        watch = self._watch(aggregation_id, deadlines)
+        async with self._connected() as client:
             from sailpoint_provider.polling.poller import poller_of
 
             result = None
             while result is None:
-                await poller_of(transport).end_of(watch, backoff)
-                result = await transport.run(watch.settled())
+                await poller_of(client).end_of(watch, backoff)
+                result = await client.run(watch.settled())
         return check_end(result)
 
     async def atest_connection(self) -> tuple[bool, str]:
         """Get a token and read one source; see :meth:`test_connection`."""
         try:
-            tenant = await self.atenant()
-            async with self.aconnected() as transport:
-                await transport.send(isc.endpoints.sources(tenant.generation, limit=1))
+            tenant = await self._atenant()
+            async with self._connected() as client:
+                await client.send(isc.endpoints.sources(tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
-        return True, f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
+        return True, _connected_to(tenant)
 
-    def watch(
+    def close(self) -> None:
+        """Close the connections of the blocking methods; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def _tenant(self) -> Tenant:
+        """
+        The tenant that the connection describes.
+
+        :raises InvalidInputError: there is no such connection, or one of its fields is invalid.
+        """
+        if self._known_tenant is None:
+            with _missing_connection_named(self.sailpoint_conn_id):
+                connection = self.get_connection(self.sailpoint_conn_id)
+            self._known_tenant = self._tenant_of(connection)
+        return self._known_tenant
+
+    async def _atenant(self) -> Tenant:
+        """
+        Return the tenant that the connection describes, on an event loop.
+
+        Hooks of one event loop that need the same connection within seconds share one look-up.
+        """
+        if self._known_tenant is None:
+            key = (type(self), self.sailpoint_conn_id, self.api_version)
+            self._known_tenant = await connection_cache().tenant(key, self._read_tenant)
+        return self._known_tenant
+
+    def _watch(
         self,
         aggregation_id: str,
         deadlines: Deadlines,
@@ -295,19 +348,19 @@ class SailPointHook(BaseHook):
         log: Any = None,
     ) -> Watch:
         """
-        Return the wait for an aggregation, for whoever looks step by step.
+        Return the wait for an aggregation, to be carried out step by step.
 
-        :param aggregation_id: the id that a start answered.
+        :param aggregation_id: ID of the aggregation.
         :param deadlines: when to give up.
-        :param begun: epoch seconds at which the wait began, None for now.
-        :param usual_seconds: how long such a run usually takes, None where that is not known.
-        :param log: where progress goes, None for the hook's own log.
+        :param begun: epoch seconds at which the wait began; None for now.
+        :param usual_seconds: how long such an aggregation usually takes; None if that is not known.
+        :param log: logger for the progress; None for the hook's own.
         """
         from sailpoint_provider.isc.wait.watch import Watch
 
         return Watch(
             aggregation_id,
-            self.tenant.generation,
+            self._tenant.generation,
             deadlines=deadlines,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
@@ -315,74 +368,87 @@ class SailPointHook(BaseHook):
             usual_seconds=usual_seconds,
         )
 
-    def say_last_word(self, log: Any, aggregation_id: str, *, source: str, clear_task: bool) -> None:
+    def _log_kill(self, log: Any, aggregation_id: str, *, source: str, clear_task: bool) -> None:
         """
-        Say at a kill that the aggregation goes on; clear ISC's record of it where that is wished.
+        Log at a kill that the aggregation is still running; clear ISC's record of it if asked to.
 
-        ISC has no call that stops an aggregation. To clear its record (``PATCH`` of the task status) takes
-        the scope ``idn:task-management:write`` and a personal access token. One request is sent, with the
-        token in memory, and three seconds are waited for its answer; it never raises.
+        Clearing the record (``PATCH`` of the task status) needs the scope ``idn:task-management:write`` and a
+        personal access token. It sends one request, with the token in memory, and waits at most three seconds
+        for the response; it never raises.
 
-        :param log: where it is said.
-        :param aggregation_id: the aggregation.
-        :param source: its source, as a person reads it.
+        :param log: logger to use.
+        :param aggregation_id: ID of the aggregation.
+        :param source: its source, as shown to a person.
         :param clear_task: whether to mark the record as ended with an error.
         """
         log.warning(
-            "The task was killed. Account aggregation %s of source %s goes on in Identity Security Cloud, "
-            "which has no call to stop it.",
+            "The task was killed. Account aggregation %s of source %s is still running in Identity Security "
+            "Cloud, which has no API to cancel it.",
             aggregation_id,
             source,
         )
         if clear_task:
             try:
-                log.warning("%s", clear_record(self._tenant, aggregation_id))
+                log.warning("%s", self._clear_task_record(aggregation_id))
             except Exception as error:
-                log.warning("ISC's record of it could not be cleared: %s.", type(error).__name__)
+                log.warning("ISC's task record could not be cleared: %s.", type(error).__name__)
 
-    def run(self, flow: Flow[T], *, until: float | None = None) -> T:
+    def _clear_task_record(self, aggregation_id: str) -> str:
         """
-        Carry out a procedure of several calls, for operators and sensors.
+        Mark ISC's record of an aggregation as ended with an error, and return what to log about it.
 
-        :param until: epoch seconds at which its calls and pauses end, None for no end. A call that is given
-            up then meets the procedure as a ``TenantUnavailableError``.
+        :raises requests.RequestException: there was no response in time.
         """
-        return self._run(flow, until)
+        from sailpoint_provider.client.blocking import send_last_word
 
-    def aconnected(self) -> Connected:
-        """Lend, in an ``async with``, the transport that all users of the tenant on the event loop share."""
-        return Connected(self)
+        if self._known_tenant is None:
+            return "ISC's task record was not cleared: the connection was never read."
+        tenant = self._known_tenant
+        call = isc.endpoints.clear_task_record(tenant.generation, aggregation_id, now=datetime.now(tz=UTC))
+        response = send_last_word(tenant, call, _KILL_SECONDS)
+        if response is None:
+            return "ISC's task record was not cleared: there is no token in memory."
+        if response.status < 300:
+            return "ISC's task record is now marked as ended with an error (on_kill_clear_task)."
+        return (
+            f"ISC's task record could not be cleared: HTTP {response.status}. The client needs {call.scope}."
+        )
 
-    def close(self) -> None:
-        """Close the connections of the blocking methods; they open again when needed."""
-        if self._transport is not None:
-            self._transport.close()
+    def _run(self, flow: Flow[T], *, until: float | None = None) -> T:
+        """
+        Carry out a procedure of several requests.
 
-    def _run(self, flow: Flow[T], until: float | None = None) -> T:
-        return self._blocking().run(flow, until=until)
-
-    def _send(self, call: Request[T]) -> T:
-        return self._blocking().send(call)
+        :param until: epoch seconds at which its requests and pauses end; None for no end. A request that is
+            abandoned for that raises ``TenantUnavailableError`` inside the procedure.
+        """
+        return self._blocking_client().run(flow, until=until)
 
     async def _arun(self, flow: Flow[T]) -> T:
-        async with self.aconnected() as transport:
-            return await transport.run(flow)
+        async with self._connected() as client:
+            return await client.run(flow)
+
+    def _send(self, call: Request[T]) -> T:
+        return self._blocking_client().send(call)
+
+    def _connected(self) -> _SharedClient:
+        """Return an async context manager for the client that this tenant's users on the loop share."""
+        return _SharedClient(self)
+
+    def _blocking_client(self) -> BlockingClient:
+        if self._client is None:
+            from sailpoint_provider.client.blocking import BlockingClient
+
+            self._client = BlockingClient(self._tenant)
+        return self._client
 
     def _records(self, pages: TaskPages) -> Iterator[TaskStatus]:
         while (call := pages.next_call()) is not None:
             yield from pages.take(self._send(call))
 
-    def _blocking(self) -> BlockingClient:
-        if self._transport is None:
-            from sailpoint_provider.client.blocking import BlockingClient
-
-            self._transport = BlockingClient(self.tenant)
-        return self._transport
-
     async def _read_tenant(self) -> Tenant:
-        with _found(self.sailpoint_conn_id):
+        with _missing_connection_named(self.sailpoint_conn_id):
             connection = await read_connection(self.sailpoint_conn_id, self)
-        await async_client_module()
+        await _import_async_client()
         return self._tenant_of(connection)
 
     def _tenant_of(self, connection: Connection) -> Tenant:
@@ -400,17 +466,21 @@ class SailPointHook(BaseHook):
 
 
 @contextmanager
-def _found(conn_id: str) -> Iterator[None]:
+def _missing_connection_named(conn_id: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException:
         raise InvalidInputError(
-            f"There is no Airflow connection {conn_id!r}: add one of type sailpoint, or give "
+            f"There is no Airflow connection {conn_id!r}: add one of type sailpoint, or set "
             "sailpoint_conn_id."
         ) from None
 
 
-def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
+def _connected_to(tenant: Tenant) -> str:
+    return f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
+
+
+def _upload_of(file: CsvLocation | Upload | None) -> Upload | None:
     from sailpoint_provider.files.locate import find_csv
     from sailpoint_provider.isc.start.upload import Upload
 
@@ -419,3 +489,53 @@ def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
     upload = find_csv(file)
     upload.content()  # reading a packed file through may take a while: not between token and start
     return upload
+
+
+class _SharedClient:
+    """
+    Lends the client that all users of a hook's tenant on this event loop share.
+
+    A triggerer holds thousands of these; contextlib's generators would take three times the memory.
+
+    :param hook: hook of the tenant.
+    """
+
+    __slots__ = ("_hook", "_lent")
+
+    def __init__(self, hook: SailPointHook) -> None:
+        self._hook = hook
+
+    async def __aenter__(self) -> AsyncClient:
+        """Read the connection, and lend the client."""
+        tenant = await self._hook._atenant()
+        self._lent: Any = (await _import_async_client()).shared_async_client(tenant)
+        client: AsyncClient = await self._lent.__aenter__()
+        return client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Return the client."""
+        await self._lent.__aexit__(kind, error, trace)
+
+
+_async_client_modules: list[Any] = []
+
+
+async def _import_async_client() -> Any:
+    """
+    Return the module of the asynchronous client, imported in a thread.
+
+    The first import of aiohttp takes 100 ms, too long to block an event loop.
+    """
+    if not _async_client_modules:
+        for name in (
+            "isc.tenant.config",
+            "isc.wait.watch",
+            "isc.api.paging",
+            "polling.poller",
+            "client.async_client",
+        ):
+            module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
+        _async_client_modules.append(module)
+    return _async_client_modules[0]

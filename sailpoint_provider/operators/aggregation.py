@@ -228,7 +228,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         """
         if self._checkpoint is None or isinstance(sys.exception(), AirflowTaskTimeout):
             return
-        self.hook.say_last_word(
+        self.hook._log_kill(
             self.log,
             str(self._checkpoint.aggregation_id),
             source=f"{self._checkpoint.source_name!r} ({self._checkpoint.source_id})",
@@ -258,11 +258,11 @@ class SailPointAccountAggregationOperator(BaseOperator):
         from sailpoint_provider.isc.start.starter import Starter
 
         memory = checkpoints_of(context, self.log, durable=self.durable)
-        generation = self.hook.tenant.generation
+        generation = self.hook._tenant.generation
         with _in_time(times, self.source_name or self.source_id):
             order = self._order(context, times)
             starter = Starter(order, generation, memory, clock=time.time, log=cast("Any", self.log))
-            return self.hook.run(starter.begin(), until=times.end)
+            return self.hook._run(starter.begin(), until=times.end)
 
     def _order(self, context: Context, times: Times) -> StartRequest:
         from sailpoint_provider.files.locate import csv_order
@@ -294,12 +294,12 @@ class SailPointAccountAggregationOperator(BaseOperator):
         from sailpoint_provider.isc.start.load import find_source, get_source
 
         if self._source is None:
-            generation = self.hook.tenant.generation
+            generation = self.hook._tenant.generation
             if self.source_id is not None:
                 flow = get_source(generation, self.source_id)
             else:
                 flow = find_source(generation, self.source_name or "")
-            self._source = self.hook.run(flow, until=times.end)
+            self._source = self.hook._run(flow, until=times.end)
         return self._source
 
     def _check_adoptable(self) -> None:
@@ -314,10 +314,10 @@ class SailPointAccountAggregationOperator(BaseOperator):
     def _wait_turn(self, other: str, source_id: str, times: Times) -> None:
         """Wait until another aggregation of the source has ended, however it does."""
         deadlines = times.deadlines(self.tolerate_outage)
-        watch = self.hook.watch(other, deadlines, begun=times.begun, log=self.log)
+        watch = self.hook._watch(other, deadlines, begun=times.begun, log=self.log)
         with self._turn():
             if not self.deferrable:
-                self.hook.run(watch.wait(Backoff(self.poll_interval), random.random), until=last_look(watch))
+                self.hook._run(watch.wait(Backoff(self.poll_interval), random.random), until=last_look(watch))
                 return
             if result_before_deferring(self.hook, watch) is not None:
                 return
@@ -353,7 +353,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             return self._return(context, checkpoint, make_result(aggregation_id))
         times = replace(times, begun=checkpoint.begun)
         deadlines = times.deadlines(self.tolerate_outage, checkpoint.deadline)
-        watch = self.hook.watch(
+        watch = self.hook._watch(
             aggregation_id,
             deadlines,
             begun=checkpoint.begun,
@@ -363,7 +363,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         if self.deferrable:
             result = result_before_deferring(self.hook, watch)
         else:
-            result = self.hook.run(
+            result = self.hook._run(
                 watch.wait(Backoff(self.poll_interval), random.random), until=last_look(watch)
             )
         if result is None:

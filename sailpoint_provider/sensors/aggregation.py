@@ -152,7 +152,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _look(self, watch: Watch) -> AggregationResult | None:
-        result = self._hook().run(watch.look(), until=last_look(watch))
+        result = self._hook()._run(watch.look(), until=last_look(watch))
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
@@ -178,7 +178,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     def _new_watch(self, deadlines: Deadlines) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
-        return self._hook().watch(aggregation_id, deadlines, log=self.log)
+        return self._hook()._watch(aggregation_id, deadlines, log=self.log)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)

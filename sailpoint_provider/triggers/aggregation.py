@@ -171,11 +171,11 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         hook = SailPointHook(self.sailpoint_conn_id)
         try:
             if self.clear_task_on_kill:
-                await hook.atenant()
+                await hook._atenant()
         except Exception as error:
             self.log.warning("The connection cannot be read (%s).", type(error).__name__)
         await asyncio.to_thread(
-            hook.say_last_word,
+            hook._log_kill,
             self.log,
             self.aggregation_id,
             source=self.source_id or "unknown",
@@ -193,11 +193,11 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
-        async with hook.aconnected() as transport:
+        async with hook._connected() as transport:
             from sailpoint_provider.polling.poller import poller_of
 
             deadlines = Deadlines(self.deadline, self.tolerate_outage, self.execution_deadline)
-            watch = hook.watch(
+            watch = hook._watch(
                 self.aggregation_id,
                 deadlines,
                 begun=self.begun,

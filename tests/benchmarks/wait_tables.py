@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.tenant.config import DEFAULT_REQUESTS_PER_10S
+from sailpoint_provider.isc.tenant.connection_fields import DEFAULT_REQUESTS_PER_10S
 from tests.benchmarks.report import Bar, Table
 from tests.benchmarks.wait_figures import IN_TIME, Case
 from tests.benchmarks.wait_peers import PEERS

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HOLD_SECONDS = 120.0
 ROWS = 300
 ROW_LENGTH = 30_000
-GOES_ON = r"^The task was killed\. Account aggregation \w+ .*goes on in Identity Security Cloud"
+GOES_ON = r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
 ENDED_WELL = r"^Account aggregation \w+ of source .*: succeeded"
 TAKEN_UP = r"^Aggregation \w+ of an earlier try runs: waiting for it"
 LOOKING = r"^An earlier try was cut off before ISC told an id"

@@ -1,4 +1,4 @@
-"""The list of task statuses over all its pages, running tasks included, in every generation."""
+"""Lists task statuses page by page, running tasks included, in every generation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, Request, pending_tasks, task_statuses
-from sailpoint_provider.isc.api.filters import parse_task_filters
+from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
@@ -27,76 +27,71 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 class TaskPages:
     """
-    Asks for page after page.
+    Lists the task statuses that a query matches, page by page.
 
-    While :meth:`next_call` gives a call, carry it out and hand its value to :meth:`take`. beta and v2024 list
-    ended tasks only and keep the running ones at ``pending-tasks``, which knows no filter. There both lists
-    are read, the running tasks are filtered here, and the two become one, in order.
+    While :meth:`next_call` returns a request, carry it out and pass its value to :meth:`take`. The lists of
+    beta and v2024 hold ended tasks only; running ones are at ``pending-tasks``, which cannot be filtered.
+    There both lists are read, running tasks are matched here, and the two are merged in order.
 
     :param generation: the API generation.
-    :param filters: a filter in ISC's language, None for all tasks.
-    :param sorters: ``created``, ``-created`` or None for ISC's own order.
-    :param limit: how many records at the most, None for all.
-    :raises InvalidInputError: filter, sorter or limit cannot work.
+    :param query: which records to list; None for all.
+    :param newest_first: the order, by time of creation.
+    :param limit: the most records to return; None for all.
+    :raises InvalidInputError: ``limit`` is not a whole number above 0.
     """
 
     def __init__(
         self,
         generation: ApiVersion,
+        query: TaskQuery | None = None,
         *,
-        filters: str | None = None,
-        sorters: str | None = "-created",
+        newest_first: bool = True,
         limit: int | None = None,
     ) -> None:
-        if sorters not in (None, "created", "-created"):
-            raise InvalidInputError(
-                f"sorters {sorters!r} cannot be used: task statuses sort by 'created' or '-created' only."
-            )
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise InvalidInputError(f"limit {limit!r} must be a whole number above 0, or None for all.")
+            raise InvalidInputError(f"limit is {limit!r}; it must be a whole number above 0, or None.")
         self._generation = generation
-        self._filters = filters if filters and filters.strip() else None
-        self._conditions = parse_task_filters(self._filters, generation) if self._filters else ()
-        self._sorters = sorters
+        self._query = query = query or TaskQuery()
+        self._newest_first = newest_first
         self._left = limit
         self._offset = 0
         self._running: list[TaskStatus] = []
         self._seen: set[str] = set()
-        self._pending_path = generation.pending_tasks if self._wants_running() else None
-        self._lists_ended = generation.pending_tasks is None or not self._wants_only_running()
+        self._pending_path = None if query.only_ended else generation.pending_tasks
+        self._lists_ended = generation.pending_tasks is None or not query.only_running
         self._page = 0
         self._listed: set[str] = set()
         self._stale_pages = 0
-        # A filter can ask for what is running and has ended at once.
-        self._done = self._pending_path is None and not self._lists_ended
+        self._done = query.is_empty
 
     def next_call(self) -> Request[list[TaskStatus]] | None:
-        """Return the next page's call, None when there is no more to ask."""
+        """Return the request for the next page; None when the list is complete."""
         if self._done or self._left == 0:
             return None
         if self._pending_path is not None:
             self._page = PAGE_SIZE
             return pending_tasks(self._pending_path, limit=self._page, offset=self._offset)
-        self._page = PAGE_SIZE if self._left is None else min(PAGE_SIZE, self._left)
+        whole_page = self._left is None or self._query.running is False
+        self._page = PAGE_SIZE if whole_page else min(PAGE_SIZE, self._left or PAGE_SIZE)
         return task_statuses(
             self._generation,
-            filters=self._filters,
-            sorters=self._sorters,
+            filters=self._query.filters,
+            sorters="-created" if self._newest_first else "created",
             limit=self._page,
             offset=self._offset,
         )
 
     def take(self, page: list[TaskStatus]) -> Iterator[TaskStatus]:
         """
-        Take the value of the last call and give the records that are now known to come next.
+        Take the value of the last request, and iterate over the records that are now known to come next.
 
-        :raises ProtocolError: the list does not end.
+        :raises ProtocolError: the list has no end.
         """
         is_last = len(page) < self._page
         self._check_progress(page, is_last=is_last)
         self._offset += len(page)
         if self._pending_path is not None:
-            self._running.extend(task for task in page if all(one.matches(task) for one in self._conditions))
+            self._running.extend(task for task in page if self._query.matches(task))
             if not is_last:
                 return
             self._pending_path, self._offset = None, 0
@@ -105,14 +100,16 @@ class TaskPages:
             if self._lists_ended:
                 return
             page = []
+        if self._query.running is False:
+            page = [task for task in page if task.completion_status is not None]
         self._done = is_last
         yield from self._new(self._merged(page, is_last))
 
     def _check_progress(self, page: list[TaskStatus], *, is_last: bool) -> None:
         """
-        Make sure that the list comes nearer to its end.
+        Make sure that the list comes closer to its end.
 
-        Records move between pages while these are read, so a page may hold known ones only, once.
+        Records move between pages while the pages are read, so one page may hold known records only.
 
         :raises ProtocolError: it does not.
         """
@@ -121,15 +118,15 @@ class TaskPages:
         self._stale_pages = 0 if fresh or is_last else self._stale_pages + 1
         if self._stale_pages == _MOST_STALE_PAGES:
             raise ProtocolError(
-                "ISC's list of task statuses does not end: its pages repeat records of earlier pages (offset "
-                f"{self._offset}). Check the connection's host and any proxy in between, which may answer "
-                "every page alike.",
+                f"ISC's list of task statuses does not end: at offset {self._offset} its pages repeat "
+                "earlier records. Check the connection's host and any proxy in between, which may return the "
+                "same page for every request.",
                 status=200,
             )
         if self._pending_path is not None and not is_last and len(self._listed) >= _MOST_RUNNING:
             raise ProtocolError(
-                f"ISC's list of running tasks does not end: it names {len(self._listed):,} tasks and more "
-                "follow. A newer api_version in the connection's extra lists them without this one.",
+                f"ISC's list of running tasks does not end: it has more than {len(self._listed):,} tasks. "
+                "Set a newer api_version in the connection's extra, which does not need this list.",
                 status=200,
             )
 
@@ -145,7 +142,7 @@ class TaskPages:
         yield from heapq.merge(due, page, key=_created, reverse=self._newest_first)
 
     def _new(self, tasks: Iterator[TaskStatus]) -> Iterator[TaskStatus]:
-        """Leave out what was given before: records move between pages and lists while they are read."""
+        """Drop records that were returned before: they move between pages and lists while these are read."""
         for task in tasks:
             if self._left == 0:
                 return
@@ -156,28 +153,20 @@ class TaskPages:
                 self._left -= 1
             yield task
 
-    @property
-    def _newest_first(self) -> bool:
-        return self._sorters != "created"
-
-    def _wants_running(self) -> bool:
-        return not any(
-            one.field == "completionStatus" and one.operator != "isnull" for one in self._conditions
-        )
-
-    def _wants_only_running(self) -> bool:
-        return any(one.operator == "isnull" for one in self._conditions)
-
 
 def task_records(
-    generation: ApiVersion, *, filters: str, limit: int, observe: Callable[[Response], None] | None = None
+    generation: ApiVersion,
+    query: TaskQuery,
+    *,
+    limit: int,
+    observe: Callable[[Response], None] | None = None,
 ) -> Flow[list[TaskStatus]]:
     """
-    Read the newest task records, running ones included, as a procedure.
+    Read the newest task records that a query matches, running ones included.
 
-    :param observe: is shown each HTTP answer, None for nobody.
+    :param observe: is called with each HTTP response; None for no call.
     """
-    pages = TaskPages(generation, filters=filters, limit=limit)
+    pages = TaskPages(generation, query, limit=limit)
     records: list[TaskStatus] = []
     while (call := pages.next_call()) is not None:
         if observe is not None:

@@ -1,4 +1,4 @@
-"""The table of API generations: where each keeps the calls of this provider."""
+"""The API generations of ISC, and the paths of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from sailpoint_provider.exceptions import InvalidInputError
 
 DEFAULT_API_VERSION = "v1"
 
-_TASK_FILTERS = ("id", "sourceId", "type", "completionStatus")
 _STATUS_USER_LEVELS = ("ORG_ADMIN", "SOURCE_ADMIN", "SOURCE_SUBADMIN")
 
 
@@ -22,8 +21,7 @@ class ApiVersion:
     :param account_aggregations: path of the aggregation statuses.
     :param task_status: path of the task records.
     :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
-        tasks only (beta and v2024, as their OpenAPI documents say); None where that list holds all.
-    :param task_filters: the fields that the list of task records can be filtered by.
+        tasks only (beta and v2024, according to their OpenAPI documents); None where that list holds both.
     :param status_user_levels: the user levels that may read an aggregation status.
     """
 
@@ -32,7 +30,6 @@ class ApiVersion:
     account_aggregations: str
     task_status: str
     pending_tasks: str | None = None
-    task_filters: tuple[str, ...] = _TASK_FILTERS
     status_user_levels: tuple[str, ...] = _STATUS_USER_LEVELS
 
 
@@ -47,13 +44,9 @@ def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> 
     )
 
 
-_WITH_LAUNCHER = (*_TASK_FILTERS, "launcher")
-
 API_VERSIONS: dict[str, ApiVersion] = {
-    "v1": ApiVersion(
-        "v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1", task_filters=_WITH_LAUNCHER
-    ),
-    "v2026": _yearly("v2026", task_filters=_WITH_LAUNCHER),
+    "v1": ApiVersion("v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1"),
+    "v2026": _yearly("v2026"),
     "v2025": _yearly("v2025"),
     "v2024": _yearly("v2024", pending=True),
     "beta": _yearly("beta", pending=True, status_user_levels=(*_STATUS_USER_LEVELS, "DASHBOARD")),
@@ -62,17 +55,17 @@ API_VERSIONS: dict[str, ApiVersion] = {
 
 def generation(name: str) -> ApiVersion:
     """
-    Return the generation of that name.
+    Return the API generation of that name, in any case.
 
-    :raises InvalidInputError: the name is not in the table.
+    :raises InvalidInputError: there is none, or it has no account aggregations.
     """
     try:
         return API_VERSIONS[name.strip().lower()]
     except KeyError:
         known = ", ".join(API_VERSIONS)
         why = (
-            "v3 has neither the start of an account aggregation nor its status"
+            "v3 can neither start an account aggregation nor return its status"
             if name.strip().lower() == "v3"
-            else "there is no such generation"
+            else "there is no such API generation"
         )
-        raise InvalidInputError(f"api_version {name!r} cannot be used: {why}. Use one of {known}.") from None
+        raise InvalidInputError(f"api_version is {name!r}; {why}. Use one of {known}.") from None

@@ -6,9 +6,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
-from sailpoint_provider.isc.api.endpoints import ACCOUNT_AGGREGATION, quoted
+from sailpoint_provider.isc.api.endpoints import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.api.paging import task_records
 from sailpoint_provider.isc.api.responses import seconds_ahead
+from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.outcome import spelled_plainly
@@ -39,8 +40,8 @@ def newest_records(
 
     :param observe: is shown each HTTP answer, None for nobody.
     """
-    filters = f"sourceId eq {quoted(source_id)} and type eq {quoted(ACCOUNT_AGGREGATION)}"
-    return (yield from task_records(generation, filters=filters, limit=_NEWEST, observe=observe))
+    query = TaskQuery(source_ids=(source_id,), types=(ACCOUNT_AGGREGATION,))
+    return (yield from task_records(generation, query, limit=_NEWEST, observe=observe))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.versions import DEFAULT_API_VERSION, ApiVersion, generation
+from sailpoint_provider.isc.api.versions import ApiVersion, generation
 from sailpoint_provider.isc.coercion import as_bool
+from sailpoint_provider.isc.tenant.connection_fields import (
+    DEFAULT_REQUESTS_PER_10S,
+    DEFAULT_TIMEOUT,
+    DEFAULT_UPLOAD_TIMEOUT,
+    EXTRA_FIELDS,
+)
 from sailpoint_provider.isc.tenant.urls import base_address, proxy_address, token_address
-
-DEFAULT_TIMEOUT = 30.0
-DEFAULT_UPLOAD_TIMEOUT = 300.0
-DEFAULT_REQUESTS_PER_10S = 50.0
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Tenant:
 
     Neither the secret nor a proxy, which may hold a password, is ever part of ``repr``.
 
-    :param base_url: scheme, host and port of the API, without a slash at the end.
-    :param token_url: where a token is asked for.
-    :param client_id: id of a personal access token or of an API client.
+    :param base_url: scheme, host and port of the API, without a trailing slash.
+    :param token_url: URL of the token endpoint.
+    :param client_id: ID of a personal access token or of an API client.
     :param client_secret: its secret.
     :param generation: the API generation to call.
-    :param timeout: seconds without a response before a call is abandoned.
-    :param upload_timeout: the same for the start with a file, during which ISC may be silent for longer.
-    :param ca_file: file or folder of the certificate authorities to trust; None for the default ones.
-    :param proxies: pairs of scheme and proxy address; empty to take those of the environment.
+    :param timeout: seconds without a response before a request is abandoned.
+    :param upload_timeout: the same for a start with a file, to which ISC may take longer to respond.
+    :param ca_file: file or directory of trusted certificate authorities; None for the default ones.
+    :param proxies: pairs of scheme and proxy URL; empty to use those of the environment.
     :param requests_per_10s: how many requests a process may send in 10 seconds.
     """
 
@@ -61,16 +63,17 @@ class Tenant:
         api_version: str | None = None,
     ) -> Tenant:
         """
-        Check the fields of an Airflow connection and make a tenant of them.
+        Check the fields of an Airflow connection and return the tenant that they describe.
 
         :param host: the API's base URL, or a bare tenant name.
-        :param login: the client id.
+        :param login: the client ID.
         :param password: the client secret.
         :param schema: ``https`` or ``http``, where the host names no scheme.
         :param port: port, where the host names none; 0 and None mean none.
-        :param extra: JSON object, as text or parsed; its keys are those of :data:`EXTRA_KEYS`.
-        :param api_version: generation that takes precedence over the one in ``extra``.
-        :raises InvalidInputError: a field is missing or cannot work; the text names the field.
+        :param extra: JSON object, as text or parsed, with keys of
+            :data:`~sailpoint_provider.isc.tenant.connection_fields.EXTRA_FIELDS`.
+        :param api_version: API generation that overrides the one in ``extra``.
+        :raises InvalidInputError: a field is missing or invalid; the message names it.
         """
         address = base_address(host, schema, port)
         options = _Options(extra)
@@ -78,81 +81,67 @@ class Tenant:
         return cls(
             base_url=address.url,
             token_url=token_address(token_url).url if token_url else f"{address.url}/oauth/token",
-            client_id=_required(login, "login", "the client id"),
+            client_id=_required(login, "login", "the client ID"),
             client_secret=_required(password, "password", "the client secret"),
-            generation=generation(api_version or options.text("api_version") or DEFAULT_API_VERSION),
-            timeout=options.seconds("timeout", DEFAULT_TIMEOUT),
-            upload_timeout=options.seconds("upload_timeout", DEFAULT_UPLOAD_TIMEOUT),
+            generation=generation(api_version or options.text("api_version") or ""),
+            timeout=options.number("timeout"),
+            upload_timeout=options.number("upload_timeout"),
             ca_file=options.ca_file("verify"),
             proxies=options.proxies("proxies"),
-            requests_per_10s=options.positive("requests_per_10s", DEFAULT_REQUESTS_PER_10S, "requests"),
+            requests_per_10s=options.number("requests_per_10s"),
         )
 
 
-EXTRA_KEYS = (
-    "api_version",
-    "token_url",
-    "timeout",
-    "upload_timeout",
-    "verify",
-    "proxies",
-    "requests_per_10s",
-)
-
-
 class _Options:
-    """The connection's extra, read key by key; empty means not set, numbers and booleans may be text."""
+    """The connection's extra, read key by key; empty means not set, and numbers and booleans may be text."""
 
     def __init__(self, extra: str | Mapping[str, Any] | None) -> None:
-        self.values = {key: value for key, value in _object(extra).items() if not _is_empty(value)}
-        if unknown := sorted(set(self.values) - set(EXTRA_KEYS)):
+        given = {key: value for key, value in _object(extra).items() if not _is_empty(value)}
+        if unknown := sorted(set(given) - set(EXTRA_FIELDS)):
             raise InvalidInputError(
                 f"The connection's extra has unknown keys: {', '.join(map(repr, unknown))}. "
-                f"Known keys: {', '.join(EXTRA_KEYS)}."
+                f"Known keys: {', '.join(EXTRA_FIELDS)}."
             )
+        self.values = {key: given.get(key, field.default) for key, field in EXTRA_FIELDS.items()}
 
     def text(self, key: str) -> str | None:
-        value = self.values.get(key)
+        value = self.values[key]
         if value is None:
             return None
         if not isinstance(value, str):
-            raise _wrong(key, value, "text")
+            raise _invalid(key, value, "text")
         return value.strip()
 
-    def seconds(self, key: str, default: float) -> float:
-        return self.positive(key, default, "seconds")
-
-    def positive(self, key: str, default: float, unit: str) -> float:
-        value = self.values.get(key)
-        if value is None:
-            return default
+    def number(self, key: str) -> float:
+        value: Any = self.values[key]
         try:
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             number = math.nan
         if not (math.isfinite(number) and number > 0):
-            raise _wrong(key, value, f"a number of {unit} above 0")
+            raise _invalid(key, value, f"a number of {EXTRA_FIELDS[key].unit} above 0")
         return number
 
     def ca_file(self, key: str) -> str | None:
-        value = self.values.get(key)
+        value = self.values[key]
         if value is None or as_bool(value) is True:
             return None
         if as_bool(value) is False or not isinstance(value, str):
-            raise _wrong(
+            raise _invalid(
                 key,
                 value,
-                "true or the path of a CA file; TLS is always verified, so name the CA that signed",
+                "true or the path of a CA file; TLS is always verified, so name the CA that signed the "
+                "certificate",
             )
         return value.strip()
 
     def proxies(self, key: str) -> tuple[tuple[str, str], ...]:
-        value = self.values.get(key)
+        value = self.values[key]
         if value is None:
             return ()
         if isinstance(value, str) and not value.lstrip().startswith("{"):
             return (("all", proxy_address(value)),)
-        expected = 'an address like "http://proxy:3128" or an object like {"https": "http://proxy:3128"}'
+        expected = 'a URL such as "http://proxy:3128" or an object such as {"https": "http://proxy:3128"}'
         try:
             table = json.loads(value) if isinstance(value, str) else value
         except ValueError:
@@ -164,7 +153,7 @@ class _Options:
             if scheme not in ("https", "http", "all") or not isinstance(address, str):
                 raise InvalidInputError(
                     f"The connection's extra key {key!r} must be {expected}; "
-                    "its keys are https, http and all, its values addresses."
+                    "its keys are https, http and all, and its values are URLs."
                 )
             pairs.append((scheme, proxy_address(address)))
         return tuple(pairs)
@@ -178,7 +167,9 @@ def _object(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
     except ValueError as error:
         raise InvalidInputError(f"The connection's extra is not JSON: {error}.") from None
     if not isinstance(parsed, Mapping):
-        raise InvalidInputError('The connection\'s extra must be a JSON object like {"api_version": "v1"}.')
+        raise InvalidInputError(
+            'The connection\'s extra must be a JSON object such as {"api_version": "v1"}.'
+        )
     return parsed
 
 
@@ -192,5 +183,5 @@ def _required(value: str | None, field_name: str, what: str) -> str:
     return value.strip()
 
 
-def _wrong(key: str, value: Any, expected: str) -> InvalidInputError:
+def _invalid(key: str, value: Any, expected: str) -> InvalidInputError:
     return InvalidInputError(f"The connection's extra key {key!r} is {value!r}; it must be {expected}.")

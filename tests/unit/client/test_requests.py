@@ -15,6 +15,7 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.paging import TaskPages
+from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import ask
 from sailpoint_provider.isc.start.load import find_source, start
@@ -41,8 +42,8 @@ def started(world, tenant, generation, source_id=DIRECTORY, upload=None):
     return world.run(tenant, start(generation, source_id, upload)).id
 
 
-def listed(generation, **wishes):
-    pages = TaskPages(generation, **wishes)
+def listed(generation, **conditions):
+    pages = TaskPages(generation, TaskQuery(**conditions))
     found = []
     while (call := pages.next_call()) is not None:
         found.extend(pages.take((yield from ask(call))))
@@ -107,9 +108,9 @@ def test_running_and_ended_tasks_are_listed_newest_first(world, tenant, control,
     control.finish(ended)
     running = started(world, tenant, generation, HR, find_csv(write_csv(tmp_path)))
     assert [task.id for task in world.run(tenant, listed(generation))] == [running, ended]
-    only_running = world.run(tenant, listed(generation, filters="completionStatus isnull"))
+    only_running = world.run(tenant, listed(generation, running=True))
     assert [task.id for task in only_running] == [running]
-    of_source = world.run(tenant, listed(generation, filters=f'sourceId eq "{DIRECTORY}"'))
+    of_source = world.run(tenant, listed(generation, source_ids=(DIRECTORY,)))
     assert [task.id for task in of_source] == [ended]
 
 

@@ -37,13 +37,24 @@ SIGNATURES = {
     "load_accounts": {"source_id": REQUIRED, "file": None, "disable_optimization": False},
     "get_account_aggregation_status": {"aggregation_id": REQUIRED},
     "get_task_status": {"task_id": REQUIRED},
-    "list_task_statuses": {"filters": None, "sorters": "-created", "limit": None},
+    "list_task_statuses": {
+        "task_ids": None,
+        "source_ids": None,
+        "types": None,
+        "completion_statuses": None,
+        "running": None,
+        "newest_first": True,
+        "limit": None,
+    },
     "get_source": {"source_id": REQUIRED},
     "find_source": {"name": REQUIRED},
     "wait_for_account_aggregation": {"aggregation_id": REQUIRED, "poll_interval": 30.0, "timeout": 86400.0},
     "test_connection": {},
 }
-KEYWORDS_ONLY = {"disable_optimization", "filters", "sorters", "limit", "poll_interval", "timeout"}
+KEYWORDS_ONLY = {"disable_optimization", "poll_interval", "timeout", *SIGNATURES["list_task_statuses"]}
+
+
+EVENT_LOOP_NAMES = {"wait_for_account_aggregation": "async_wait_for_account_aggregation"}
 
 
 def called(world, name, *arguments, hook=None, **keywords):
@@ -54,23 +65,24 @@ def called(world, name, *arguments, hook=None, **keywords):
         return list(given) if name == "list_task_statuses" else given
 
     async def call():
-        given = getattr(hook, f"a{name}")(*arguments, **keywords)
+        given = getattr(hook, EVENT_LOOP_NAMES.get(name, f"a{name}"))(*arguments, **keywords)
         return [one async for one in given] if name == "list_task_statuses" else await given
 
     return asyncio.run(call())
 
 
-@pytest.mark.parametrize("prefix", ["", "a"])
+@pytest.mark.parametrize("is_for_event_loops", [False, True])
 @pytest.mark.parametrize("name", SIGNATURES)
-def test_the_signatures_are_the_published_ones(name, prefix):
-    method = getattr(SailPointHook, prefix + name)
+def test_the_signatures_are_the_published_ones(name, is_for_event_loops):
+    published = EVENT_LOOP_NAMES.get(name, f"a{name}") if is_for_event_loops else name
+    method = getattr(SailPointHook, published)
     parameters = dict(inspect.signature(method).parameters)
     parameters.pop("self")
     assert {key: one.default for key, one in parameters.items()} == SIGNATURES[name]
     only = {key for key, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
     assert only == KEYWORDS_ONLY & set(SIGNATURES[name])
     is_async = inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
-    assert is_async == bool(prefix)
+    assert is_async == is_for_event_loops
 
 
 def test_the_constructor_is_the_published_one():
@@ -193,22 +205,32 @@ def test_the_list_goes_over_all_pages_with_running_tasks(tenant, monkeypatch, wo
     hook = SailPointHook(api_version=generation)
     newest_first = [one.id for one in called(world, "list_task_statuses", hook=hook)]
     assert newest_first == ids[::-1]
-    oldest_first = [one.id for one in called(world, "list_task_statuses", sorters="created", hook=hook)]
+    oldest_first = [one.id for one in called(world, "list_task_statuses", newest_first=False, hook=hook)]
     assert oldest_first == ids
     assert [one.id for one in called(world, "list_task_statuses", limit=3, hook=hook)] == ids[:2:-1]
-    running = called(world, "list_task_statuses", filters="completionStatus isnull", hook=hook)
+    running = called(world, "list_task_statuses", running=True, hook=hook)
     assert [one.id for one in running] == ids[-1:]
-    of_source = called(world, "list_task_statuses", filters=f'sourceId eq "{DIRECTORY}"', hook=hook)
+    of_source = called(world, "list_task_statuses", source_ids=[DIRECTORY], hook=hook)
     assert {one.id for one in of_source} == set(ids[:-1])
+    ended = called(world, "list_task_statuses", running=False, limit=4, hook=hook)
+    assert [one.id for one in ended] == ids[4:0:-1]
+    good = called(world, "list_task_statuses", completion_statuses=["SUCCESS", "ERROR"], hook=hook)
+    assert {one.id for one in good} == set(ids[:-1])
+    some = called(world, "list_task_statuses", task_ids=[ids[0], ids[-1]], hook=hook)
+    assert [one.id for one in some] == [ids[-1], ids[0]]
+    types = called(world, "list_task_statuses", types="CLOUD_GROUP_AGGREGATION", hook=hook)
+    assert types == []
 
 
 @WORLDS
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"filters": "target.id eq 1"},
-        {"filters": "id like 1"},
-        {"sorters": "name"},
+        {"task_ids": ["10001"]},
+        {"source_ids": "HR"},
+        {"types": ['A" or "B']},
+        {"completion_statuses": "not a word"},
+        {"running": True, "completion_statuses": ["SUCCESS"]},
         {"limit": 0},
         {"limit": "3"},
     ],

@@ -132,8 +132,8 @@ def test_a_connection_may_be_a_uri_with_port_and_schema(tenant, monkeypatch):
     )
     monkeypatch.setenv("AIRFLOW_CONN_SAILPOINT_DEFAULT", uri)
     hook = SailPointHook()
-    assert (hook.tenant.base_url, hook.tenant.timeout) == (tenant.server.url, 7.0)
-    assert hook.tenant.generation.name == "v2025"
+    assert (hook._tenant.base_url, hook._tenant.timeout) == (tenant.server.url, 7.0)
+    assert hook._tenant.generation.name == "v2025"
     assert hook.get_source(DIRECTORY).name == "Directory"
     hook.close()
 
@@ -144,7 +144,7 @@ def test_a_uri_may_hold_a_secret_with_every_character(monkeypatch):
         "AIRFLOW_CONN_SAILPOINT_DEFAULT",
         f"sailpoint://client:{quote(secret, safe='')}@acme.api.identitynow.com",
     )
-    tenant = SailPointHook().tenant
+    tenant = SailPointHook()._tenant
     assert (tenant.base_url, tenant.client_secret) == ("https://acme.api.identitynow.com", secret)
 
 
@@ -162,7 +162,7 @@ def test_a_uri_may_hold_a_secret_with_every_character(monkeypatch):
 )
 def test_a_connection_may_be_json_with_any_form_of_host(monkeypatch, fields, url):
     connect(monkeypatch, login="client", password="secret-text", **fields)
-    tenant = SailPointHook().tenant
+    tenant = SailPointHook()._tenant
     assert tenant.base_url == url
     assert tenant.token_url == f"{url}/oauth/token"
     assert tenant.generation.name == "v1"
@@ -170,11 +170,11 @@ def test_a_connection_may_be_json_with_any_form_of_host(monkeypatch, fields, url
 
 def test_the_hooks_own_generation_counts_before_the_connections(tenant):
     tenant.connect(extra={"api_version": "v2026"})
-    assert SailPointHook().tenant.generation.name == "v2026"
-    assert SailPointHook(api_version="beta").tenant.generation.name == "beta"
+    assert SailPointHook()._tenant.generation.name == "v2026"
+    assert SailPointHook(api_version="beta")._tenant.generation.name == "beta"
 
 
 def test_numbers_in_extra_may_be_text(tenant):
     tenant.connect(extra={"timeout": "7.5", "upload_timeout": " 60 ", "requests_per_10s": "20"})
-    read = SailPointHook().tenant
+    read = SailPointHook()._tenant
     assert (read.timeout, read.upload_timeout, read.requests_per_10s) == (7.5, 60.0, 20.0)

@@ -17,8 +17,7 @@ from sailpoint_provider import __version__
 from sailpoint_provider.get_provider_info import get_provider_info
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.tenant import connection_form
-from sailpoint_provider.isc.tenant.config import EXTRA_KEYS
+from sailpoint_provider.isc.tenant.connection_fields import EXTRA_FIELDS
 
 
 def schema(name):
@@ -73,7 +72,7 @@ def test_every_module_that_is_named_is_there():
 
 def test_the_form_has_a_field_for_every_key_of_extra():
     fields = connection_type()["conn-fields"]
-    assert set(fields) == set(EXTRA_KEYS)
+    assert set(fields) == set(EXTRA_FIELDS)
     assert fields["api_version"]["schema"]["enum"] == list(API_VERSIONS)
     assert "null" in fields["timeout"]["schema"]["type"]
     assert fields["proxies"]["schema"]["format"] == "password"
@@ -126,7 +125,7 @@ def wtforms(monkeypatch):
 
 def test_older_versions_get_a_widget_for_every_key_of_extra(wtforms):
     widgets = SailPointHook.get_connection_form_widgets()
-    assert set(widgets) == set(EXTRA_KEYS)
+    assert set(widgets) == set(EXTRA_FIELDS)
 
 
 def test_the_proxy_is_a_password_field_and_the_generation_a_choice(wtforms):
@@ -136,14 +135,23 @@ def test_the_proxy_is_a_password_field_and_the_generation_a_choice(wtforms):
     hidden = {name for name, widget in widgets.items() if isinstance(widget, PasswordField)}
     assert hidden == {"proxies"}
     assert ("any of", list(API_VERSIONS)) in widgets["api_version"].validators
-    assert widgets["timeout"].label == connection_form.EXTRA_FIELDS["timeout"]["label"]
+    assert widgets["timeout"].label == EXTRA_FIELDS["timeout"].label
 
 
-def test_the_metadata_are_read_without_the_hook_or_airflow():
+def test_reading_the_metadata_loads_the_table_of_fields_and_nothing_else():
     program = (
         "import sys; from sailpoint_provider.get_provider_info import get_provider_info; get_provider_info();"
-        "print([name for name in sys.modules if name.split('.')[0] in ('airflow', 'requests', 'aiohttp')"
-        " or name.startswith(('sailpoint_provider.hooks', 'sailpoint_provider.isc'))])"
+        "print(*sorted(name for name in sys.modules"
+        " if name.split('.')[0] in ('airflow', 'sailpoint_provider', 'requests', 'aiohttp', 'msgspec')))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    assert run.stdout.split() == [
+        "sailpoint_provider",
+        "sailpoint_provider.exceptions",
+        "sailpoint_provider.get_provider_info",
+        "sailpoint_provider.isc",
+        "sailpoint_provider.isc.api",
+        "sailpoint_provider.isc.api.versions",
+        "sailpoint_provider.isc.tenant",
+        "sailpoint_provider.isc.tenant.connection_fields",
+    ]

@@ -87,7 +87,7 @@ def test_repr_of_hook_operator_sensor_and_trigger_show_none(tenant, secrets):
     operator = SailPointAccountAggregationOperator(task_id="aggregate", source_id=HR)
     sensor = SailPointAccountAggregationSensor(task_id="wait", aggregation_id=HR)
     trigger = SailPointAccountAggregationTrigger(HR)
-    hook_parts = (hook, vars(hook), hook.tenant)
+    hook_parts = (hook, vars(hook), hook._tenant)
     assert_hidden(secrets(), *hook_parts, operator, vars(operator), sensor, vars(sensor), trigger)
     assert_hidden(secrets(), trigger.serialize(), vars(trigger))
     hook.close()

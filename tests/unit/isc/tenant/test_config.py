@@ -4,7 +4,7 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api.versions import API_VERSIONS, generation
-from sailpoint_provider.isc.tenant.config import EXTRA_KEYS
+from sailpoint_provider.isc.tenant.connection_fields import EXTRA_FIELDS
 from tests.unit.isc.isc_cases import SECRET, tenant
 
 PROXY = "http://user:pr0xyword@proxy.example.com:3128"
@@ -19,13 +19,13 @@ def test_a_tenant_has_sensible_defaults():
     assert plain.proxies == ()
 
 
-@pytest.mark.parametrize("extra", [None, "", "{}", {}, json.dumps(dict.fromkeys(EXTRA_KEYS, ""))])
+@pytest.mark.parametrize("extra", [None, "", "{}", {}, json.dumps(dict.fromkeys(EXTRA_FIELDS, ""))])
 def test_an_empty_extra_is_the_same_as_none(extra):
     assert tenant(extra=extra) == tenant()
 
 
 @pytest.mark.parametrize("empty", ["", "  ", None, {}])
-@pytest.mark.parametrize("key", EXTRA_KEYS)
+@pytest.mark.parametrize("key", EXTRA_FIELDS)
 def test_an_empty_value_means_not_set(key, empty):
     assert tenant(extra={key: empty}) == tenant()
 
@@ -57,7 +57,7 @@ def test_unknown_keys_are_refused_by_name_and_their_values_are_not_shown():
     with pytest.raises(InvalidInputError, match="unknown keys: 'client_secret', 'timeuot'") as refusal:
         tenant(extra={"timeuot": 3, "client_secret": SECRET})
     assert SECRET not in str(refusal.value)
-    assert all(key in str(refusal.value) for key in EXTRA_KEYS)
+    assert all(key in str(refusal.value) for key in EXTRA_FIELDS)
 
 
 def test_an_unknown_key_without_a_value_is_ignored():
@@ -142,13 +142,13 @@ def test_a_generation_given_beside_extra_takes_precedence():
 
 
 def test_v3_is_refused_with_the_reason():
-    with pytest.raises(InvalidInputError, match=r"v3 has neither the start .* Use one of v1, v2026"):
+    with pytest.raises(InvalidInputError, match=r"v3 can neither start .* Use one of v1, v2026"):
         tenant(extra={"api_version": "V3"})
 
 
 @pytest.mark.parametrize("name", ["v2", "v2027", "latest", "../v1", "v1\n/x"])
 def test_an_unknown_generation_is_refused(name):
-    with pytest.raises(InvalidInputError, match="there is no such generation"):
+    with pytest.raises(InvalidInputError, match="there is no such API generation"):
         generation(name)
 
 

@@ -1,4 +1,4 @@
-"""Reads a file ahead of whoever sends it, a little."""
+"""Reads a file a few blocks ahead of its sender."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_AHEAD = 4
-_PATIENCE = 5.0
+_BLOCKS_AHEAD = 4
 
 
 class Prefetcher:
     """
-    Hands out blocks that a thread of its own reads, while the ones before are sent.
+    Hands out blocks that its own thread reads while earlier ones are sent.
 
-    The thread closes what it reads from. It starts with the first block that is asked for.
+    The thread starts when the first block is requested, and closes what it reads from.
 
     :param read: reads the next block, empty at the end.
     :param close: closes what is read from.
+    :param stop_timeout: seconds that :meth:`stop` waits for a read that is in progress.
     """
 
-    def __init__(self, read: Callable[[], bytes], close: Callable[[], None]) -> None:
+    def __init__(
+        self, read: Callable[[], bytes], close: Callable[[], None], *, stop_timeout: float = 5.0
+    ) -> None:
         self._read = read
         self._close = close
-        self._blocks: Queue[bytes | BaseException] = Queue(_AHEAD)
+        self._stop_timeout = stop_timeout
+        self._blocks: Queue[bytes | BaseException] = Queue(_BLOCKS_AHEAD)
         self._is_stopped = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def next(self) -> bytes:
         """
-        Return the next block, empty at the end and once the reading was stopped.
+        Return the next block, empty at the end and after :meth:`stop`.
 
-        Whatever goes wrong while reading is raised here.
+        Any error of the reading thread is raised here.
         """
         with self._lock:
             if self._is_stopped:
                 return b""
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sailpoint-read-ahead", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="sailpoint-prefetch", daemon=True)
                 self._thread.start()
         block = self._blocks.get()
         if isinstance(block, BaseException):
@@ -50,7 +53,7 @@ class Prefetcher:
         return block
 
     def stop(self) -> None:
-        """Read no further and close; a store that does not answer is not waited for endlessly."""
+        """Stop reading and close; does not wait longer than ``stop_timeout`` for a store that hangs."""
         with self._lock:
             self._is_stopped = True
             thread = self._thread
@@ -58,10 +61,10 @@ class Prefetcher:
             self._close()
             return
         self._drain()
-        thread.join(_PATIENCE)
+        thread.join(self._stop_timeout)
         self._drain()
         with suppress(Full):
-            self._blocks.put_nowait(b"")  # for somebody who still waits for a block, on an event loop
+            self._blocks.put_nowait(b"")  # releases a thread of the event loop that still waits in next()
 
     def _run(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Lets requests send an upload for as long as the other side takes something of it."""
+"""Lets requests send an upload for as long as the peer keeps accepting data."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 class UploadAdapter(BoundedAdapter):
     """
-    Sends bodies of any length: a time-out is for silence, not for the whole.
+    Sends bodies of any length: the timeout limits a stall, not the whole upload.
 
-    urllib3 counts sending to connecting, so the short time-out of that would hold for it.
+    urllib3 sends within the connect timeout, which is too short for that.
 
     :param context: verifies certificates and host names.
-    :param silence: seconds for which the other side may take nothing.
+    :param stall_timeout: seconds for which the peer may accept nothing.
     """
 
-    def __init__(self, context: ssl.SSLContext, silence: float) -> None:
+    def __init__(self, context: ssl.SSLContext, stall_timeout: float) -> None:
         super().__init__(context)
-        self._silence = silence
+        self._stall_timeout = stall_timeout
 
     def bounded(self, kind: type[Any]) -> type[Any]:
-        """Return a kind of connection that is bounded but for its sending, which is patient."""
-        return type(kind.__name__, (_PatientConnection, kind), {"silence": self._silence})
+        """Return a kind of connection that is bounded except while it sends."""
+        return type(kind.__name__, (_UploadConnection, kind), {"stall_timeout": self._stall_timeout})
 
 
-class _PatientConnection(BoundedConnection):
-    """A connection whose time-out starts anew with every piece that is taken."""
+class _UploadConnection(BoundedConnection):
+    """A connection whose timeout restarts with every piece that the peer accepts."""
 
-    silence: float
+    stall_timeout: float
 
     def send(self, data: Any) -> None:
         if self.sock is None or not isinstance(data, bytes):
@@ -48,11 +48,11 @@ class _PatientConnection(BoundedConnection):
             raise NothingTakenError(self.sock.gettimeout()) from None
 
     def _sending_timeout(self, attempt: Attempt) -> float:
-        return self.silence
+        return self.stall_timeout
 
 
 def _send_all(sock: socket.socket, block: bytes) -> None:
-    """Send a block; the time-out of ``sendall`` would be for all of it, this one is for the next piece."""
+    """Send a block; the timeout of ``sendall`` would limit all of it, this one each piece."""
     rest = memoryview(block)
     while rest:
         rest = rest[sock.send(rest) :]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from sailpoint_provider.client.blocking import BlockingClient
-    from sailpoint_provider.files.locate import CsvLocation
+    from sailpoint_provider.files.locate import FileLocation
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.api.models import (
         AccountAggregationStatus,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     )
     from sailpoint_provider.isc.api.paging import TaskPages
     from sailpoint_provider.isc.flow import Flow
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import AggregationResult
@@ -124,7 +124,7 @@ class SailPointHook(BaseHook):
         return self._run(isc.load.find_source(self.tenant.generation, name))
 
     def load_accounts(
-        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+        self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> LoadAccountsTask:
         """
         Start an account aggregation; this call is never repeated where it may have had an effect.
@@ -217,7 +217,7 @@ class SailPointHook(BaseHook):
         return await self._arun(isc.load.find_source((await self.atenant()).generation, name))
 
     async def aload_accounts(
-        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+        self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> LoadAccountsTask:
         """Start an account aggregation; see :meth:`load_accounts`."""
         given_id(source_id, "source_id")
@@ -408,12 +408,10 @@ def _found(conn_id: str) -> Iterator[None]:
         ) from None
 
 
-def _found_csv(file: CsvLocation | Upload | None) -> Upload | None:
+def _found_csv(file: FileLocation | Upload | None) -> Upload | None:
     from sailpoint_provider.files.locate import find_csv
-    from sailpoint_provider.isc.start.upload import Upload
+    from sailpoint_provider.files.source import Upload
 
     if file is None or isinstance(file, Upload):
         return file
-    upload = find_csv(file)
-    upload.content()  # reading a packed file through may take a while: not between token and start
-    return upload
+    return find_csv(file)

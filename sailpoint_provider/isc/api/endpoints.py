@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sailpoint_provider.exceptions import SailPointError
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
 
 T = TypeVar("T")

@@ -25,8 +25,8 @@ from sailpoint_provider.isc.api.error_body import ErrorBody
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sailpoint_provider.files.source import UploadedFile
     from sailpoint_provider.isc.api.endpoints import Request
-    from sailpoint_provider.isc.start.upload import SentFile
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     received: float
-    sent: SentFile | None = None
+    sent: UploadedFile | None = None
     host: str = "the host"
 
     def json(self) -> Any:

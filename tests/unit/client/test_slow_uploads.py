@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
+from sailpoint_provider.client import upload_progress
 from sailpoint_provider.client.prefetch import Prefetcher
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.start import upload_progress
 from tests.unit.client.client_cases import HR, ONCE, tenant_at
 from tests.unit.client.slow_server import SlowServer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sailpoint_provider.isc.start.upload_progress import UploadProgress, amount
+from sailpoint_provider.client.upload_progress import UploadProgress, amount
 
 GIB, MIB = 1024**3, 1024**2
 

@@ -26,22 +26,22 @@ class GzippedFile(FileSource):
     A request announces its length before it sends anything, so the file is read twice: once to measure it,
     once to send it. It is not measured again while its state is certainly the same.
 
-    :param packed: the file as stored.
+    :param stored: the file as stored.
     """
 
-    def __init__(self, packed: FileSource) -> None:
-        self.name = packed.name[: -len(_SUFFIX)] or packed.name
-        self.location = packed.location
-        self._packed = packed
+    def __init__(self, stored: FileSource) -> None:
+        self.name = stored.name[: -len(_SUFFIX)] or stored.name
+        self.location = stored.location
+        self._stored = stored
         self._examined: Upload | None = None
 
     def stat(self) -> FileState:
         """Return the current state of the file as stored; see :meth:`FileSource.stat`."""
-        return self._packed.stat()
+        return self._stored.stat()
 
     def open(self) -> BinaryIO:
         """Open the decompressed content."""
-        return cast("BinaryIO", _Unpacked(self._packed.open()))
+        return cast("BinaryIO", _Decompressed(self._stored.open()))
 
     def examine(self) -> Upload:
         """
@@ -79,15 +79,15 @@ class GzippedFile(FileSource):
         return size, digest.hexdigest()
 
 
-class _Unpacked(gzip.GzipFile):
+class _Decompressed(gzip.GzipFile):
     """The decompressed content; closes the compressed file with itself."""
 
-    def __init__(self, packed: BinaryIO) -> None:
-        super().__init__(fileobj=packed, mode="rb")
-        self._packed = packed
+    def __init__(self, stored: BinaryIO) -> None:
+        super().__init__(fileobj=stored, mode="rb")
+        self._stored = stored
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            self._packed.close()
+            self._stored.close()

@@ -155,7 +155,7 @@ def upload_disturbed(path, deed):
 
 
 class OpenedBy:
-    """A source that is opened in another way."""
+    """A source whose file is opened in another way."""
 
     def __init__(self, source, open_file):
         self.source, self.open = source, open_file

@@ -1,4 +1,4 @@
-"""Of a ``.csv.gz`` what it holds is sent, and it is not sent where it changed between the two readings."""
+"""The content of a ``.csv.gz`` is sent, unless it changed between the two readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading ahead of whoever sends: in order, a little, and to an end whatever happens."""
+"""Blocks are read in order and only a few ahead; the file is closed whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sailpoint_provider.client.prefetch import Prefetcher
 
 
 class Blocks:
-    """A file of numbered blocks that notes what is done with it; it may hang, or break."""
+    """A file of numbered blocks that records how it is used; it may hang or fail."""
 
     def __init__(self, count, error=None):
         self.left = count

@@ -1,4 +1,4 @@
-"""A long upload says how far it is, a short one nothing."""
+"""A long upload reports its progress, a short one does not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clock():
 
 
 def follow(clock, size, flow, name="accounts.csv"):
-    """Send so many bytes at so many seconds each; return all that was said."""
+    """Send the given bytes after the given seconds; return all reports."""
     progress, said = UploadProgress(name, size, clock), []
     for seconds, count in flow:
         clock.now += seconds

@@ -1,4 +1,4 @@
-"""A file is streamed as it is, or not at all."""
+"""A file is streamed unchanged, or nothing is started."""
 
 import hashlib
 import os
@@ -200,7 +200,7 @@ def test_the_file_is_closed_whatever_happens(world, tenant, control, tmp_path, t
 
 
 def sink(request):
-    """Response as ISC does, but keep nothing; slow enough that an eager client would pile up the file."""
+    """Reply as ISC does, but slowly, and keep nothing: a client that does not wait would buffer the file."""
     if request.target.endswith("/oauth/token"):
         return TOKEN_ANSWER
     time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Of a ``.gz`` its content is described: measured once for each state, and named without the suffix."""
+"""A ``.gz`` is described by its content: measured once per state, named without the suffix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTENT = b"id,name\n1,one\n"
 
 
 class Opened(LocalFile):
-    """A local file that counts how often it is opened, and remembers what it opened."""
+    """A local file that records the streams it opened."""
 
     def __init__(self, path):
         super().__init__(str(path))

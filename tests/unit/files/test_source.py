@@ -1,4 +1,4 @@
-"""One description of a file: its states, what is examined, and when a change is noticed."""
+"""The description of a file: its state, its examination, and changes after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the hook finds a file: every kind of location, every reason to refuse one, no secret shown."""
+"""Locating a file: every kind of location, every reason to refuse one, and no secret shown."""
 
 from __future__ import annotations
 

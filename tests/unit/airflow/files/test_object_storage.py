@@ -1,4 +1,4 @@
-"""Files in stores: an S3 server, fsspec's own file systems; packed, plain, replaced while they are sent."""
+"""Files in stores (an S3 server, fsspec's own file systems): plain, gzipped, replaced during an upload."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def s3_server():
 
 @pytest.fixture
 def attached(monkeypatch):
-    """Let a scheme mean a file system for one test."""
+    """Attach a file system to a scheme for one test."""
     monkeypatch.setattr(airflow_store, "_STORE_CACHE", {})
     return lambda protocol, fs, conn_id=None: attach(protocol, conn_id, fs=fs)
 
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch, attached):
-    """Give a bucket of the S3 server, which Airflow knows under ``s3://`` and a connection."""
+    """Return a bucket of the S3 server, attached to ``s3://`` with and without a connection."""
     import s3fs
 
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
@@ -64,7 +64,7 @@ def bucket(s3_server, monkeypatch, attached):
     attached("s3", store, "drop_store")
     name = f"drop-{uuid4().hex}"
     store.mkdir(name)
-    # Others write past the caches of this process.
+    # Another client writes without updating this one's cache.
     return name, store, s3fs.S3FileSystem(**options, skip_instance_cache=True)
 
 
@@ -114,7 +114,7 @@ def test_an_object_that_is_replaced_before_it_is_sent_is_not_sent(bucket, packed
     key = f"{name}/accounts.csv" + (".gz" if packed else "")
     pack = gzip.compress if packed else bytes
     other.pipe_file(key, pack(csv_of(10)))
-    store.ls(name)  # a listing in memory must not stand in for the store
+    store.ls(name)  # a cached listing must not replace a look at the store
     upload = find_csv(f"s3://{key}")
     other.pipe_file(key, pack(csv_of(10).replace(b"p1", b"q1")))
     with pytest.raises(InvalidInputError, match="changed") as failure:
@@ -220,7 +220,7 @@ def test_a_store_that_airflow_does_not_know_is_reached_through_fsspec(attached):
 
 
 class PlainStore(AbstractFileSystem):
-    """A file system whose files take no options."""
+    """A file system whose files accept no cache options."""
 
     protocol = "plainstore"
     content = csv_of(4)

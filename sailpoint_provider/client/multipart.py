@@ -1,59 +1,59 @@
-"""The multipart body of a start: streamed from the file and hashed on the way, never held in memory."""
+"""The body of a start request: streamed from the file, hashed on the way, never held in memory."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from urllib3.filepost import encode_multipart_formdata
 
 from sailpoint_provider.client.prefetch import Prefetcher
-from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.start.upload import SentFile, Upload, changed
-from sailpoint_provider.isc.start.upload_progress import UploadProgress
+from sailpoint_provider.client.upload_progress import UploadProgress
+from sailpoint_provider.files.source import UploadedFile, changed, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.files.source import Upload
+    from sailpoint_provider.isc.api.endpoints import Request
 
 BLOCK = 256 * 1024
-"""Bytes that are read from a file, and passed to a connection, at once."""
+"""Bytes of a file that are read, and handed to a connection, at a time."""
 
 log = logging.getLogger(__name__)
 
 
 class MultipartBody:
     """
-    The body of one attempt; the next attempt makes a new one, which opens the file again.
+    The body of one attempt; another attempt makes a new one, which opens the file anew.
 
-    It can be iterated over once, block by block. A problem with the file stops the iteration before the
-    closing boundary, without which ISC cannot mistake a part of the file for the whole.
+    Iterating over it yields its blocks, once. If anything is wrong with the file, the iteration fails before
+    the closing boundary. ISC cannot take an incomplete body for the whole file.
 
-    :param call: the call whose form and upload to send.
-    :raises InvalidInputError: the file cannot be opened, or is no longer the one that was found.
+    :param call: the call whose form and upload are sent.
+    :raises InvalidInputError: the file cannot be opened, or is not the one that was examined.
     """
 
     def __init__(self, call: Request[Any]) -> None:
         fields: list[tuple[str, Any]] = list(call.form)
         self.file = _FileReader(call.upload) if call.upload is not None else None
-        boundary = place = uuid4().hex
+        boundary = placeholder = uuid4().hex
         if self.file is not None:
-            place = uuid4().hex
-            fields.append(("file", (self.file.content.name, place, "text/csv")))
+            placeholder = uuid4().hex
+            fields.append(("file", (self.file.name, placeholder, "text/csv")))
         frame, self.content_type = encode_multipart_formdata(fields, boundary)
         if self.file is None:
             self._head, self._tail = frame, b""
         else:
-            self._head, _, self._tail = frame.partition(place.encode())
-        self.len = len(self._head) + len(self._tail) + (self.file.content.size_bytes if self.file else 0)
+            self._head, _, self._tail = frame.partition(placeholder.encode())
+        self.len = len(self._head) + len(self._tail) + (self.file.size_bytes if self.file else 0)
 
-    def sent(self) -> SentFile | None:
-        """Return what was sent of the file, None if there is no file."""
+    def sent(self) -> UploadedFile | None:
+        """Return what was sent of the file; None if there was none."""
         return self.file.sent() if self.file is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -61,9 +61,8 @@ class MultipartBody:
         yield self._head
         if self.file is None:
             return
-        content = self.file.content
-        progress = UploadProgress(content.name, content.size_bytes, time.monotonic)
-        while block := self.file.ahead.next():
+        progress = UploadProgress(self.file.name, self.file.size_bytes, time.monotonic)
+        while block := self.file.blocks.next():
             yield block
             _log(progress.add(len(block)))
         self.file.check()
@@ -71,7 +70,7 @@ class MultipartBody:
         _log(progress.end())
 
     def __enter__(self) -> MultipartBody:
-        """Return the body itself."""
+        """Use the body for one attempt."""
         return self
 
     def __exit__(
@@ -79,65 +78,50 @@ class MultipartBody:
     ) -> None:
         """Close the file."""
         if self.file is not None:
-            self.file.ahead.stop()
+            self.file.blocks.stop()
 
 
 class _FileReader:
-    """The file while it is sent: read and hashed in a thread, checked once all of it has been passed on."""
+    """The file of one attempt: read and hashed in a thread, and checked once all of it has been read."""
 
     def __init__(self, upload: Upload) -> None:
-        self._upload = upload
-        self.content = upload.content()
         upload.check_unchanged()
-        self._stream: BinaryIO = _open(upload)
-        self._left = self.content.size_bytes
+        self._upload = upload
+        self._stream = upload.open()
+        self._left = upload.size_bytes
         self._hash = hashlib.sha256()
-        self.ahead = Prefetcher(self._read, self._stream.close)
+        self.name = upload.source.name
+        self.size_bytes = upload.size_bytes
+        self.blocks = Prefetcher(self._read, self._stream.close)
 
     def check(self) -> None:
         """
-        Check that all of the file was read, and that it did not change.
+        Make sure that what was read is the examined file, and all of it.
 
-        :raises InvalidInputError: the file changed.
+        :raises InvalidInputError: it is not.
         """
         if self._left:
-            raise changed(self._upload, f"{self._left} bytes of it were not read")
-        expected = self.content.sha256
-        if expected is not None and expected != self._hash.hexdigest():
-            raise changed(self._upload, "its content differs")
+            raise changed(self._upload.source, f"{self._left} bytes were not read")
+        if self._upload.sha256 not in (None, self._hash.hexdigest()):
+            raise changed(self._upload.source, "its content differs from the first reading")
         self._upload.check_unchanged()
 
-    def sent(self) -> SentFile:
-        size = self.content.size_bytes - self._left
-        return SentFile(self.content.name, size, self._hash.hexdigest())
+    def sent(self) -> UploadedFile:
+        return UploadedFile(self.name, self.size_bytes - self._left, self._hash.hexdigest())
 
     def _read(self) -> bytes:
         try:
             block = self._stream.read(min(BLOCK, self._left) or 1)
         except Exception as error:
-            # No chain: an error of a store may hold the file's signed URL.
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise InvalidInputError(
-                f"The file {self._upload.location} could not be read to its end: {why}. Nothing was loaded.",
-                final=False,
-            ) from None
+            # No chain: a store's error may contain the URL as it was given, signature included.
+            raise unreadable(self._upload.source, error) from None
         if self._left and not block:
-            raise changed(self._upload, f"it ends {self._left} bytes early")
+            raise changed(self._upload.source, f"it ends {self._left} bytes early")
         if block and not self._left:
-            raise changed(self._upload, f"it is longer than {self.content.size_bytes} bytes")
+            raise changed(self._upload.source, f"it continues after {self.size_bytes} bytes")
         self._hash.update(block)
         self._left -= len(block)
         return block
-
-
-def _open(upload: Upload) -> BinaryIO:
-    try:
-        return upload.open()
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise InvalidInputError(
-            f"The file {upload.location} cannot be opened: {why}. Nothing was sent.", final=False
-        ) from None
 
 
 def _log(sentence: str | None) -> None:

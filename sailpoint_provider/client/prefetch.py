@@ -1,4 +1,4 @@
-"""Reads a few blocks of a file ahead of the sender."""
+"""Reads a file a few blocks ahead of its sender."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_AHEAD = 4
-_PATIENCE = 5.0
+_BLOCKS_AHEAD = 4
 
 
 class Prefetcher:
     """
-    Reads blocks in a thread of its own while earlier ones are sent.
+    Hands out blocks that its own thread reads while earlier ones are sent.
 
-    The thread starts with the first call of :meth:`next`, and closes the file at the end.
+    The thread starts when the first block is requested, and closes what it reads from.
 
     :param read: reads the next block, empty at the end.
-    :param close: closes the file.
+    :param close: closes what is read from.
+    :param stop_timeout: seconds that :meth:`stop` waits for a read that is in progress.
     """
 
-    def __init__(self, read: Callable[[], bytes], close: Callable[[], None]) -> None:
+    def __init__(
+        self, read: Callable[[], bytes], close: Callable[[], None], *, stop_timeout: float = 5.0
+    ) -> None:
         self._read = read
         self._close = close
-        self._blocks: Queue[bytes | BaseException] = Queue(_AHEAD)
+        self._stop_timeout = stop_timeout
+        self._blocks: Queue[bytes | BaseException] = Queue(_BLOCKS_AHEAD)
         self._is_stopped = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -36,13 +39,13 @@ class Prefetcher:
         """
         Return the next block, empty at the end and after :meth:`stop`.
 
-        An error of the reading thread is raised here.
+        Any error of the reading thread is raised here.
         """
         with self._lock:
             if self._is_stopped:
                 return b""
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sailpoint-read-ahead", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="sailpoint-prefetch", daemon=True)
                 self._thread.start()
         block = self._blocks.get()
         if isinstance(block, BaseException):
@@ -50,7 +53,7 @@ class Prefetcher:
         return block
 
     def stop(self) -> None:
-        """Stop reading and close the file, without waiting longer than 5 s for a hanging store."""
+        """Stop reading and close; does not wait longer than ``stop_timeout`` for a store that hangs."""
         with self._lock:
             self._is_stopped = True
             thread = self._thread
@@ -58,10 +61,10 @@ class Prefetcher:
             self._close()
             return
         self._drain()
-        thread.join(_PATIENCE)
+        thread.join(self._stop_timeout)
         self._drain()
         with suppress(Full):
-            self._blocks.put_nowait(b"")  # for a caller that still waits for a block, on an event loop
+            self._blocks.put_nowait(b"")  # releases a thread of the event loop that still waits in next()
 
     def _run(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Uploads with requests that last as long as the server accepts bytes."""
+"""Lets requests send an upload for as long as the peer keeps accepting data."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 class UploadAdapter(BoundedAdapter):
     """
-    An adapter for bodies of any length: its timeout limits a stall, not the whole upload.
+    Sends bodies of any length: the timeout limits a stall, not the whole upload.
 
-    urllib3 counts sending as part of connecting, whose timeout is short.
+    urllib3 sends within the connect timeout, which is too short for that.
 
     :param context: verifies certificates and host names.
-    :param idle_timeout: seconds after which a stalled upload ends.
+    :param stall_timeout: seconds for which the peer may accept nothing.
     """
 
-    def __init__(self, context: ssl.SSLContext, idle_timeout: float) -> None:
+    def __init__(self, context: ssl.SSLContext, stall_timeout: float) -> None:
         super().__init__(context)
-        self._idle_timeout = idle_timeout
+        self._stall_timeout = stall_timeout
 
     def bounded(self, kind: type[Any]) -> type[Any]:
-        """Return a subclass that limits everything but the duration of sending."""
-        return type(kind.__name__, (_PatientConnection, kind), {"idle_timeout": self._idle_timeout})
+        """Return a kind of connection that is bounded except while it sends."""
+        return type(kind.__name__, (_UploadConnection, kind), {"stall_timeout": self._stall_timeout})
 
 
-class _PatientConnection(BoundedConnection):
-    """A connection whose timeout starts anew with every piece that the server accepts."""
+class _UploadConnection(BoundedConnection):
+    """A connection whose timeout restarts with every piece that the peer accepts."""
 
-    idle_timeout: float
+    stall_timeout: float
 
     def send(self, data: Any) -> None:
         if self.sock is None or not isinstance(data, bytes):
@@ -48,11 +48,11 @@ class _PatientConnection(BoundedConnection):
             raise NothingTakenError(self.sock.gettimeout()) from None
 
     def _sending_timeout(self, attempt: Attempt) -> float:
-        return self.idle_timeout
+        return self.stall_timeout
 
 
 def _send_all(sock: socket.socket, block: bytes) -> None:
-    """Send a block; the timeout of ``sendall`` covers all of it, this one only the next piece."""
+    """Send a block; the timeout of ``sendall`` would limit all of it, this one each piece."""
     rest = memoryview(block)
     while rest:
         rest = rest[sock.send(rest) :]

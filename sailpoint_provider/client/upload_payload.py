@@ -1,4 +1,4 @@
-"""Uploads with aiohttp that are streamed, and last as long as the server accepts bytes."""
+"""Lets aiohttp stream an upload, for as long as the peer keeps accepting data."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.client.attempt import Attempt
     from sailpoint_provider.client.multipart import MultipartBody
-    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.endpoints import Request
 
 _PIECE = 64 * 1024
 
 
 class UploadPayload(Payload):
     """
-    The body of one attempt; aiohttp has a timeout for reading but none for writing.
+    The body of one attempt, for aiohttp, which has a timeout for reading but none for writing.
 
     :param body: the body.
-    :param idle_timeout: seconds after which a stalled upload ends.
-    :param attempt: the attempt to notify when everything is sent.
+    :param stall_timeout: seconds for which the peer may accept nothing.
+    :param attempt: is notified when all is sent.
     """
 
-    def __init__(self, body: MultipartBody, idle_timeout: float, attempt: Attempt) -> None:
+    def __init__(self, body: MultipartBody, stall_timeout: float, attempt: Attempt) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.len
         self._body = body
-        self._idle_timeout = idle_timeout
+        self._stall_timeout = stall_timeout
         self._attempt = attempt
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Raise: the body is streamed, never held as text."""
-        raise TypeError("An upload is streamed.")
+        """Refuse: the body is never held as text."""
+        raise TypeError("An upload is streamed and cannot be decoded.")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body; the file is read in threads."""
         transport: Any = getattr(writer, "transport", None)
         if transport is not None:
-            # A larger buffer would hide whether the server is slow or stalled.
+            # With a larger buffer, a slow peer could not be told from one that has stopped reading.
             transport.set_write_buffer_limits(high=_PIECE)
         blocks = iter(self._body)
         while block := await asyncio.to_thread(next, blocks, b""):
@@ -53,15 +53,15 @@ class UploadPayload(Payload):
 
     async def _send(self, writer: AbstractStreamWriter, piece: bytes) -> None:
         try:
-            async with asyncio.timeout(self._idle_timeout):
+            async with asyncio.timeout(self._stall_timeout):
                 await writer.write(piece)
                 await writer.drain()
         except TimeoutError:
-            raise NothingTakenError(self._idle_timeout) from None
+            raise NothingTakenError(self._stall_timeout) from None
 
 
 async def opened_body(call: Request[Any]) -> MultipartBody:
-    """Open the body of a start in a thread; a cancellation meanwhile closes its file."""
+    """Open the body of a start in a thread; a cancellation in the meantime does not leave its file open."""
     opening = asyncio.ensure_future(asyncio.to_thread(_body_of, call))
     try:
         return await asyncio.shield(opening)
@@ -71,7 +71,7 @@ async def opened_body(call: Request[Any]) -> MultipartBody:
 
 
 def _body_of(call: Request[Any]) -> MultipartBody:
-    # Loaded only for uploads: most users of an event loop only wait.
+    # Most users of an event loop only wait and never upload: they do not pay for this import.
     from sailpoint_provider.client.multipart import MultipartBody
 
     return MultipartBody(call)

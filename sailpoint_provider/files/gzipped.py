@@ -1,70 +1,93 @@
-"""A CSV that is stored as ``.csv.gz``: what is sent is what it holds."""
+"""A CSV that is stored as ``.csv.gz``; ISC receives its decompressed content."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.start.upload import Content, empty_file, unpacked_name
+from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.files.source import FileSource, FileState, Upload, empty, unreadable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
-"""What reading a damaged or truncated file raises."""
-
+_SUFFIX = ".gz"
 _BLOCK = 256 * 1024
 
 
-def open_packed(open_file: Callable[[], BinaryIO]) -> BinaryIO:
-    """Open what a packed file holds."""
-    return cast("BinaryIO", _Unpacked(open_file()))
+def is_gzipped(name: str) -> bool:
+    """Return whether a file of this name is stored compressed."""
+    return name.lower().endswith(_SUFFIX)
 
 
-def measure_packed(name: str, shown: str, open_file: Callable[[], BinaryIO]) -> Content:
+class GzippedFile(FileSource):
     """
-    Read a packed file through and tell what it holds.
+    The content of a compressed file.
 
-    :param name: file name, with its suffix.
-    :param shown: the file as its user named it, for errors.
-    :param open_file: opens the packed file.
-    :raises InvalidInputError: it cannot be read, is damaged or truncated, or holds nothing.
+    A request announces its length before it sends anything, so the file is read twice: once to measure it,
+    once to send it. It is not measured again while its state is certainly the same.
+
+    :param stored: the file as stored.
     """
-    digest, size = hashlib.sha256(), 0
-    try:
-        with open_packed(open_file) as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-                size += len(block)
-    except DAMAGE as error:
-        raise InvalidInputError(
-            f"The file {shown} cannot be unpacked ({type(error).__name__}): it is no gzip file, damaged, or "
-            "not whole. Nothing was sent.",
-            final=False,
-        ) from None
-    except OSError as error:
-        raise InvalidInputError(
-            f"The file {shown} could not be read: {error.strerror or type(error).__name__}. "
-            "Nothing was sent.",
-            final=False,
-        ) from None
-    if size == 0:
-        raise empty_file(shown)
-    return Content(unpacked_name(name), size, digest.hexdigest())
+
+    def __init__(self, stored: FileSource) -> None:
+        self.name = stored.name[: -len(_SUFFIX)] or stored.name
+        self.location = stored.location
+        self._stored = stored
+        self._examined: Upload | None = None
+
+    def stat(self) -> FileState:
+        """Return the current state of the file as stored; see :meth:`FileSource.stat`."""
+        return self._stored.stat()
+
+    def open(self) -> BinaryIO:
+        """Open the decompressed content."""
+        return cast("BinaryIO", _Decompressed(self._stored.open()))
+
+    def examine(self) -> Upload:
+        """
+        Return what to send; reads the file to its end if that is not known yet.
+
+        :raises InvalidInputError: as :meth:`FileSource.stat`; also if the file is damaged, incomplete, not a
+            gzip file, or decompresses to nothing (not final).
+        """
+        state = self.stat()
+        if self._examined is None or not state.is_certainly(self._examined.state):
+            self._examined = Upload(self, state, *self._measure())
+        return self._examined
+
+    def _measure(self) -> tuple[int, str]:
+        """Return size and SHA-256 of the decompressed content."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self.open() as stream:
+                while block := stream.read(_BLOCK):
+                    digest.update(block)
+                    size += len(block)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InvalidInputError(
+                f"Cannot decompress the file {self.location} ({type(error).__name__}): it is damaged, "
+                "incomplete or not a gzip file. Nothing was sent.",
+                final=False,
+            ) from None
+        except SailPointError:
+            raise
+        except Exception as error:
+            # No chain: a store's error may contain the URL as it was given, signature included.
+            raise unreadable(self, error) from None
+        if size == 0:
+            raise empty(self)
+        return size, digest.hexdigest()
 
 
-class _Unpacked(gzip.GzipFile):
-    """What a packed file holds; closes the packed file with it."""
+class _Decompressed(gzip.GzipFile):
+    """The decompressed content; closes the compressed file with itself."""
 
-    def __init__(self, packed: BinaryIO) -> None:
-        super().__init__(fileobj=packed, mode="rb")
-        self._packed = packed
+    def __init__(self, stored: BinaryIO) -> None:
+        super().__init__(fileobj=stored, mode="rb")
+        self._stored = stored
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            self._packed.close()
+            self._stored.close()

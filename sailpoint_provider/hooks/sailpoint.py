@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.client.blocking import BlockingClient
-    from sailpoint_provider.files.locate import CsvLocation
+    from sailpoint_provider.files.locate import FileLocation
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.endpoints import Request
     from sailpoint_provider.isc.api.models import (
         AccountAggregationStatus,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     )
     from sailpoint_provider.isc.api.paging import TaskPages
     from sailpoint_provider.isc.flow import Flow
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import AggregationResult
@@ -105,7 +105,7 @@ class SailPointHook(BaseHook):
         return self._run(isc.load.find_source(self._tenant.generation, name))
 
     def load_accounts(
-        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+        self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> LoadAccountsTask:
         """
         Start an account aggregation; this call is never repeated where it may have had an effect.
@@ -224,7 +224,7 @@ class SailPointHook(BaseHook):
         return await self._arun(isc.load.find_source((await self._atenant()).generation, name))
 
     async def aload_accounts(
-        self, source_id: str, file: CsvLocation | Upload | None = None, *, disable_optimization: bool = False
+        self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> LoadAccountsTask:
         """Start an account aggregation; see :meth:`load_accounts`."""
         given_id(source_id, "source_id")
@@ -480,15 +480,13 @@ def _connected_to(tenant: Tenant) -> str:
     return f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
 
 
-def _upload_of(file: CsvLocation | Upload | None) -> Upload | None:
+def _upload_of(file: FileLocation | Upload | None) -> Upload | None:
     from sailpoint_provider.files.locate import find_csv
-    from sailpoint_provider.isc.start.upload import Upload
+    from sailpoint_provider.files.source import Upload
 
     if file is None or isinstance(file, Upload):
         return file
-    upload = find_csv(file)
-    upload.content()  # reading a packed file through may take a while: not between token and start
-    return upload
+    return find_csv(file)
 
 
 class _SharedClient:

@@ -11,9 +11,9 @@ from sailpoint_provider.results import AggregationResult, ResultCounts, ResultFi
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sailpoint_provider.files.source import UploadedFile
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
-    from sailpoint_provider.isc.start.upload import SentFile
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -64,7 +64,7 @@ def make_result(
     *,
     source_id: str | None = None,
     source_name: str | None = None,
-    file: SentFile | None = None,
+    file: UploadedFile | None = None,
 ) -> AggregationResult:
     """Put together all that is known of an aggregation; what nobody said is None."""
     started = _first(status.start if status else None, *((task.launched, task.created) if task else ()))
@@ -93,7 +93,7 @@ def make_result(
     )
 
 
-def result_file(file: SentFile | None) -> ResultFile | None:
+def result_file(file: UploadedFile | None) -> ResultFile | None:
     """Return the file as the result shows it."""
     if file is None:
         return None

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.files.locate import CsvLocation
+    from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.isc.start.request import IfRunning, StartOutcome, StartRequest
@@ -130,7 +130,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         *,
         source_id: str | None = None,
         source_name: str | None = None,
-        file: CsvLocation | None = None,
+        file: FileLocation | None = None,
         disable_optimization: bool | str = False,
         sailpoint_conn_id: str = SailPointHook.default_conn_name,
         if_running: IfRunning = "wait",
@@ -265,16 +265,16 @@ class SailPointAccountAggregationOperator(BaseOperator):
             return self.hook._run(starter.begin(), until=times.end)
 
     def _order(self, context: Context, times: Times) -> StartRequest:
-        from sailpoint_provider.files.locate import csv_order
+        from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits
         from sailpoint_provider.isc.start.request import StartRequest
 
         disable_optimization = truth(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             self._check_adoptable()
-        csv = csv_order(self.file) if self.file is not None else None
+        file = file_source(self.file) if self.file is not None else None
         source = self._find_source(times)
-        check_file_fits(source, csv is not None)
+        check_file_fits(source, file is not None)
         return StartRequest(
             source=source,
             max_tries=max_tries_of(context),
@@ -282,7 +282,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
             begun=times.begun,
             deadline=times.deadline,
             tolerate_outage=self.tolerate_outage,
-            csv=csv,
+            file=file,
             disable_optimization=disable_optimization,
             if_running=self.if_running,
             fail_on_warning=self.fail_on_warning,

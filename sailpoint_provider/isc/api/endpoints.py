@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
 
 PAGE_SIZE = 250

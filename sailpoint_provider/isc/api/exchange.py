@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sailpoint_provider.exceptions import SailPointError
-    from sailpoint_provider.isc.start.upload import SentFile, Upload
+    from sailpoint_provider.files.source import Upload, UploadedFile
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     received: float
-    sent: SentFile | None = None
+    sent: UploadedFile | None = None
     host: str = "the host"
 
     def json(self) -> Any:

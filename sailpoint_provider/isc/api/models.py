@@ -13,7 +13,7 @@ from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sailpoint_provider.isc.start.upload import SentFile
+    from sailpoint_provider.files.source import UploadedFile
 
 _BUSY = "currently running aggregation must complete before the next one can start"
 _DELETION_SKIPPED = "deletion was skipped"
@@ -55,7 +55,7 @@ class LoadAccountsTask:
     success: bool | None
     completion_status: str | None
     messages: tuple[TaskMessage, ...] = ()
-    file: SentFile | None = None
+    file: UploadedFile | None = None
 
     @property
     def refused_as_busy(self) -> bool:
@@ -144,7 +144,7 @@ class Source:
         return bool(spellings & {"delimitedfile", "delimitedfileangularsc"})
 
 
-def read_load_accounts_task(document: Any, file: SentFile | None = None) -> LoadAccountsTask:
+def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> LoadAccountsTask:
     """
     Read the answer to a start.
 

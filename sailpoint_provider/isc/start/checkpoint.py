@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.files.source import FileState, UploadedFile  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.outcome import BAD_STATES, result_file
-from sailpoint_provider.isc.start.upload import FileStamp, SentFile  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.results import AggregationResult  # noqa: TC001 - msgspec reads the annotations
 
 Json: TypeAlias = "dict[str, Any]"
@@ -75,12 +75,12 @@ class Checkpoint:
     deadline: float
     clear_number: int | None = None
     file_location: str | None = None
-    file: FileStamp | None = None
+    file: FileState | None = None
     disable_optimization: bool = False
     mark: Baseline = Baseline()
     may_run: bool = False
     aggregation_id: str | None = None
-    sent: SentFile | None = None
+    sent: UploadedFile | None = None
     result: AggregationResult | None = None
     usual_seconds: float | None = None
 
@@ -93,7 +93,7 @@ class Checkpoint:
         """
         return self.file_location is not None or self.disable_optimization
 
-    def running(self, aggregation_id: str, sent: SentFile | None) -> Checkpoint:
+    def running(self, aggregation_id: str, sent: UploadedFile | None) -> Checkpoint:
         """Return the checkpoint on an aggregation whose ID is known."""
         return replace(self, state="running", aggregation_id=aggregation_id, sent=sent, may_run=False)
 

@@ -15,9 +15,9 @@ from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import LoadAccountsTask, Source
     from sailpoint_provider.isc.api.versions import ApiVersion
-    from sailpoint_provider.isc.start.upload import Upload
 
 
 def find_source(generation: ApiVersion, name: str) -> Flow[Source]:

@@ -6,28 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
+    from sailpoint_provider.files.source import FileSource
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.results import AggregationResult
 
 IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
-
-
-@dataclass(frozen=True)
-class CsvOrder:
-    """
-    The file of a start.
-
-    :param location: the file as its user named it.
-    :param find: finds the file and returns what to send and its state.
-    """
-
-    location: str
-    find: Callable[[], Upload]
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ class StartRequest:
     What a task wants to have started.
 
     :param source: the source.
-    :param csv: the file, None for none.
+    :param file: the file, None for none.
     :param disable_optimization: whether accounts that did not change are processed too.
     :param if_running: what to do about another aggregation of the source.
     :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
@@ -68,7 +54,7 @@ class StartRequest:
     begun: float
     deadline: float
     tolerate_outage: float
-    csv: CsvOrder | None = None
+    file: FileSource | None = None
     disable_optimization: bool = False
     if_running: IfRunning = "wait"
     fail_on_warning: bool = False
@@ -78,7 +64,7 @@ class StartRequest:
     @property
     def needs_acknowledgement(self) -> bool:
         """Whether only ISC's own response can show that an aggregation is the one that was asked for."""
-        return self.csv is not None or self.disable_optimization
+        return self.file is not None or self.disable_optimization
 
 
 @dataclass(frozen=True)

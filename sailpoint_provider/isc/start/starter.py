@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.checkpoint import CheckpointState
-    from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.results import AggregationResult
 
 STARTS_PER_TRY = 3
@@ -109,17 +109,17 @@ class Starter:
     def _is_of_this_order(self, checkpoint: Checkpoint) -> bool:
         """Tell whether the checkpoint is of this source, this state of this file and this optimization."""
         order = self._order
-        location = order.csv.location if order.csv is not None else None
+        location = order.file.location if order.file is not None else None
         if (checkpoint.source_id, checkpoint.file_location, checkpoint.disable_optimization) != (
             self._source_id,
             location,
             order.disable_optimization,
         ):
             return False
-        if order.csv is None:
+        if order.file is None:
             return True
         try:
-            return order.csv.find().stamp.is_surely(checkpoint.file)
+            return order.file.stat().is_certainly(checkpoint.file)
         except InvalidInputError:
             # The file is gone by now; what was started with it is ours all the same.
             return True
@@ -196,7 +196,7 @@ class Starter:
     def _start_anew(self) -> Flow[StartOutcome]:
         starts_left, pause = STARTS_PER_TRY, reconcile.RECONCILE_PAUSE / 2
         # A file that cannot be loaded is reported now, not after hours of waiting for a busy source.
-        self._find_file()
+        self._examine_file()
         while True:
             records = yield from self._look()
             if running := reconcile.running_of(records):
@@ -241,15 +241,12 @@ class Starter:
         )
         return checkpoint.running(str(task.id), task.file)
 
-    def _find_file(self) -> Upload | None:
-        upload = self._order.csv.find() if self._order.csv is not None else None
-        if upload is not None:
-            upload.content()  # a .gz that cannot be unpacked is reported before anything is intended
-        return upload
+    def _examine_file(self) -> Upload | None:
+        return self._order.file.examine() if self._order.file is not None else None
 
     def _intend(self, records: list[TaskStatus]) -> tuple[Checkpoint, Upload | None]:
-        """Find the file, now that the source is free, and describe what is about to be started."""
-        upload = self._find_file()
+        """Examine the file, now that the source is free, and describe what is about to be started."""
+        upload = self._examine_file()
         checkpoint = replace(
             self._checkpoint("submitting", upload),
             mark=reconcile.baseline_of(records),
@@ -267,8 +264,8 @@ class Starter:
             source_name=order.source.name,
             begun=order.begun,
             deadline=order.deadline,
-            file_location=order.csv.location if order.csv is not None else None,
-            file=upload.stamp if upload is not None else None,
+            file_location=order.file.location if order.file is not None else None,
+            file=upload.state if upload is not None else None,
             disable_optimization=order.disable_optimization,
             may_run=self._may_run,
         )

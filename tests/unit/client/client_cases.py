@@ -151,7 +151,22 @@ def upload_disturbed(path, deed):
         def close(self):
             self.file.close()
 
-    return replace(upload, open=Stream)
+    return opened_by(upload, Stream)
+
+
+class OpenedBy:
+    """A source whose file is opened in another way."""
+
+    def __init__(self, source, open_file):
+        self.source, self.open = source, open_file
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+
+def opened_by(upload, open_file):
+    """Return the upload with another way to open its file."""
+    return replace(upload, source=OpenedBy(upload.source, open_file))
 
 
 def asked(control, call):

@@ -17,7 +17,7 @@ from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import Sleep
 from sailpoint_provider.isc.start.load import start
-from tests.unit.client.client_cases import DIRECTORY, HR, asked, tenant_at, write_csv
+from tests.unit.client.client_cases import DIRECTORY, HR, asked, opened_by, tenant_at, write_csv
 
 V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
@@ -137,7 +137,7 @@ def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
             ticking = asyncio.create_task(tick())
-            await transport.send(endpoints.load_accounts(V1, HR, replace(upload, open=Slow)))
+            await transport.send(endpoints.load_accounts(V1, HR, opened_by(upload, Slow)))
             running = False
             await ticking
         return longest

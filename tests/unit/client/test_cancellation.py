@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +12,7 @@ from sailpoint_provider.client.async_client import shared_async_client
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from tests.unit.client.client_cases import HR, write_csv
+from tests.unit.client.client_cases import HR, opened_by, write_csv
 
 V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
@@ -81,7 +81,7 @@ def test_the_session_is_closed_however_its_use_ends(tenant, control, ending):
 
 @pytest.mark.usefixtures("no_leaks")
 def test_a_cancelled_upload_starts_nothing_and_closes_its_file(tenant, control, tmp_path):
-    upload, opened = find_csv(write_csv(tmp_path, rows=20_000)), []
+    upload, opened, is_read = find_csv(write_csv(tmp_path, rows=20_000)), [], threading.Event()
 
     class Slow:
         def __init__(self):
@@ -89,6 +89,7 @@ def test_a_cancelled_upload_starts_nothing_and_closes_its_file(tenant, control, 
             opened.append(self.file)
 
         def read(self, size=-1):
+            is_read.set()
             time.sleep(0.02)
             return self.file.read(min(size, 20_000))
 
@@ -98,9 +99,9 @@ def test_a_cancelled_upload_starts_nothing_and_closes_its_file(tenant, control, 
     async def within():
         async with shared_async_client(tenant) as transport:
             task = asyncio.create_task(
-                transport.send(endpoints.load_accounts(V1, HR, replace(upload, open=Slow)))
+                transport.send(endpoints.load_accounts(V1, HR, opened_by(upload, Slow)))
             )
-            await asyncio.sleep(0.3)
+            assert await asyncio.to_thread(is_read.wait, 10)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -121,7 +122,7 @@ def test_a_file_that_is_opened_while_the_task_is_cancelled_is_closed(tenant, tmp
     async def within():
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
-            call = endpoints.load_accounts(V1, HR, replace(upload, open=open_slowly))
+            call = endpoints.load_accounts(V1, HR, opened_by(upload, open_slowly))
             task = asyncio.create_task(transport.send(call))
             await asyncio.sleep(0.1)
             task.cancel()

@@ -1,4 +1,4 @@
-"""Of a ``.csv.gz`` what it holds is sent, and it is not sent where it changed between the two readings."""
+"""The content of a ``.csv.gz`` is sent, unless it changed between the two readings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.start.upload import Content
-from tests.unit.client.client_cases import HR, asked, csv_of, write_csv
+from tests.unit.client.client_cases import HR, asked, csv_of, opened_by, write_csv
 
 
 def start_of(upload):
@@ -53,8 +52,7 @@ def test_a_second_attempt_does_not_count_again(world, tenant, control, tmp_path)
         opened.append(True)
         return upload.open()
 
-    upload.content()
-    task = world.send(tenant, start_of(replace(upload, open=open_and_note)))
+    task = world.send(tenant, start_of(opened_by(upload, open_and_note)))
     assert task.file.sha256 == hashlib.sha256(csv_of(100).encode()).hexdigest()
     assert len(opened) == 2
 
@@ -73,7 +71,9 @@ def test_a_second_attempt_does_not_count_again(world, tenant, control, tmp_path)
 def test_a_damaged_file_is_told_before_anything_is_sent(world, tenant, control, tmp_path, damage, what):
     path = tmp_path / "accounts.csv.gz"
     path.write_bytes(damage(gzip.compress(csv_of(500).encode())))
-    with pytest.raises(InvalidInputError, match=rf"cannot be unpacked \({what}.*Nothing was sent") as failure:
+    with pytest.raises(
+        InvalidInputError, match=rf"Cannot decompress the file .* \({what}.*Nothing was sent"
+    ) as failure:
         world.send(tenant, start_of(find_csv(path)))
     assert not failure.value.final
     assert asked(control, "load_accounts") == []
@@ -90,7 +90,6 @@ def test_a_file_that_unpacks_to_nothing_is_not_sent(world, tenant, control, tmp_
 def test_a_packed_file_that_changes_after_it_was_counted_is_not_sent(world, tenant, control, tmp_path):
     path = write_packed(tmp_path)
     upload = find_csv(path)
-    upload.content()
     write_packed(tmp_path, 4)
     with pytest.raises(InvalidInputError, match="changed"):
         world.send(tenant, start_of(upload))
@@ -100,7 +99,6 @@ def test_a_packed_file_that_changes_after_it_was_counted_is_not_sent(world, tena
 def test_a_packed_file_that_is_replaced_while_it_is_sent_starts_nothing(world, tenant, control, tmp_path):
     path = write_packed(tmp_path, 5000)
     upload = find_csv(path)
-    upload.content()
 
     def open_and_replace():
         stream = upload.open()
@@ -110,24 +108,24 @@ def test_a_packed_file_that_is_replaced_while_it_is_sent_starts_nothing(world, t
         return stream
 
     with pytest.raises(InvalidInputError, match="changed"):
-        world.send(tenant, start_of(replace(upload, open=open_and_replace)))
+        world.send(tenant, start_of(opened_by(upload, open_and_replace)))
     assert control.runs() == []
 
 
 @pytest.mark.parametrize(
     ("expected", "told"),
     [
-        (lambda size, sha256: Content("accounts.csv", size, "0" * 64), "its content is not what it was"),
-        (lambda size, sha256: Content("accounts.csv", size - 1, sha256), "it goes on after"),
-        (lambda size, sha256: Content("accounts.csv", size + 1, sha256), "it ends 1 bytes early"),
+        (lambda size, sha256: (size, "0" * 64), "its content differs from the first reading"),
+        (lambda size, sha256: (size - 1, sha256), "it continues after"),
+        (lambda size, sha256: (size + 1, sha256), "it ends 1 bytes early"),
     ],
     ids=["hash", "longer", "shorter"],
 )
 def test_another_content_than_was_counted_starts_nothing(world, tenant, control, tmp_path, expected, told):
-    upload, content = find_csv(write_packed(tmp_path, 5000)), csv_of(5000).encode()
-    counted = expected(len(content), hashlib.sha256(content).hexdigest())
+    upload = find_csv(write_packed(tmp_path, 5000))
+    size, sha256 = expected(upload.size_bytes, upload.sha256)
     with pytest.raises(InvalidInputError, match=told):
-        world.send(tenant, start_of(replace(upload, measure=lambda: counted)))
+        world.send(tenant, start_of(replace(upload, size_bytes=size, sha256=sha256)))
     assert control.runs() == []
 
 
@@ -138,5 +136,5 @@ def test_a_plain_file_is_opened_only_to_be_sent(world, tenant, tmp_path):
         opened.append(True)
         return upload.open()
 
-    world.send(tenant, start_of(replace(upload, open=open_and_note)))
+    world.send(tenant, start_of(opened_by(upload, open_and_note)))
     assert len(opened) == 1

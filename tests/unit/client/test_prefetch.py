@@ -1,4 +1,4 @@
-"""Reading ahead of whoever sends: in order, a little, and to an end whatever happens."""
+"""Blocks are read in order and only a few ahead; the file is closed whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sailpoint_provider.client.prefetch import Prefetcher
 
 
 class Blocks:
-    """A file of numbered blocks that notes what is done with it; it may hang, or break."""
+    """A file of numbered blocks that records how it is used; it may hang or fail."""
 
     def __init__(self, count, error=None):
         self.left = count
@@ -31,8 +31,8 @@ class Blocks:
         return b"%d" % self.read_count
 
 
-def reading(blocks):
-    return Prefetcher(blocks.read, blocks.closed.set)
+def reading(blocks, **settings):
+    return Prefetcher(blocks.read, blocks.closed.set, **settings)
 
 
 def test_blocks_come_in_order_and_the_file_is_closed():
@@ -74,11 +74,10 @@ def test_whoever_asks_after_the_stop_is_not_kept_waiting():
         assert [ahead.next(), ahead.next()] == [b"", b""]
 
 
-def test_whoever_waits_for_a_block_is_let_go_by_the_stop(monkeypatch):
-    monkeypatch.setattr("sailpoint_provider.client.prefetch._PATIENCE", 0.05)
+def test_whoever_waits_for_a_block_is_let_go_by_the_stop():
     blocks = Blocks(5)
     blocks.may_go_on.clear()
-    ahead, got = reading(blocks), []
+    ahead, got = reading(blocks, stop_timeout=0.05), []
     waiting = threading.Thread(target=lambda: got.append(ahead.next()))
     waiting.start()
     ahead.stop()

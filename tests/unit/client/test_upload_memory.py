@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 MIB = 1024 * 1024
 SIZE = 256 * MIB
 PROMISED = 8 * MIB
-# Of the interpreter: modules that only a long upload loads, and what its allocator keeps back.
+# Allowance for modules that only a long upload imports, and for memory that the allocator retains.
 ALLOWANCE = 4 * MIB
 
 

@@ -1,4 +1,4 @@
-"""An upload verifies certificates, goes through proxies and waits for its answer as every other call does."""
+"""An upload verifies certificates, uses proxies and waits for its response as every other call does."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""A file is streamed as it is, or not at all."""
+"""A file is streamed unchanged, or nothing is started."""
 
 import hashlib
 import os
 import time
 import tracemalloc
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.unit.client.client_cases import (
     asked,
     csv_of,
     disturbing,
+    opened_by,
     tenant_at,
     upload_disturbed,
     write_csv,
@@ -150,9 +150,9 @@ def test_a_file_that_cannot_be_opened_is_told(world, tenant, control, tmp_path):
         raise PermissionError(13, "Permission denied")
 
     with pytest.raises(
-        InvalidInputError, match=r"cannot be opened: .*Permission denied.*Nothing was sent"
+        InvalidInputError, match=r"Cannot read the file .*: Permission denied\. Nothing was loaded"
     ) as failure:
-        world.send(tenant, start_of(replace(find_csv(path), open=refuse)))
+        world.send(tenant, start_of(opened_by(find_csv(path), refuse)))
     assert not failure.value.final
     assert asked(control, "load_accounts") == []
 
@@ -174,8 +174,10 @@ def test_a_file_that_cannot_be_read_to_its_end_starts_nothing(world, tenant, con
         def close(self):
             closed.append(True)
 
-    with pytest.raises(InvalidInputError, match=r"could not be read to its end.*Nothing was loaded"):
-        world.send(tenant, start_of(replace(find_csv(path), open=Broken)))
+    with pytest.raises(
+        InvalidInputError, match=r"Cannot read the file .*: Input/output error\. Nothing was loaded"
+    ):
+        world.send(tenant, start_of(opened_by(find_csv(path), Broken)))
     assert control.runs() == []
     assert closed == [True]
 
@@ -192,13 +194,13 @@ def test_the_file_is_closed_whatever_happens(world, tenant, control, tmp_path, t
         return opened[-1]
 
     with pytest.raises(Exception, match="Could not start"):
-        world.send(tenant, start_of(replace(upload, open=open_and_note)))
+        world.send(tenant, start_of(opened_by(upload, open_and_note)))
     assert opened
     assert all(file.closed for file in opened)
 
 
 def sink(request):
-    """Response as ISC does, but keep nothing; slow enough that an eager client would pile up the file."""
+    """Reply as ISC does, but slowly, and keep nothing: a client that does not wait would buffer the file."""
     if request.target.endswith("/oauth/token"):
         return TOKEN_ANSWER
     time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Uploads a small file and then a large one, and prints by how many bytes the process grew at its largest."""
+"""Uploads a small and then a large file; prints the bytes sent and the growth of the peak memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.unit.client.client_cases import HR, Blocking, EventLoop, tenant_at
 
 
 def peak():
-    """Return the most bytes this process ever held."""
+    """Return the peak memory of this process in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss of a child begins with what its parent held
+    if status.exists():  # ru_maxrss of a child starts at its parent's peak
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -1,4 +1,4 @@
-"""How the hook finds a file: every kind of location, every reason to refuse one, no secret shown."""
+"""Locating a file: every kind of location, every reason to refuse one, and no secret shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from sailpoint_provider._airflow.parameters import plain_path
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.files.locate import find_csv
+from sailpoint_provider.files.locate import file_source, find_csv
 from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
 
 CONTENT = b"id,name\n1,one\n"
@@ -31,7 +31,7 @@ def refusal(location):
 @pytest.mark.parametrize("form", [str, Path, lambda path: f"  {path} "], ids=["text", "path", "spaces"])
 def test_a_local_file_is_described_and_opened_only_when_asked(file, form):
     upload = find_csv(form(file))
-    assert (upload.stamp.name, upload.stamp.size_bytes) == ("accounts.csv", len(CONTENT))
+    assert (upload.source.name, upload.size_bytes) == ("accounts.csv", len(CONTENT))
     with upload.open() as stream:
         assert stream.read() == CONTENT
     upload.check_unchanged()
@@ -43,15 +43,15 @@ def test_a_stored_file_is_described_and_opened_only_when_asked(memory_store, for
     memory_store.pipe_file("/drop/accounts.csv", CONTENT)
     location = form("memory://drop/accounts.csv")
     upload = find_csv(location)
-    assert (upload.location, upload.stamp.name) == (str(location), "accounts.csv")
-    assert upload.stamp.size_bytes == len(CONTENT)
+    assert (upload.source.location, upload.source.name) == (str(location), "accounts.csv")
+    assert upload.size_bytes == len(CONTENT)
     with upload.open() as stream:
         assert stream.read() == CONTENT
 
 
 @OBJECT_STORAGE
 def test_a_file_url_is_the_local_file(file):
-    assert find_csv(file.as_uri()).stamp.size_bytes == len(CONTENT)
+    assert find_csv(file.as_uri()).size_bytes == len(CONTENT)
 
 
 def test_a_file_that_changed_is_noticed(file):
@@ -73,7 +73,22 @@ def test_a_stored_file_that_changed_is_noticed(memory_store):
 
 def test_a_missing_file_may_come_later(tmp_path):
     error = refusal(tmp_path / "accounts.csv")
-    assert (error.final, str(tmp_path) in str(error)) == (False, True)
+    assert not error.final
+    assert str(error).startswith(
+        f"Cannot find the file {tmp_path / 'accounts.csv'} from this worker: No such file or directory."
+    )
+
+
+def test_a_file_that_may_come_later_has_a_source_and_what_can_never_work_has_none(tmp_path):
+    source = file_source(tmp_path / "accounts.csv")
+    with pytest.raises(InvalidInputError):
+        source.stat()
+    (tmp_path / "accounts.csv").write_bytes(CONTENT)
+    assert source.stat().size_bytes == len(CONTENT)
+    for location in ("  ", tmp_path, "unknown-store://bucket/accounts.csv"):
+        with pytest.raises(InvalidInputError) as caught:
+            file_source(location)
+        assert caught.value.final
 
 
 def test_an_empty_file_may_be_filled_later(file):

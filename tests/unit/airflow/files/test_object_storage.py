@@ -1,4 +1,4 @@
-"""Files in stores: an S3 server, fsspec's own file systems; packed, plain, replaced while they are sent."""
+"""Files in stores (an S3 server, fsspec's own file systems): plain, gzipped, replaced during an upload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import hashlib
 import os
-from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
@@ -18,10 +17,10 @@ from airflow.sdk.io import store as airflow_store
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.files import locate
-from sailpoint_provider.files.locate import csv_order, find_csv
+from sailpoint_provider.files.locate import file_source, find_csv
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
+from tests.unit.client.client_cases import opened_by
 
 pytestmark = OBJECT_STORAGE
 
@@ -47,14 +46,14 @@ def s3_server():
 
 @pytest.fixture
 def attached(monkeypatch):
-    """Let a scheme mean a file system for one test."""
+    """Attach a file system to a scheme for one test."""
     monkeypatch.setattr(airflow_store, "_STORE_CACHE", {})
     return lambda protocol, fs, conn_id=None: attach(protocol, conn_id, fs=fs)
 
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch, attached):
-    """Give a bucket of the S3 server, which Airflow knows under ``s3://`` and a connection."""
+    """Return a bucket of the S3 server, attached to ``s3://`` with and without a connection."""
     import s3fs
 
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
@@ -65,7 +64,7 @@ def bucket(s3_server, monkeypatch, attached):
     attached("s3", store, "drop_store")
     name = f"drop-{uuid4().hex}"
     store.mkdir(name)
-    # Others write past the caches of this process.
+    # Another client writes without updating this one's cache.
     return name, store, s3fs.S3FileSystem(**options, skip_instance_cache=True)
 
 
@@ -115,9 +114,8 @@ def test_an_object_that_is_replaced_before_it_is_sent_is_not_sent(bucket, packed
     key = f"{name}/accounts.csv" + (".gz" if packed else "")
     pack = gzip.compress if packed else bytes
     other.pipe_file(key, pack(csv_of(10)))
-    store.ls(name)  # a listing in memory must not stand in for the store
+    store.ls(name)  # a cached listing must not replace a look at the store
     upload = find_csv(f"s3://{key}")
-    upload.content()
     other.pipe_file(key, pack(csv_of(10).replace(b"p1", b"q1")))
     with pytest.raises(InvalidInputError, match="changed") as failure:
         hook.load_accounts(HR, upload)
@@ -133,7 +131,6 @@ def test_an_object_that_is_replaced_while_it_is_sent_starts_nothing(bucket, pack
     pack = partial(gzip.compress, compresslevel=1) if packed else bytes
     other.pipe_file(key, pack(content))
     upload = find_csv(f"s3://{key}")
-    upload.content()
 
     class ReplacedAtItsEnd:
         def __init__(self):
@@ -150,7 +147,7 @@ def test_an_object_that_is_replaced_while_it_is_sent_starts_nothing(bucket, pack
         def close(self):
             self.stream.close()
 
-    changing = replace(upload, open=ReplacedAtItsEnd)
+    changing = opened_by(upload, ReplacedAtItsEnd)
     start = (
         hook.load_accounts if world == "blocking" else lambda *args: asyncio.run(hook.aload_accounts(*args))
     )
@@ -172,8 +169,8 @@ def test_an_object_that_is_replaced_between_two_reads_is_never_mixed(bucket, hoo
         other.pipe_file(key, b"b" * (8 * MIB))
         return stream
 
-    with pytest.raises(InvalidInputError, match=r"could not be read to its end|changed"):
-        hook.load_accounts(HR, replace(upload, open=open_and_replace))
+    with pytest.raises(InvalidInputError, match=r"Cannot read the file|changed"):
+        hook.load_accounts(HR, opened_by(upload, open_and_replace))
     assert tenant.control.runs() == []
 
 
@@ -197,7 +194,7 @@ def test_an_object_is_fetched_in_small_pieces(bucket, monkeypatch):
 
 
 def test_a_missing_object_may_come_later(bucket):
-    with pytest.raises(InvalidInputError, match="not there") as failure:
+    with pytest.raises(InvalidInputError, match=r"Cannot find the file s3://.*/missing\.csv") as failure:
         find_csv(f"s3://{bucket[0]}/missing.csv")
     assert not failure.value.final
 
@@ -206,26 +203,8 @@ def test_a_packed_file_is_not_read_before_its_turn(bucket, monkeypatch):
     name, store, other = bucket
     other.pipe_file(f"{name}/accounts.csv.gz", gzip.compress(csv_of(5)))
     monkeypatch.setattr(store, "open", None)
-    order = csv_order(f"s3://{name}/accounts.csv.gz")
-    assert order.find().stamp.name == "accounts.csv.gz"
-
-
-def test_a_packed_file_that_did_not_change_is_read_through_once(tmp_path, monkeypatch):
-    path = tmp_path / "accounts.csv.gz"
-    path.write_bytes(gzip.compress(csv_of(7)))
-    opened = []
-    monkeypatch.setattr(
-        locate,
-        "_open_local",
-        lambda path: opened.append(path) or open(path, "rb"),  # noqa: SIM115
-    )
-    order = csv_order(path)
-    contents = [order.find().content() for _ in range(3)]
-    assert {(one.name, one.size_bytes) for one in contents} == {("accounts.csv", len(csv_of(7)))}
-    assert len(opened) == 1
-    path.write_bytes(gzip.compress(csv_of(8)))
-    assert order.find().content().size_bytes == len(csv_of(8))
-    assert len(opened) == 2
+    source = file_source(f"s3://{name}/accounts.csv.gz")
+    assert (source.name, source.stat().change_marker[:5]) == ("accounts.csv", "ETag=")
 
 
 def test_a_store_that_airflow_does_not_know_is_reached_through_fsspec(attached):
@@ -241,7 +220,7 @@ def test_a_store_that_airflow_does_not_know_is_reached_through_fsspec(attached):
 
 
 class PlainStore(AbstractFileSystem):
-    """A file system whose files take no options."""
+    """A file system whose files accept no cache options."""
 
     protocol = "plainstore"
     content = csv_of(4)

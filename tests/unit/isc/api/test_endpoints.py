@@ -1,17 +1,16 @@
 import pytest
 
-from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.files.local import LocalFile
+from sailpoint_provider.files.source import FileState, Upload
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.start.upload import FileStamp, Upload
 from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
 
 SOURCES = {name: one.sources for name, one in API_VERSIONS.items()}
 
 
-def an_upload(look_again=None):
-    stamp = FileStamp("accounts.csv", 10, "1")
-    return Upload("/drop/accounts.csv", stamp, lambda: None, look_again or (lambda: stamp))
+def an_upload():
+    return Upload(LocalFile("/drop/accounts.csv"), FileState(10, "1"), 10)
 
 
 @pytest.mark.parametrize("name", API_VERSIONS)
@@ -101,18 +100,3 @@ def test_a_source_is_read_from_its_answer():
         endpoints.source(API_VERSIONS["v1"], SOURCE).read(answer({"id": SOURCE, "name": "HR"})).name == "HR"
     )
     assert endpoints.sources(API_VERSIONS["v1"]).read(answer([{"id": SOURCE}]))[0].id == SOURCE
-
-
-def test_a_file_that_is_as_it_was_found_passes():
-    an_upload().check_unchanged()
-
-
-@pytest.mark.parametrize(
-    "now",
-    [FileStamp("accounts.csv", 9, "1"), FileStamp("accounts.csv", 10, "2"), FileStamp("b.csv", 10, "1")],
-)
-def test_a_file_that_changed_is_refused_and_worth_another_try_of_the_task(now):
-    with pytest.raises(InvalidInputError, match="changed while it was being sent") as failure:
-        an_upload(lambda: now).check_unchanged()
-    assert not failure.value.final
-    assert "/drop/accounts.csv" in str(failure.value)

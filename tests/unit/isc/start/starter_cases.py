@@ -14,13 +14,13 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
+from sailpoint_provider.files.source import FileSource, FileState, UploadedFile
 from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
-from sailpoint_provider.isc.start.request import CsvOrder, StartRequest
+from sailpoint_provider.isc.start.request import StartRequest
 from sailpoint_provider.isc.start.starter import Starter
-from sailpoint_provider.isc.start.upload import FileStamp, SentFile, Upload
 from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
 
 LOG = logging.getLogger("beginning")
@@ -31,8 +31,8 @@ BUSY_WORDS = TaskMessage(
     "can start.",
 )
 PLACE = "/drop/accounts.csv"
-STAMP = FileStamp("accounts.csv", 120, "monday")
-SENT = SentFile("accounts.csv", 120, "a" * 64)
+STATE = FileState(120, "monday")
+SENT = UploadedFile("accounts.csv", 120, "a" * 64)
 LOST = TenantUnavailableError("the connection broke", sent=True)
 UNKNOWN = UnknownAggregationError("not found", status=404)
 DAY = 86400.0
@@ -69,18 +69,17 @@ def refused(number, seconds=0.0):
 
 
 @dataclass
-class FakeFile:
-    """The CSV; ``stamp`` None means that it is gone."""
+class FakeFile(FileSource):
+    """The CSV; ``state`` None means that it is gone."""
 
-    stamp: FileStamp | None = STAMP
+    state: FileState | None = STATE
+    name: str = "accounts.csv"
+    location: str = PLACE
 
-    def order(self):
-        return CsvOrder(PLACE, self.find)
-
-    def find(self):
-        if self.stamp is None:
-            raise InvalidInputError(f"The file {PLACE} is not there.", final=False)
-        return Upload(PLACE, self.stamp, lambda: None, lambda: self.stamp)
+    def stat(self):
+        if self.state is None:
+            raise InvalidInputError(f"Cannot find the file {PLACE}.", final=False)
+        return self.state
 
 
 @dataclass
@@ -118,7 +117,7 @@ class StartOutcome:
             "begun": NOON,
             "deadline": NOON + DAY,
             "tolerate_outage": 1800.0,
-            "csv": self.file.order() if self.file else None,
+            "file": self.file,
         }
         order = StartRequest(**usual | self.order | changed)
         return self.driver.run(Starter(order, API_VERSIONS["v1"], self, clock=self.tick, log=LOG).begin())
@@ -221,4 +220,4 @@ def checkpoint(state="running", number=1, **changed):
 
 def checkpoint_of_file(state="running", **changed):
     sent = SENT if state in ("running", "discarded", "returned") else None
-    return checkpoint(state, **{"file_location": PLACE, "file": STAMP, "sent": sent} | changed)
+    return checkpoint(state, **{"file_location": PLACE, "file": STATE, "sent": sent} | changed)

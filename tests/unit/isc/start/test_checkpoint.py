@@ -7,7 +7,7 @@ import pytest
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.start.checkpoint import Baseline, NoCheckpointStore, read_checkpoint
-from tests.unit.isc.start.starter_cases import SENT, STAMP, an_id, checkpoint, checkpoint_of_file, record
+from tests.unit.isc.start.starter_cases import SENT, STATE, an_id, checkpoint, checkpoint_of_file, record
 
 RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
 
@@ -33,7 +33,7 @@ def test_a_claim_survives_json(one):
 
 def test_each_step_of_a_claim_keeps_the_steps_before():
     started = checkpoint_of_file("submitting", may_run=True).running(an_id(2), SENT)
-    assert (started.state, started.aggregation_id, started.file) == ("running", an_id(2), STAMP)
+    assert (started.state, started.aggregation_id, started.file) == ("running", an_id(2), STATE)
     assert not started.may_run
     ended = started.returned(RESULT)
     assert (ended.state, ended.aggregation_id, ended.result) == ("returned", an_id(2), RESULT)

@@ -24,7 +24,7 @@ from tests.unit.isc.start.starter_cases import (
     DAY,
     LOST,
     SENT,
-    STAMP,
+    STATE,
     FakeFile,
     StartOutcome,
     an_id,
@@ -91,7 +91,7 @@ def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id
     assert isinstance(begun, Started)
     assert begun.checkpoint == tenant.remembered
     assert begun.checkpoint.aggregation_id == an_id(1)
-    assert (begun.checkpoint.file, begun.checkpoint.sent) == ((STAMP, SENT) if has_file else (None, None))
+    assert (begun.checkpoint.file, begun.checkpoint.sent) == ((STATE, SENT) if has_file else (None, None))
     assert (begun.checkpoint.begun, begun.checkpoint.deadline) == (NOON, NOON + DAY)
 
 
@@ -104,7 +104,7 @@ def test_the_intent_holds_the_newest_records_of_iscs_own_clock():
 
 def test_a_file_that_is_missing_is_reported_before_anything_is_asked():
     tenant = beginning(records=[record(9)])
-    tenant.file = FakeFile(stamp=None)
+    tenant.file = FakeFile(state=None)
     with pytest.raises(InvalidInputError):
         tenant.begin()
     assert tenant.happened == []
@@ -114,7 +114,7 @@ def test_a_file_that_is_missing_when_the_source_is_free_starts_nothing_and_leave
     tenant = beginning(True)
 
     def take_away(call, tenant):
-        tenant.file.stamp = None
+        tenant.file.state = None
 
     tenant.trouble = take_away
     with pytest.raises(InvalidInputError):

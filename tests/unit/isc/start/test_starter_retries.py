@@ -9,11 +9,11 @@ from sailpoint_provider.exceptions import (
     RateLimitError,
     TenantUnavailableError,
 )
+from sailpoint_provider.files.source import FileState
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.start.checkpoint import Baseline
 from sailpoint_provider.isc.start.request import AlreadyReturned, Busy, Started
-from sailpoint_provider.isc.start.upload import FileStamp
 from tests.unit.isc.isc_cases import NOON, SOURCE
 from tests.unit.isc.start.starter_cases import (
     DAY,
@@ -173,7 +173,7 @@ def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
-    tenant = again(True, "running", record(EARLIER), file=FileStamp("accounts.csv", 120, "sunday"))
+    tenant = again(True, "running", record(EARLIER), file=FileState(120, "sunday"))
     assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER), SOURCE)
 
 
@@ -278,7 +278,7 @@ def test_trouble_beyond_what_is_tolerated_ends_the_try_and_keeps_what_is_remembe
         {"source_id": "0" * 32},
         {"file_location": "/drop/others.csv"},
         {"file_location": None, "file": None, "sent": None},
-        {"file": FileStamp("accounts.csv", 120, "sunday")},
+        {"file": FileState(120, "sunday")},
     ],
     ids=["another source", "another file", "no file", "an older file"],
 )
@@ -291,23 +291,23 @@ def test_what_an_earlier_try_did_with_something_else_is_not_taken_up(state, chan
 
 def test_a_file_whose_store_tells_no_change_is_loaded_again():
     """Its name and its size prove nothing."""
-    unmarked = FileStamp("accounts.csv", 120, "")
+    unmarked = FileState(120, "")
     tenant = again(True, "running", record(EARLIER, "SUCCESS"), file=unmarked)
-    tenant.file.stamp = unmarked
+    tenant.file.state = unmarked
     assert started_anew(tenant.begin())
 
 
 def test_a_file_that_vanished_after_the_start_does_not_lose_the_run():
     for state in ("running", "returned"):
         tenant = again(True, state, record(EARLIER))
-        tenant.file.stamp = None
+        tenant.file.state = None
         begun = tenant.begin()
         assert begun == AlreadyReturned(tenant.checkpoint.result) if state == "returned" else taken_up(begun)
 
 
 def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
     tenant = again(True, "submitting", record(EARLIER, "SUCCESS"))
-    tenant.file.stamp = None
+    tenant.file.state = None
     with pytest.raises(InvalidInputError):
         tenant.begin()
     assert tenant.starts == 0

@@ -1,10 +1,10 @@
-"""A long upload says how far it is, a short one nothing."""
+"""A long upload reports its progress, a short one does not."""
 
 from __future__ import annotations
 
 import pytest
 
-from sailpoint_provider.isc.start.upload_progress import UploadProgress, amount
+from sailpoint_provider.client.upload_progress import UploadProgress, amount
 
 GIB, MIB = 1024**3, 1024**2
 
@@ -23,7 +23,7 @@ def clock():
 
 
 def follow(clock, size, flow, name="accounts.csv"):
-    """Send so many bytes at so many seconds each; return all that was said."""
+    """Send the given bytes after the given seconds; return all reports."""
     progress, said = UploadProgress(name, size, clock), []
     for seconds, count in flow:
         clock.now += seconds

@@ -21,22 +21,22 @@ class UploadAdapter(BoundedAdapter):
     urllib3 sends within the connect timeout, which is too short for that.
 
     :param context: verifies certificates and host names.
-    :param stall_timeout: seconds for which the peer may accept nothing.
+    :param idle_timeout: seconds for which the peer may accept nothing.
     """
 
-    def __init__(self, context: ssl.SSLContext, stall_timeout: float) -> None:
+    def __init__(self, context: ssl.SSLContext, idle_timeout: float) -> None:
         super().__init__(context)
-        self._stall_timeout = stall_timeout
+        self._idle_timeout = idle_timeout
 
     def bounded(self, kind: type[Any]) -> type[Any]:
         """Return a kind of connection that is bounded except while it sends."""
-        return type(kind.__name__, (_UploadConnection, kind), {"stall_timeout": self._stall_timeout})
+        return type(kind.__name__, (_UploadConnection, kind), {"idle_timeout": self._idle_timeout})
 
 
 class _UploadConnection(BoundedConnection):
     """A connection whose timeout restarts with every piece that the peer accepts."""
 
-    stall_timeout: float
+    idle_timeout: float
 
     def send(self, data: Any) -> None:
         if self.sock is None or not isinstance(data, bytes):
@@ -48,7 +48,7 @@ class _UploadConnection(BoundedConnection):
             raise NothingTakenError(self.sock.gettimeout()) from None
 
     def _sending_timeout(self, attempt: Attempt) -> float:
-        return self.stall_timeout
+        return self.idle_timeout
 
 
 def _send_all(sock: socket.socket, block: bytes) -> None:

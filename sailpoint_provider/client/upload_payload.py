@@ -24,15 +24,15 @@ class UploadPayload(Payload):
     The body of one attempt, for aiohttp, which has a timeout for reading but none for writing.
 
     :param body: the body.
-    :param stall_timeout: seconds for which the peer may accept nothing.
+    :param idle_timeout: seconds for which the peer may accept nothing.
     :param attempt: is notified when all is sent.
     """
 
-    def __init__(self, body: MultipartBody, stall_timeout: float, attempt: Attempt) -> None:
+    def __init__(self, body: MultipartBody, idle_timeout: float, attempt: Attempt) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.len
         self._body = body
-        self._stall_timeout = stall_timeout
+        self._idle_timeout = idle_timeout
         self._attempt = attempt
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -53,11 +53,11 @@ class UploadPayload(Payload):
 
     async def _send(self, writer: AbstractStreamWriter, piece: bytes) -> None:
         try:
-            async with asyncio.timeout(self._stall_timeout):
+            async with asyncio.timeout(self._idle_timeout):
                 await writer.write(piece)
                 await writer.drain()
         except TimeoutError:
-            raise NothingTakenError(self._stall_timeout) from None
+            raise NothingTakenError(self._idle_timeout) from None
 
 
 async def opened_body(call: Request[Any]) -> MultipartBody:

@@ -3,44 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 import weakref
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import aiohttp
-from tenacity import AsyncRetrying
 
 from sailpoint_provider.client.attempt import Attempt, Deadline
 from sailpoint_provider.client.bounded_client import bounded, bounded_session, read_body
-from sailpoint_provider.client.failures import HeadTooLongError, failure_of, host_of
-from sailpoint_provider.client.network import proxy_for, tls_context
-from sailpoint_provider.client.requests_made import address_of, headers_of
+from sailpoint_provider.client.call_flow import (
+    CallFlow,
+    CallSteps,
+    Exchange,
+    HoldTokenLock,
+    Parallel,
+    Parse,
+    Step,
+)
+from sailpoint_provider.client.failures import HeadTooLongError, failure_of
+from sailpoint_provider.client.network import proxy_for, shared_tls_context
+from sailpoint_provider.client.request_head import address_of, headers_of, host_of
 from sailpoint_provider.client.response_body import AnswerBody
-from sailpoint_provider.client.retrying import retrying_options
-from sailpoint_provider.client.shared import is_refused_token, redact, redacted, share_of
 from sailpoint_provider.client.upload_payload import UploadPayload, opened_body
-from sailpoint_provider.exceptions import SailPointError
-from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import BIG, Response, read_response
-from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
+from sailpoint_provider.isc.api.exchange import BIG, Response
+from sailpoint_provider.isc.api.raw import raw_request
+from sailpoint_provider.isc.api.responses import read_response
+from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
-from sailpoint_provider.polling.poller import Poller
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Request
-    from sailpoint_provider.isc.policy import RequestBudget
+    from sailpoint_provider.client.request_budget import RequestBudget
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
+
+class Stoppable(Protocol):
+    """What belongs to a client and ends with it."""
+
+    async def stop(self) -> None:
+        """End all that runs in it."""
+
+
 T = TypeVar("T")
+Companion = TypeVar("Companion", bound=Stoppable)
 
 _CONNECTIONS = 10
 
@@ -91,114 +106,118 @@ class AsyncClient:
     def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
         self.tenant = tenant
         self.users = 0
-        self._policy = policy or RetryPolicy()
-        self._share = share_of(tenant)
+        self._flow = CallFlow(tenant, policy or RetryPolicy())
+        self._companions: dict[Any, Any] = {}
         self._session: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
         self._proxies: dict[bool, str | None] = {}
         self._token_lock = asyncio.Lock()
         self._tls_lock = asyncio.Lock()
 
-    @cached_property
-    def poller(self) -> Poller:
-        """What looks at the aggregations that are waited for here."""
-        return Poller(self)
-
     @property
     def budget(self) -> RequestBudget:
         """The request budget that all calls keep to."""
-        return self._share.budget
+        return self._flow.state.budget
 
-    async def run(self, flow: Flow[T], *, until: float | None = None) -> T:
+    def companion(self, kind: Callable[[AsyncClient], Companion]) -> Companion:
         """
-        Carry out a procedure.
+        Return the one object of that kind that lives as long as this client.
 
-        :param until: epoch seconds at which its calls and pauses end, None for no end; see :meth:`send`.
+        It is made on first use, and :meth:`close` stops it.
+
+        :param kind: makes it for the client.
+        """
+        if kind not in self._companions:
+            self._companions[kind] = kind(self)
+        companion: Companion = self._companions[kind]
+        return companion
+
+    async def run(self, procedure: Flow[T], *, until: float | None = None) -> T:
+        """
+        Carry out a procedure of several calls.
+
+        :param until: epoch seconds at which its calls and pauses end, None for no deadline; see :meth:`send`.
         :raises SailPointError: as the procedure says.
         """
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    value = await self._fulfil(effect, until)
-                except SailPointError as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return await self._carry_out(self._flow.run(procedure, until))
 
     async def send(self, call: Request[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
-        :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
-            then is sent to its end, and its answer has its own time limit.
-        :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
-            acted.
-        :raises SailPointError: the call failed for good.
+        :param until: epoch seconds at which it is given up, None for no deadline. A file whose upload has
+            begun by then is sent to its end, and the response to it has a time limit of its own.
+        :raises TenantUnavailableError: no response by then; ``sent`` is False where the call cannot have had
+            an effect.
+        :raises SailPointError: the call failed.
         """
-        deadline = Deadline(until)
-        retrying = AsyncRetrying(**retrying_options(call, self._policy, deadline))
-        try:
-            return await retrying(self._attempt, call, deadline)
-        except SailPointError as error:
-            error.exhausted = True
-            raise
+        return await self._carry_out(self._flow.send(call, until))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
+        until: float | None = None,
+    ) -> Response:
+        """
+        Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
+
+        :param until: epoch seconds at which it is given up, None for no deadline.
+        :returns: status, headers and body of a successful response (2xx).
+        :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        call = raw_request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
+        return await self.send(call, until=until)
 
     async def close(self) -> None:
-        """End all waits and close the connections."""
-        if "poller" in self.__dict__:
-            await self.poller.stop()
+        """Stop the companions and close the connections."""
+        while self._companions:
+            await self._companions.popitem()[1].stop()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    async def _fulfil(self, effect: Effect, until: float | None) -> Any:
-        if isinstance(effect, Sleep):
-            await asyncio.sleep(Deadline(until).bounded(effect.seconds))
-            return None
-        if isinstance(effect, Gather):
-            return await asyncio.gather(*(self._once(call, until) for call in effect.calls))
-        return await self.send(effect, until=until)
-
-    async def _once(self, call: Request[T], until: float | None) -> T | SailPointError:
+    async def _carry_out(self, steps: CallSteps[T]) -> T:
         try:
-            return await self._attempt(call, Deadline(until))
-        except SailPointError as error:
-            return error
+            step = next(steps)
+            while True:
+                try:
+                    outcome = await self._perform(step)
+                except BaseException as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
-    async def _attempt(self, call: Request[T], deadline: Deadline) -> T:
-        deadline.check(call)
-        token = None if call.is_token_request else await self._token(call, deadline)
-        answer = await self._exchange(call, token, deadline)
-        if token is not None and is_refused_token(answer, token):
-            self._share.drop(token)
-            token = await self._token(call, deadline)
-            answer = await self._exchange(call, token, deadline)
-        try:
-            if len(answer.body) > BIG:
-                return await asyncio.to_thread(read_response, call, answer)
-            return read_response(call, answer)
-        except SailPointError as error:
-            redact(error, self.tenant, token)
-            self._share.on_throttled(error)
-            raise
-
-    async def _token(self, call: Request[Any], deadline: Deadline) -> Token:
-        token = self._share.token()
-        if token is None:
-            async with self._token_turn(call, deadline):
-                token = self._share.token()
-                if token is None:
-                    asked = time.monotonic()
-                    token = await self._new_token(deadline)
-                    self._share.keep(token, asked)
-        return token
+    async def _perform(self, step: Step) -> Any:
+        match step:
+            case Exchange(call, token, deadline):
+                return await self._exchange(call, token, deadline)
+            case Parse(call, response):
+                if len(response.body) > BIG:
+                    return await asyncio.to_thread(read_response, call, response)
+                return read_response(call, response)
+            case Parallel(flows):
+                return await asyncio.gather(*(self._carry_out(flow) for flow in flows))
+            case HoldTokenLock(flow, call, deadline):
+                async with self._held_token_lock(call, deadline):
+                    return await self._carry_out(flow)
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
 
     @asynccontextmanager
-    async def _token_turn(self, call: Request[Any], deadline: Deadline) -> AsyncIterator[None]:
+    async def _held_token_lock(self, call: Request[Any], deadline: Deadline) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(None if deadline.until is None else deadline.left()):
                 await self._token_lock.acquire()
@@ -209,37 +228,20 @@ class AsyncClient:
         finally:
             self._token_lock.release()
 
-    async def _new_token(self, deadline: Deadline) -> Token:
-        try:
-            return await self.send(endpoints.token(self.tenant), until=deadline.until)
-        except SailPointError as error:
-            # Without a token the call itself was never sent.
-            error.sent = False
-            raise
-
     async def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
-        await self._wait_for_turn(call, deadline)
         if not call.multipart:
-            form = aiohttp.FormData(list(call.form)) if call.form else None
             attempt = Attempt(self.tenant, call, deadline)
-            return await self._request(call, token, form, headers_of(token), attempt)
+            return await self._request(call, token, _plain_body(call), headers_of(call, token), attempt)
         body = await opened_body(call)
         try:
             deadline.check(call)
-            headers = headers_of(token, body.content_type)
+            headers = headers_of(call, token, body.content_type)
             attempt = Attempt(self.tenant, call, deadline)
             payload = UploadPayload(body, self.tenant.upload_timeout, attempt)
             answer = await self._request(call, token, payload, headers, attempt)
             return replace(answer, sent=body.sent())
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
-
-    async def _wait_for_turn(self, call: Request[Any], deadline: Deadline) -> None:
-        while (turn := self._share.line_up(self._policy)).seconds:
-            await asyncio.sleep(deadline.bounded(turn.seconds))
-            deadline.check(call)
-            if self._share.still_holds(turn):
-                return
 
     async def _request(
         self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt
@@ -271,15 +273,13 @@ class AsyncClient:
             except (aiohttp.ClientError, TimeoutError, HeadTooLongError) as error:
                 if received is None or not (received.is_error and attempt.is_over):
                     never_sent, status = _never_sent(error), None if received is None else received.status
-                    failure = failure_of(
+                    raise failure_of(
                         self.tenant, call, attempt, error, never_sent=never_sent, status=status
-                    )
-                    redact(failure, self.tenant, token)
-                    raise failure from None
+                    ) from None
         return Response(
             status=received.status,
             headers=fields,
-            body=redacted(received.content(), self.tenant, token),
+            body=received.content(),
             received=time.time(),
             host=host_of(self.tenant, call),
         )
@@ -296,7 +296,7 @@ class AsyncClient:
         if self._tls is None:
             async with self._tls_lock:
                 if self._tls is None:
-                    self._tls = await asyncio.to_thread(tls_context, self.tenant)
+                    self._tls = await asyncio.to_thread(shared_tls_context, self.tenant)
         if call.safe_to_repeat:
             if self._session is None:
                 self._session = bounded_session(self._tls, _CONNECTIONS)
@@ -304,6 +304,14 @@ class AsyncClient:
             return
         async with bounded_session(self._tls, _CONNECTIONS) as session:
             yield session
+
+
+def _plain_body(call: Request[Any]) -> aiohttp.FormData | io.BytesIO | None:
+    """Return a body without a file."""
+    if call.form:
+        return aiohttp.FormData(list(call.form))
+    # aiohttp sends a stream piece by piece, but bytes in one step, however many there are.
+    return None if call.content is None else io.BytesIO(call.content)
 
 
 def _never_sent(error: BaseException) -> bool:

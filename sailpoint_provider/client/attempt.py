@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client.requests_made import silence_of
 from sailpoint_provider.exceptions import RateLimitError, SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 _CLOCK_SLACK = 0.005
@@ -93,7 +92,7 @@ class Attempt:
     )
 
     def __init__(self, tenant: Tenant, call: Request[Any], deadline: Deadline) -> None:
-        self.silence = silence_of(tenant, call)
+        self.silence = tenant.upload_timeout if call.upload is not None else tenant.timeout
         self.limit = 2 * self.silence if call.time_limit is None else call.time_limit
         self.is_sent = self.is_answering = False
         self.changed: Callable[[], None] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import math
 import time
 from contextlib import contextmanager
@@ -9,31 +11,39 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from tenacity import Retrying
+from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from sailpoint_provider.client.attempt import Attempt, Deadline
 from sailpoint_provider.client.bounded_adapter import bounded_session
-from sailpoint_provider.client.failures import HeadTooLongError, failure_of, host_of, out_of_time
+from sailpoint_provider.client.call_flow import (
+    CallFlow,
+    CallSteps,
+    Exchange,
+    HoldTokenLock,
+    Parallel,
+    Parse,
+    Step,
+)
+from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out_of_time
 from sailpoint_provider.client.multipart import MultipartBody
-from sailpoint_provider.client.network import proxy_for
-from sailpoint_provider.client.requests_made import address_of, headers_of
+from sailpoint_provider.client.network import proxy_for, shared_tls_context
+from sailpoint_provider.client.request_head import address_of, headers_of, host_of
 from sailpoint_provider.client.response_body import PIECE, AnswerBody
-from sailpoint_provider.client.retrying import retrying_options
-from sailpoint_provider.client.shared import is_refused_token, redact, redacted, share_of, token_in_memory
-from sailpoint_provider.client.tls import shared_tls_context
+from sailpoint_provider.client.tenant_state import token_in_memory
 from sailpoint_provider.client.upload_adapter import UploadAdapter
-from sailpoint_provider.exceptions import SailPointError
-from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import Response, read_response
-from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
+from sailpoint_provider.isc.api.exchange import Response
+from sailpoint_provider.isc.api.raw import raw_request
+from sailpoint_provider.isc.api.responses import read_response
+from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
@@ -50,48 +60,54 @@ class BlockingClient:
 
     def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
         self.tenant = tenant
-        self._policy = policy or RetryPolicy()
-        self._share = share_of(tenant)
+        self._flow = CallFlow(tenant, policy or RetryPolicy())
         self._session: requests.Session | None = None
 
-    def run(self, flow: Flow[T], *, until: float | None = None) -> T:
+    def run(self, procedure: Flow[T], *, until: float | None = None) -> T:
         """
-        Carry out a procedure.
+        Carry out a procedure of several calls.
 
-        :param until: epoch seconds at which its calls and pauses end, None for no end; see :meth:`send`.
+        :param until: epoch seconds at which its calls and pauses end, None for no deadline; see :meth:`send`.
         :raises SailPointError: as the procedure says.
         """
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    value = self._fulfil(effect, until)
-                except SailPointError as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return self._carry_out(self._flow.run(procedure, until))
 
     def send(self, call: Request[T], *, until: float | None = None) -> T:
         """
         Carry out one call, with the retries that the policy allows.
 
-        :param until: epoch seconds at which it is given up, None for no end. A file that is under way by
-            then is sent to its end, and its answer has its own time limit.
-        :raises TenantUnavailableError: ISC had not answered by then; ``sent`` is False where it cannot have
-            acted.
-        :raises SailPointError: the call failed for good.
+        :param until: epoch seconds at which it is given up, None for no deadline. A file whose upload has
+            begun by then is sent to its end, and the response to it has a time limit of its own.
+        :raises TenantUnavailableError: no response by then; ``sent`` is False where the call cannot have had
+            an effect.
+        :raises SailPointError: the call failed.
         """
-        deadline = Deadline(until)
-        retrying = Retrying(**retrying_options(call, self._policy, deadline))
-        try:
-            value: T = retrying(self._attempt, call, deadline)
-            return value
-        except SailPointError as error:
-            error.exhausted = True
-            raise
+        return self._carry_out(self._flow.send(call, until))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        until: float | None = None,
+    ) -> requests.Response:
+        """
+        Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
+
+        :param until: epoch seconds at which it is given up, None for no deadline.
+        :returns: a successful response (2xx), read to its end.
+        :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        call = raw_request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
+        return _as_requests(self.tenant, call, self.send(call, until=until))
 
     def close(self) -> None:
         """Close the connections."""
@@ -109,79 +125,51 @@ class BlockingClient:
         """Close the connections."""
         self.close()
 
-    def _fulfil(self, effect: Effect, until: float | None) -> Any:
-        if isinstance(effect, Sleep):
-            time.sleep(Deadline(until).bounded(effect.seconds))
-            return None
-        if isinstance(effect, Gather):
-            return [self._once(call, until) for call in effect.calls]
-        return self.send(effect, until=until)
-
-    def _once(self, call: Request[T], until: float | None) -> T | SailPointError:
+    def _carry_out(self, steps: CallSteps[T]) -> T:
         try:
-            return self._attempt(call, Deadline(until))
-        except SailPointError as error:
-            return error
+            step = next(steps)
+            while True:
+                try:
+                    outcome = self._perform(step)
+                except BaseException as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
-    def _attempt(self, call: Request[T], deadline: Deadline) -> T:
-        deadline.check(call)
-        token = None if call.is_token_request else self._token(call, deadline)
-        answer = self._exchange(call, token, deadline)
-        if token is not None and is_refused_token(answer, token):
-            self._share.drop(token)
-            token = self._token(call, deadline)
-            answer = self._exchange(call, token, deadline)
-        try:
-            return read_response(call, answer)
-        except SailPointError as error:
-            redact(error, self.tenant, token)
-            self._share.on_throttled(error)
-            raise
-
-    def _token(self, call: Request[Any], deadline: Deadline) -> Token:
-        token = self._share.token()
-        if token is None:
-            with self._token_lock(call, deadline):
-                token = self._share.token()
-                if token is None:
-                    asked = time.monotonic()
-                    token = self._new_token(deadline)
-                    self._share.keep(token, asked)
-        return token
+    def _perform(self, step: Step) -> Any:
+        match step:
+            case Exchange(call, token, deadline):
+                return self._exchange(call, token, deadline)
+            case Parse(call, response):
+                return read_response(call, response)
+            case Parallel(flows):
+                return [self._carry_out(flow) for flow in flows]
+            case HoldTokenLock(flow, call, deadline):
+                with self._token_lock(call, deadline):
+                    return self._carry_out(flow)
+            case Sleep(seconds):
+                return time.sleep(seconds)
 
     @contextmanager
     def _token_lock(self, call: Request[Any], deadline: Deadline) -> Iterator[None]:
-        left = deadline.left()
-        if not self._share.token_lock.acquire(timeout=-1 if left == math.inf else max(0.0, left)):
+        lock, left = self._flow.state.token_lock, deadline.left()
+        if not lock.acquire(timeout=-1 if left == math.inf else max(0.0, left)):
             raise deadline.passed(call, is_sent=False)
         try:
             yield
         finally:
-            self._share.token_lock.release()
-
-    def _new_token(self, deadline: Deadline) -> Token:
-        try:
-            return self.send(endpoints.token(self.tenant), until=deadline.until)
-        except SailPointError as error:
-            # Without a token the call itself was never sent.
-            error.sent = False
-            raise
+            lock.release()
 
     def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
-        self._wait_for_turn(call, deadline)
         if not call.multipart:
-            return self._request(call, token, call.form or None, headers_of(token), deadline)
+            return self._request(call, token, call.form or call.content, headers_of(call, token), deadline)
         with MultipartBody(call) as body:
-            headers = headers_of(token, body.content_type)
-            answer = self._request(call, token, body, headers, deadline)
-            return replace(answer, sent=body.sent())
-
-    def _wait_for_turn(self, call: Request[Any], deadline: Deadline) -> None:
-        while (turn := self._share.line_up(self._policy)).seconds:
-            time.sleep(deadline.bounded(turn.seconds))
-            deadline.check(call)
-            if self._share.still_holds(turn):
-                return
+            headers = headers_of(call, token, body.content_type)
+            response = self._request(call, token, body, headers, deadline)
+            return replace(response, sent=body.sent())
 
     def _request(
         self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], deadline: Deadline
@@ -207,13 +195,11 @@ class BlockingClient:
                     fields = {name.lower(): value for name, value in response.headers.items()}
                     content = self._content(call, response, fields, attempt)
         except (requests.RequestException, HTTPError, HeadTooLongError) as error:
-            failure = failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error))
-            redact(failure, self.tenant, token)
-            raise failure from None
+            raise failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error)) from None
         return Response(
             status=response.status_code,
             headers=fields,
-            body=redacted(content, self.tenant, token),
+            body=content,
             received=time.time(),
             host=host_of(self.tenant, call),
         )
@@ -277,8 +263,8 @@ def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Respon
         response = session.request(
             call.method,
             url,
-            data=call.json_patch,
-            headers=headers_of(token, "application/json-patch+json"),
+            data=call.content,
+            headers=headers_of(call, token),
             timeout=seconds,
             allow_redirects=False,
             stream=True,  # the status is all that matters, and a body may drip
@@ -286,6 +272,20 @@ def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Respon
         )
         response.close()
         return Response(response.status_code, {}, b"", time.time())
+
+
+def _as_requests(tenant: Tenant, call: Request[Response], answer: Response) -> requests.Response:
+    """Return a response as requests would, so that users find the methods that they know."""
+    response = requests.Response()
+    response.status_code = answer.status
+    response.reason = http.client.responses.get(answer.status, "")
+    response.headers.update(answer.headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = io.BytesIO(answer.body)
+    response.request = requests.Request(call.method, address_of(tenant, call), params=call.query).prepare()
+    response.url = response.request.url or ""
+    _ = response.content  # reads the body, as requests does unless it is told to stream
+    return response
 
 
 def _never_sent(error: Exception) -> bool:

@@ -11,13 +11,16 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from sailpoint_provider.client.attempt import current_attempt
 from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
-from sailpoint_provider.client.tls import SharedTlsAdapter, shared_tls_context
+from sailpoint_provider.client.network import shared_tls_context
 
 if TYPE_CHECKING:
+    import ssl
+
     from requests import PreparedRequest
     from urllib3 import HTTPConnectionPool
     from urllib3.connection import HTTPSConnection
@@ -125,6 +128,39 @@ class BoundedConnection(_Connection):
         if isinstance(found[0], Exception):
             raise NewConnectionError(self, f"The name {name} cannot be looked up: {found[0]}") from found[0]
         return list(dict.fromkeys(entry[4][0] for entry in found))
+
+
+class SharedTlsAdapter(HTTPAdapter):
+    """
+    Connects with a context that is already there, where requests would load the authorities for each session.
+
+    :param context: verifies certificates and host names.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
+        """Give the context to direct connections."""
+        super().init_poolmanager(*arguments, ssl_context=self._context, **keywords)
+
+    def proxy_manager_for(self, proxy: str, **keywords: Any) -> Any:
+        """Give the context to connections through a proxy, and to a proxy that speaks TLS itself."""
+        keywords["ssl_context"] = self._context
+        if proxy.lower().startswith("https:"):
+            keywords["proxy_ssl_context"] = self._context
+        return super().proxy_manager_for(proxy, **keywords)
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        """Name no file of authorities, which urllib3 would load into the context again."""
+        return super().build_connection_pool_key_attributes(request, True, cert)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave the connection to its context, which verifies."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
 class BoundedAdapter(SharedTlsAdapter):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client.requests_made import address_of
+from sailpoint_provider.client.request_head import host_of
 from sailpoint_provider.client.response_body import bad_answer, doubt
 from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
     from sailpoint_provider.client.attempt import Attempt
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
 
@@ -99,11 +99,6 @@ _SLOW = (
 
 # http.client and aiohttp have no types of their own for all of these.
 _ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
-
-
-def host_of(tenant: Tenant, call: Request[Any]) -> str:
-    """Return host and port that a call goes to."""
-    return address_of(tenant, call).split("/")[2]
 
 
 def unreachable(

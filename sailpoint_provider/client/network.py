@@ -54,7 +54,7 @@ def ca_path(tenant: Tenant) -> str:
     return certifi.where()
 
 
-def tls_context(tenant: Tenant) -> ssl.SSLContext:
+def new_tls_context(tenant: Tenant) -> ssl.SSLContext:
     """
     Return a context that verifies certificates and host names.
 
@@ -67,3 +67,20 @@ def tls_context(tenant: Tenant) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
         raise InvalidInputError(f"The CA file {path!r} cannot be used: {error}.") from None
+
+
+def shared_tls_context(tenant: Tenant) -> ssl.SSLContext:
+    """
+    Return the context of the tenant's authorities; a file that changed is read again.
+
+    :raises InvalidInputError: the file of certificate authorities is missing or holds none.
+    """
+    path = ca_path(tenant)
+    key = (path, os.stat(path).st_mtime_ns)
+    context = _contexts.get(key)
+    if context is None:
+        context = _contexts.setdefault(key, new_tls_context(tenant))
+    return context
+
+
+_contexts: dict[tuple[str, int], ssl.SSLContext] = {}

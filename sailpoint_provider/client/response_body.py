@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 PIECE = 64 * 1024
 """Bytes that are read, and unpacked, at once."""
@@ -43,7 +43,11 @@ class AnswerBody:
         packings = [name for name in names if name not in ("", "identity")]
         if len(packings) > _MOST_LAYERS or any(name not in _UNPACKERS for name in packings):
             self._give_up("its Content-Encoding is not one that was asked for (gzip, deflate)")
-        if not self.is_error and _number(headers.get("content-length")) > self._most:
+        if (
+            not self.is_error
+            and call.method != "HEAD"
+            and _number(headers.get("content-length")) > self._most
+        ):
             self._too_large()
         self._layers = [_UNPACKERS[name](self._most) for name in reversed(packings) if name in _UNPACKERS]
 
@@ -101,10 +105,7 @@ def doubt(call: Request[Any]) -> str:
     """Return what to add to an error that leaves open whether a start had its effect."""
     if call.safe_to_repeat:
         return ""
-    return (
-        " The aggregation may have been started all the same: look at the source's aggregation activity "
-        "before starting again."
-    )
+    return f" {call.effect_advice}"
 
 
 class _TooMuchError(Exception):

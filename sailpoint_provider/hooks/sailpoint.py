@@ -16,6 +16,7 @@ from sailpoint_provider import isc
 from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.hooks.session import SailPointSession
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.tenant import connection_fields
@@ -25,15 +26,16 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import AsyncIterator, Collection, Iterator
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
     from types import TracebackType
 
+    import requests
     from airflow.providers.common.compat.sdk import Connection
 
     from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.client.blocking import BlockingClient
     from sailpoint_provider.files.locate import CsvLocation
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.models import (
         AccountAggregationStatus,
         LoadAccountsTask,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         TaskStatus,
     )
     from sailpoint_provider.isc.api.paging import TaskPages
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.flow import Flow
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -87,6 +90,46 @@ class SailPointHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Add the extra fields to the connection form on Airflow 3.0 and 3.1."""
         return connection_fields.form_widgets()
+
+    def get_conn(self) -> SailPointSession:
+        """
+        Return a session for any endpoint of the tenant, which takes relative paths.
+
+        It shares token, request budget and connections with the hook's other methods.
+        """
+        return SailPointSession(self._blocking_client())
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> requests.Response:
+        """
+        Send a request to any endpoint of the tenant, with the access token, within the request budget.
+
+        ``GET`` and ``HEAD`` are repeated after a transient failure. Other methods are repeated only if the
+        request had no effect: no connection was made, or ISC answered 429.
+
+        :param method: HTTP method.
+        :param path: path below the tenant's base URL, such as ``/v2025/accounts``; no absolute URL.
+        :param params: query parameters.
+        :param json: body to send as JSON; excludes ``data``.
+        :param data: body to send as it is; a mapping is URL-encoded.
+        :param headers: extra header fields; ``Authorization`` cannot be set.
+        :param timeout: seconds that one attempt may take; None for twice the connection's ``timeout``.
+        :returns: the successful response, read to its end.
+        :raises InvalidInputError: an argument cannot be sent, such as an absolute URL; nothing is sent.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        return self._blocking_client().request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
 
     def get_source(self, source_id: str) -> Source:
         """
@@ -215,6 +258,27 @@ class SailPointHook(BaseHook):
             f"Connected to {self._tenant.base_url} with API generation {self._tenant.generation.name}.",
         )
 
+    async def arequest(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
+    ) -> Response:
+        """
+        Send a request to any endpoint of the tenant; see :meth:`request`.
+
+        :returns: the successful response, with ``status``, ``headers``, ``body`` and ``json()``.
+        """
+        async with self._connected() as client:
+            return await client.request(
+                method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+            )
+
     async def aget_source(self, source_id: str) -> Source:
         """Return the source of that id; see :meth:`get_source`."""
         return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
@@ -291,9 +355,11 @@ class SailPointHook(BaseHook):
         await self._atenant()
         watch = self._watch(aggregation_id, deadlines)
         async with self._connected() as client:
+            from sailpoint_provider.polling.poller import poller_of
+
             result = None
             while result is None:
-                await client.poller.end_of(watch, backoff)
+                await poller_of(client).end_of(watch, backoff)
                 result = await client.run(watch.settled())
         return check_end(result)
 
@@ -527,7 +593,13 @@ async def _import_async_client() -> Any:
     The first import of aiohttp takes 100 ms, too long to block an event loop.
     """
     if not _async_client_modules:
-        for name in ("isc.tenant.config", "isc.wait.watch", "isc.api.paging", "client.async_client"):
+        for name in (
+            "isc.tenant.config",
+            "isc.wait.watch",
+            "isc.api.paging",
+            "polling.poller",
+            "client.async_client",
+        ):
             module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
         _async_client_modules.append(module)
     return _async_client_modules[0]

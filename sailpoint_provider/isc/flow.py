@@ -1,7 +1,7 @@
 """
 Procedures of several calls, written once for workers and for event loops.
 
-A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.endpoints.Request` and is sent its
+A procedure is a generator. It yields a :class:`~sailpoint_provider.isc.api.exchange.Request` and is sent its
 value, or is thrown its error; it yields a :class:`Sleep` and continues later; it yields :class:`Gather` for
 calls whose order does not matter; it returns what it found. Two transports drive it, each in its own world.
 """
@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from sailpoint_provider.isc.api.endpoints import Request
+from sailpoint_provider.isc.api.exchange import Request
 
 T = TypeVar("T")
 

@@ -38,6 +38,11 @@ _AT_A_TIME = 40
 _SECONDS_PER_LINE = 0.03
 
 
+def poller_of(client: AsyncClient) -> Poller:
+    """Return the poller of a client, which all its users share; it stops when the client closes."""
+    return client.companion(Poller)
+
+
 class Poller:
     """
     Looks at the aggregations that this event loop waits for, all of one tenant.

@@ -194,6 +194,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         async with hook._connected() as transport:
+            from sailpoint_provider.polling.poller import poller_of
+
             deadlines = Deadlines(self.deadline, self.tolerate_outage, self.execution_deadline)
             watch = hook._watch(
                 self.aggregation_id,
@@ -205,7 +207,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             left = math.inf if watch.end is None else watch.end - time.time()
             is_late = left <= 0.0
             settled = _SETTLE_SECONDS - (time.monotonic() - began)
-            state = await transport.poller.end_of(
+            state = await poller_of(transport).end_of(
                 watch,
                 Backoff(self.poll_interval),
                 first_pause=0.0 if is_late else max(0.0, min(settled, self.poll_interval, left / 2.0)),

@@ -12,7 +12,7 @@ from airflow.sdk.bases import sensor as airflow_sensors
 from tenacity import nap
 
 from sailpoint_provider._airflow import deferral
-from sailpoint_provider.client import async_client, attempt, blocking, retrying, shared
+from sailpoint_provider.client import async_client, attempt, blocking, call_flow, tenant_state
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.operators import aggregation as operators
 from sailpoint_provider.polling import poller
@@ -21,7 +21,6 @@ from sailpoint_provider.simulator.clock import TenantClock
 from sailpoint_provider.triggers import aggregation as triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import ModuleType
 
 FACTOR = 40.0
@@ -117,7 +116,18 @@ class QuickLoop:
 def make_time_pass_quickly() -> None:
     """Give the package's modules a clock that runs ahead, for the rest of this process."""
     clock, loops = CLOCK, QuickLoops()
-    package = (blocking, async_client, poller, shared, operators, sensors, triggers, sailpoint, deferral)
+    package = (
+        blocking,
+        async_client,
+        call_flow,
+        tenant_state,
+        poller,
+        operators,
+        sensors,
+        triggers,
+        sailpoint,
+        deferral,
+    )
     for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
     _replace(attempt, "time", SocketTime())
@@ -126,11 +136,6 @@ def make_time_pass_quickly() -> None:
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
     _replace(async_client, "asyncio", QuickSleeps())
-    _replace(async_client, "retrying_options", _sleeping(retrying.retrying_options, loops.sleep))
-
-
-def _sleeping(retrying_options: Callable[..., dict[str, Any]], sleep: Any) -> Callable[..., dict[str, Any]]:
-    return lambda *arguments: retrying_options(*arguments) | {"sleep": sleep}
 
 
 def _replace(module: ModuleType, name: str, stand_in: object) -> None:

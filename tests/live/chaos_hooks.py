@@ -8,10 +8,11 @@ import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client import async_client, blocking, multipart, shared
+from sailpoint_provider.client import async_client, blocking, multipart, tenant_state
 from sailpoint_provider.client.async_client import AsyncClient
 from sailpoint_provider.client.blocking import BlockingClient
-from sailpoint_provider.client.shared import TenantShare
+from sailpoint_provider.client.call_flow import CallFlow, CallSteps
+from sailpoint_provider.client.tenant_state import TenantState
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.flow import Sleep
@@ -161,28 +162,21 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
 
 def forget_shares(client_id: str) -> None:
     """Forget what the process of an earlier try knew of a client."""
-    with shared._lock:
-        for key in [key for key in shared._shares if key[2] == client_id]:
-            del shared._shares[key]
+    with tenant_state._lock:
+        for key in [key for key in tenant_state._states if key[2] == client_id]:
+            del tenant_state._states[key]
 
 
 def _put_points_at_pauses() -> None:
-    blocking_fulfil, event_loop_fulfil = BlockingClient._fulfil, AsyncClient._fulfil
+    right_fulfil = CallFlow._fulfil
 
-    def fulfil(self: Any, effect: Any, *rest: Any) -> Any:
+    def fulfil(self: CallFlow, effect: Any, *rest: Any) -> CallSteps[Any]:
         _reach("before pause", isinstance(effect, Sleep))
-        value = blocking_fulfil(self, effect, *rest)
+        value = yield from right_fulfil(self, effect, *rest)
         _reach("after pause", isinstance(effect, Sleep))
         return value
 
-    async def afulfil(self: Any, effect: Any, *rest: Any) -> Any:
-        _reach("before pause", isinstance(effect, Sleep))
-        value = await event_loop_fulfil(self, effect, *rest)
-        _reach("after pause", isinstance(effect, Sleep))
-        return value
-
-    _put(BlockingClient, "_fulfil", fulfil)
-    _put(AsyncClient, "_fulfil", afulfil)
+    _put(CallFlow, "_fulfil", fulfil)
 
 
 def _put_points_into_uploads() -> None:
@@ -208,14 +202,14 @@ def _put_nobody_behind_addresses() -> None:
 
 
 def _note_tokens() -> None:
-    keep_token = TenantShare.keep
+    keep_token = TenantState.keep
 
-    def keep(self: TenantShare, token: Token, asked: float) -> None:
+    def keep(self: TenantState, token: Token, asked: float) -> None:
         if (mischief := current.get()) is not None:
             mischief.secrets.append(token.value)
         keep_token(self, token, asked)
 
-    _put(TenantShare, "keep", keep)
+    _put(TenantState, "keep", keep)
 
 
 def _reach(point: str, comes: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.simulator.pytest_fixture import sailpoint_simulator, sailpoint_simulator_server
 
 __all__ = ["sailpoint_simulator", "sailpoint_simulator_server"]
@@ -23,4 +23,4 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def fresh_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget tokens and request budgets, so that no test inherits another one's."""
-    monkeypatch.setattr(shared, "_shares", {})
+    monkeypatch.setattr(tenant_state, "_states", {})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
+from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
+from sailpoint_provider.isc.api.exchange import PAGE_BYTES
+from sailpoint_provider.isc.api.exchange import Request as Request
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
@@ -23,71 +24,17 @@ from sailpoint_provider.isc.api.models import (
 from sailpoint_provider.isc.tenant.oauth import Token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sailpoint_provider.exceptions import SailPointError
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.upload import Upload
     from sailpoint_provider.isc.tenant.config import Tenant
 
-T = TypeVar("T")
-
 PAGE_SIZE = 250
 ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
-
-MOST_OF_ONE = 8 * 1024 * 1024
-"""Bytes that the answer about one thing may have, unpacked."""
-
-MOST_OF_A_PAGE = 32 * 1024 * 1024
-"""The same for a page of up to 250 records: 128 KiB for each."""
-
-
-@dataclass(frozen=True)
-class Request(Generic[T]):
-    """
-    A call to ISC: all that a transport needs, and how its answer is read.
-
-    :param purpose: what it does, as the end of "Could not ...".
-    :param method: HTTP method.
-    :param path: path below the tenant's base URL; a whole address for the token request.
-    :param read: makes a value of a successful answer.
-    :param scope: the scope that ISC asks for.
-    :param query: query parameters, in order.
-    :param form: text fields of the body: multipart where ``multipart`` says so, else URL-encoded.
-    :param multipart: whether the body is ``multipart/form-data``.
-    :param json_patch: a JSON Patch as the body, None for none.
-    :param upload: the file of the body, None for none.
-    :param safe_to_repeat: whether a repeat changes nothing, so that any transient failure may be retried.
-    :param is_token_request: whether it asks for a token, and so goes without one.
-    :param time_limit: seconds that one attempt may take in all: connect, send, headers and the whole body;
-        with an upload, from the end of sending. None for twice the tenant's ``timeout``, and with an upload
-        for twice its ``upload_timeout``.
-    :param most_bytes: how large a successful answer may be, unpacked.
-    :param denied_advice: what to do about a 403, empty where the scope says it.
-    :param not_found: the error that a 404 means.
-    :param not_found_advice: what to do about it.
-    """
-
-    purpose: str
-    method: str
-    path: str
-    read: Callable[[Response], T] = field(repr=False)
-    scope: str = ""
-    query: tuple[tuple[str, str], ...] = ()
-    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    multipart: bool = False
-    json_patch: str | None = None
-    upload: Upload | None = None
-    safe_to_repeat: bool = True
-    is_token_request: bool = False
-    time_limit: float | None = None
-    most_bytes: int = MOST_OF_ONE
-    denied_advice: str = ""
-    not_found: type[SailPointError] = InvalidInputError
-    not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
 
 
 def token(tenant: Tenant) -> Request[Token]:
@@ -131,7 +78,11 @@ def load_accounts(
         multipart=True,
         upload=upload,
         safe_to_repeat=False,
-        not_found_advice="Is the source id right, and of this tenant?",
+        not_found_advice="Is the source ID right, and of this tenant?",
+        effect_advice=(
+            "The aggregation may have been started all the same: check the source's aggregation activity "
+            "before starting it again."
+        ),
     )
 
 
@@ -227,7 +178,8 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
         path=f"{generation.task_status}/{task_id}",
         read=lambda _: None,
         scope="idn:task-management:write (with a personal access token)",
-        json_patch=json.dumps(patch),
+        content=json.dumps(patch).encode(),
+        headers=(("Content-Type", "application/json-patch+json"),),
         safe_to_repeat=False,
         not_found=UnknownAggregationError,
     )
@@ -256,7 +208,7 @@ def sources(
         path=generation.sources,
         read=lambda answer: read_sources(answer.json()),
         scope="idn:sources:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=limit, filters=filters, **{"for-subadmin": "me" if for_subadmin else None}),
     )
 
@@ -279,7 +231,7 @@ def _task_page(
         path=path,
         read=read,
         scope="idn:task-management:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
     )
 
@@ -296,7 +248,7 @@ def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request
         path=path,
         read=read,
         scope="idn:task-management:read",
-        most_bytes=MOST_OF_A_PAGE,
+        most_bytes=PAGE_BYTES,
         query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
     )
 

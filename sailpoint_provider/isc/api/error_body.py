@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.isc.coercion import as_text
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
 
 _WORDS_SHOWN = 500
 _OTHER_TEXTS = ("error", "error_description", "message", "formatted_msg")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,54 +19,13 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.columns import column_advice
 from sailpoint_provider.isc.api.error_body import ErrorBody
+from sailpoint_provider.isc.api.exchange import BIG as BIG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sailpoint_provider.isc.api.endpoints import Request
-    from sailpoint_provider.isc.start.upload import SentFile
+    from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.api.exchange import Response as Response
 
 T = TypeVar("T")
-
-BIG = 1024 * 1024
-"""Bytes from which on a body is big: it takes so long to read that an event loop has others do it."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """
-    What came back over HTTP.
-
-    :param status: HTTP status.
-    :param headers: header fields, names in lower case.
-    :param body: the whole body, unpacked.
-    :param received: epoch seconds at which the answer came.
-    :param sent: the file that went with the request, None where none did.
-    :param host: host and port that were asked.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received: float
-    sent: SentFile | None = None
-    host: str = "the host"
-
-    def json(self) -> Any:
-        """
-        Return the body as JSON.
-
-        :raises ProtocolError: it is none, as when a proxy or a login page answers.
-        """
-        try:
-            return _in_parts(self.body) if len(self.body) > BIG else json.loads(self.body)
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
-            raise ProtocolError(
-                f"HTTP {self.status} with {len(self.body)} bytes of {kind} that are no JSON: "
-                "a proxy or a login page may have answered instead of ISC.",
-                status=self.status,
-            ) from None
 
 
 def read_response(call: Request[T], answer: Response) -> T:
@@ -222,18 +179,3 @@ _ADVICE = {
     413: "The file is too large for ISC: split it, as SailPoint advises above 400,000 lines.",
     429: "All that share this client id share 100 requests in 10 s: lower requests_per_10s.",
 }
-
-
-def _in_parts(body: bytes) -> Any:
-    """
-    Parse a big body, a list record by record.
-
-    Parsing all of it in one step would hold Python's global lock, and so an event loop even from a thread.
-    """
-    import msgspec  # waits and starts that meet no big page do without it
-
-    try:
-        records = msgspec.json.decode(body, type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
-        return json.loads(body)
-    return [json.loads(bytes(record)) for record in records]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sailpoint_provider.client import async_client, retrying, shared
+from sailpoint_provider.client import async_client, call_flow, tenant_state
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.simulator.server import SimulatorServer
 from tests.unit.client.certificates import make_certificates
@@ -35,15 +35,15 @@ def tenant(sailpoint_simulator):
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch):
     """Take chance out of pauses."""
-    for module in (retrying, shared):
+    for module in (call_flow, tenant_state):
         monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.0))
 
 
 @pytest.fixture(autouse=True)
 def fresh_shares():
     """Forget what other tests left of a client: its token, and pauses that ISC asked for."""
-    shared._shares.clear()
-    shared._budgets.clear()
+    tenant_state._states.clear()
+    tenant_state._budgets.clear()
 
 
 @pytest.fixture(scope="session")

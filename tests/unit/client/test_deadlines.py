@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.exceptions import RateLimitError, SailPointError, TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
@@ -144,7 +144,7 @@ def test_a_pause_before_the_next_attempt_ends_at_the_deadline(world, status, cal
     assert "The last error was" in str(error)
     assert f"HTTP {status}" in str(error)
     assert error.sent is (status == 503)
-    assert "Not trying again, because the deadline comes first" in caplog.text
+    assert "Not retrying, the deadline comes first" in caplog.text
 
 
 def test_attempts_go_on_until_the_deadline_only(world):
@@ -162,7 +162,7 @@ def test_the_request_budget_is_waited_for_until_the_deadline(world):
     with Answers(json_answer({"id": HR})) as server:
         tenant = tenant_at(server.url)
         world.send(tenant, SOURCE)
-        shared.share_of(tenant).budget.close_until(time.monotonic() + 60)
+        tenant_state.state_of(tenant).budget.close_until(time.monotonic() + 60)
         error = given_up(world, tenant, START)
         assert len(server.asked) == 1
     assert not error.sent
@@ -181,7 +181,7 @@ def test_a_wish_for_a_very_long_pause_is_told_at_once(world):
 def test_a_token_that_another_thread_gets_is_waited_for_until_the_deadline():
     with Answers(json_answer({"id": HR})) as server:
         tenant = tenant_at(server.url)
-        with shared.share_of(tenant).token_lock:
+        with tenant_state.state_of(tenant).token_lock:
             error = given_up(Blocking, tenant, START)
         assert server.received == []
     assert not error.sent
@@ -243,7 +243,7 @@ def test_a_file_is_not_sent_once_the_deadline_has_passed(world, tmp_path):
     with SlowServer() as server:
         tenant = tenant_at(server.url)
         world.send(tenant, endpoints.token(tenant))
-        shared.share_of(tenant).budget.close_until(time.monotonic() + 60)
+        tenant_state.state_of(tenant).budget.close_until(time.monotonic() + 60)
         error = given_up(world, tenant, endpoints.load_accounts(V1, HR, find_csv(write_csv(tmp_path))))
         assert server.size == 0
     assert not error.sent

@@ -21,17 +21,18 @@ ROOT = str(Path(sailpoint_provider.__file__).parents[1])
 # ISC counts in windows of 10 s, here they are 1 s long, and so is what the budget takes for one.
 _CHILD = """
 import asyncio, json, logging, sys, time
-from sailpoint_provider.isc import policy
+from sailpoint_provider.client import request_budget
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.tenant.config import Tenant
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
-from sailpoint_provider.client import shared
+from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.client.async_client import shared_async_client
 
-policy._WINDOW = 1.0
-policy._CALM_SECONDS = 6.0
-shared._PAUSE_WITHOUT_A_WISH = 0.2
+request_budget._WINDOW = 1.0
+request_budget._CALM_SECONDS = 6.0
+tenant_state._DEFAULT_PAUSE = 0.2
 wanted = json.load(sys.stdin)
 tenant = Tenant.from_connection_fields(
     host=wanted["url"], login="simulator-client", password="simulator-secret",
@@ -55,7 +56,7 @@ async def main():
             watch = Seen(
                 one, tenant.generation, deadlines=Deadlines(wanted["until"]), clock=time.time, log=LOG,
             )
-            waits.append(transport.poller.end_of(watch, Backoff(wanted["poll_interval"])))
+            waits.append(poller_of(transport).end_of(watch, Backoff(wanted["poll_interval"])))
         await asyncio.gather(*waits, return_exceptions=True)
 
 

@@ -193,7 +193,7 @@ def test_each_new_attempt_is_told_in_the_log(world, tenant, control, caplog):
     caplog.set_level(logging.INFO, "sailpoint_provider")
     control.fault("answer", path="sources", times=2, status=503)
     world.send(tenant, CALL)
-    told = [message for message in caplog.messages if message.startswith("Trying again in")]
+    told = [message for message in caplog.messages if message.startswith("Retrying in")]
     assert len(told) == 2
     assert all("HTTP 503" in message for message in told)
 

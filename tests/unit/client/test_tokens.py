@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sailpoint_provider.client import async_client, blocking, shared
+from sailpoint_provider.client import async_client, blocking, call_flow, tenant_state
 from sailpoint_provider.exceptions import AuthenticationError, ProtocolError, TenantUnavailableError
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
@@ -23,7 +23,7 @@ class Hands:
     def __init__(self, monkeypatch):
         self.ahead = 0.0
         moved = SimpleNamespace(monotonic=self.monotonic, sleep=time.sleep, time=time.time)
-        for module in (blocking, async_client, shared):
+        for module in (blocking, async_client, call_flow, tenant_state):
             monkeypatch.setattr(module, "time", moved)
 
     def monotonic(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from sailpoint_provider.isc.api.responses import Response
+from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.flow import Gather, Sleep
 from sailpoint_provider.isc.tenant.config import Tenant
 

@@ -3,9 +3,10 @@ from dataclasses import dataclass
 import pytest
 
 from sailpoint_provider import exceptions
+from sailpoint_provider.client.request_budget import RequestBudget
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.policy import RequestBudget, RetryPolicy
+from sailpoint_provider.isc.policy import RetryPolicy
 from tests.unit.isc.isc_cases import SOURCE
 
 SAFE = endpoints.source(API_VERSIONS["v1"], SOURCE)

@@ -8,13 +8,14 @@ import logging
 import time
 from contextlib import asynccontextmanager
 
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.client.async_client import AsyncClient, shared_async_client
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
+from sailpoint_provider.polling.poller import poller_of
 from tests.unit.client.client_cases import tenant_at
 
 LOG = logging.getLogger("tests.waits")
@@ -41,7 +42,7 @@ def started(control, count, **settings):
             await transport.close()
 
     ids = asyncio.run(start_all())
-    shared._shares.clear()
+    tenant_state._states.clear()
     control.clear_requests()
     return ids
 
@@ -57,7 +58,9 @@ def wait_for(
         clock=time.time,
         log=log,
     )
-    end = transport.poller.end_of(watch, Backoff(poll), first_pause=first_pause, least_seconds=least_seconds)
+    end = poller_of(transport).end_of(
+        watch, Backoff(poll), first_pause=first_pause, least_seconds=least_seconds
+    )
     return asyncio.create_task(end)
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.hooks import sailpoint
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.triggers import aggregation
@@ -78,7 +78,7 @@ def test_a_killed_operator_clears_the_record_once_with_the_token_in_memory(tenan
 
 def test_without_a_token_in_memory_no_record_is_cleared(tenant, logged, monkeypatch):
     task, _ = killed(tenant, on_kill_clear_task=True)
-    monkeypatch.setattr(shared, "_shares", {})
+    monkeypatch.setattr(tenant_state, "_states", {})
     task.on_kill()
     assert patches(tenant) == []
     assert any("no token in memory" in line for line in said(logged))
@@ -106,8 +106,8 @@ def test_a_stalled_server_holds_a_kill_for_three_seconds_at_most(tenant, monkeyp
 
 def test_a_kill_takes_no_lock_that_the_interrupted_code_may_hold(tenant):
     task, aggregation_id = killed(tenant, on_kill_clear_task=True)
-    share = shared.share_of(task.hook._tenant)
-    with share.budget._lock, share.token_lock, shared._lock:
+    share = tenant_state.state_of(task.hook._tenant)
+    with share.budget._lock, share.token_lock, tenant_state._lock:
         kill = threading.Thread(target=task.on_kill, daemon=True)
         kill.start()
         kill.join(5)

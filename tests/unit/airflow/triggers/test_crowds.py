@@ -8,7 +8,7 @@ import time
 import pytest
 from airflow.providers.common.compat import connection as compat_connection
 
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 from sailpoint_provider.exceptions import AggregationFailedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.events import read_event
@@ -31,7 +31,7 @@ def running(tenant, count):
 
     ids = asyncio.run(start_all())
     tenant.control.revoke_tokens()
-    shared._shares.clear()
+    tenant_state._states.clear()
     tenant.control.clear_requests()
     return ids
 

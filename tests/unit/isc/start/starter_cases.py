@@ -14,8 +14,8 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
+from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
-from sailpoint_provider.isc.api.responses import Response
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
 from sailpoint_provider.isc.start.request import CsvOrder, StartRequest

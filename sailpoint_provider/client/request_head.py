@@ -1,4 +1,4 @@
-"""What both transports put into a request."""
+"""The URL and the headers of a request, the same for both clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider import __version__
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
@@ -17,7 +17,7 @@ def address_of(tenant: Tenant, call: Request[Any]) -> str:
     return tenant.token_url if call.is_token_request else f"{tenant.base_url}{call.path}"
 
 
-def headers_of(token: Token | None, content_type: str | None = None) -> dict[str, str]:
+def headers_of(call: Request[Any], token: Token | None, content_type: str | None = None) -> dict[str, str]:
     """
     Return the header fields of a request.
 
@@ -34,9 +34,10 @@ def headers_of(token: Token | None, content_type: str | None = None) -> dict[str
         headers["Authorization"] = f"Bearer {token.value}"
     if content_type is not None:
         headers["Content-Type"] = content_type
-    return headers
+    own = {name.lower(): value for name, value in call.headers}
+    return {name: value for name, value in headers.items() if name.lower() not in own} | own
 
 
-def silence_of(tenant: Tenant, call: Request[Any]) -> float:
-    """Return the seconds of silence after which a call is given up."""
-    return tenant.upload_timeout if call.upload is not None else tenant.timeout
+def host_of(tenant: Tenant, call: Request[Any]) -> str:
+    """Return the host and port that a call goes to."""
+    return address_of(tenant, call).split("/")[2]

@@ -9,12 +9,12 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
+from sailpoint_provider.client.request_budget import RequestBudget
 from sailpoint_provider.exceptions import RateLimitError, SailPointError
 from sailpoint_provider.isc.api.responses import says_token_expired
-from sailpoint_provider.isc.policy import RequestBudget
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.policy import RetryPolicy
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
@@ -32,7 +32,7 @@ class Turn(NamedTuple):
     closures: int
 
 
-class TenantShare:
+class TenantState:
     """
     Token and budget of one credential at one tenant and API generation.
 
@@ -68,7 +68,7 @@ class TenantShare:
         """
         closures = self.budget.closures
         seconds = self.budget.reserve(time.monotonic())
-        if seconds > policy.longest_wish:
+        if seconds > policy.longest_retry_after:
             raise RateLimitError(
                 f"The next request has to wait {seconds:.0f} s, for the request budget or because ISC "
                 "asked for a pause; nothing was sent.",
@@ -87,16 +87,16 @@ class TenantShare:
             self.budget.slow_down(now)
         elif error.status != 503 or error.retry_after is None:
             return
-        pause = _PAUSE_WITHOUT_A_WISH if error.retry_after is None else error.retry_after
+        pause = _DEFAULT_PAUSE if error.retry_after is None else error.retry_after
         # Other processes were told the same moment.
         self.budget.close_until(now + pause + random.random() * min(_LONGEST_JITTER, pause / 2))
 
 
-_PAUSE_WITHOUT_A_WISH = 1.0
+_DEFAULT_PAUSE = 1.0
 _LONGEST_JITTER = 2.0
 
 
-def share_of(tenant: Tenant) -> TenantShare:
+def state_of(tenant: Tenant) -> TenantState:
     """
     Return what this process shares for the tenant.
 
@@ -106,13 +106,13 @@ def share_of(tenant: Tenant) -> TenantShare:
         counted = (tenant.base_url, tenant.client_id, tenant.generation.name)
         budget = _budgets.setdefault(counted, RequestBudget(tenant.requests_per_10s))
         budget.requests_per_10s = tenant.requests_per_10s
-        return _shares.setdefault(_key(tenant), TenantShare(budget))
+        return _states.setdefault(_key(tenant), TenantState(budget))
 
 
 def token_in_memory(tenant: Tenant) -> Token | None:
     """Return the tenant's token if this process has a usable one; takes no lock."""
-    share = _shares.get(_key(tenant))
-    return None if share is None else share.token()
+    state = _states.get(_key(tenant))
+    return None if state is None else state.token()
 
 
 def _key(tenant: Tenant) -> tuple[Any, ...]:
@@ -141,12 +141,12 @@ def redact(error: SailPointError, tenant: Tenant, token: Token | None) -> None:
     error.detail_code, error.tracking_id = clean(error.detail_code), clean(error.tracking_id)
 
 
-def is_refused_token(answer: Response, token: Token | None) -> bool:
-    """Tell whether ISC refused the token, so that nothing was done and a new one is worth a try."""
-    return token is not None and (answer.status == 401 or says_token_expired(answer))
+def is_refused_token(response: Response) -> bool:
+    """Return whether ISC refused the token: the call had no effect, and a new token may help."""
+    return response.status == 401 or says_token_expired(response)
 
 
-_shares: dict[tuple[Any, ...], TenantShare] = {}
+_states: dict[tuple[Any, ...], TenantState] = {}
 _budgets: dict[tuple[Any, ...], RequestBudget] = {}
 _lock = threading.Lock()
 
@@ -155,7 +155,7 @@ def _start_afresh() -> None:
     """Forget all in a forked process: a lock may have been held, and a budget is each process's own."""
     global _lock
     _lock = threading.Lock()
-    _shares.clear()
+    _states.clear()
     _budgets.clear()
 
 

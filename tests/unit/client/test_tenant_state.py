@@ -8,17 +8,17 @@ from types import SimpleNamespace
 import pytest
 
 import sailpoint_provider
-from sailpoint_provider.client import shared
-from sailpoint_provider.client.shared import TenantShare, redacted, share_of
+from sailpoint_provider.client import tenant_state
+from sailpoint_provider.client.request_budget import RequestBudget
+from sailpoint_provider.client.tenant_state import TenantState, redacted, state_of
 from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
-from sailpoint_provider.isc.policy import RequestBudget
 from sailpoint_provider.isc.tenant.oauth import Token
 from tests.unit.client.client_cases import FAST, tenant_at
 
 
 def test_clients_of_one_credential_share_and_others_do_not():
     base = tenant_at("acme")
-    assert share_of(base) is share_of(tenant_at("https://acme.api.identitynow.com"))
+    assert state_of(base) is state_of(tenant_at("https://acme.api.identitynow.com"))
     others = [
         tenant_at("other"),
         tenant_at("acme", login="other"),
@@ -26,11 +26,11 @@ def test_clients_of_one_credential_share_and_others_do_not():
         tenant_at("acme", api_version="beta"),
         tenant_at("acme", extra={"token_url": "https://login.example.com"}),
     ]
-    assert len({id(share_of(tenant)) for tenant in [base, *others]}) == 6
+    assert len({id(state_of(tenant)) for tenant in [base, *others]}) == 6
 
 
 def test_a_token_that_was_replaced_is_not_dropped():
-    share = share_of(tenant_at("acme"))
+    share = state_of(tenant_at("acme"))
     old, new = Token("old", 750), Token("new", 750)
     share.keep(old, asked=1e9)
     share.keep(new, asked=1e9)
@@ -43,18 +43,18 @@ def test_a_token_that_was_replaced_is_not_dropped():
 def test_secrets_of_one_client_id_share_a_budget_because_isc_counts_them_together():
     base = tenant_at("acme")
     for other in (tenant_at("acme", password="other"), tenant_at("acme", extra={"timeout": 5})):
-        assert share_of(other).budget is share_of(base).budget
+        assert state_of(other).budget is state_of(base).budget
     for other in (
         tenant_at("acme", login="other"),
         tenant_at("acme", api_version="beta"),
         tenant_at("other"),
     ):
-        assert share_of(other).budget is not share_of(base).budget
+        assert state_of(other).budget is not state_of(base).budget
 
 
 def test_the_newest_setting_of_the_budget_counts():
-    share = share_of(tenant_at("acme", extra={"requests_per_10s": 80}))
-    assert share_of(tenant_at("acme", extra={"requests_per_10s": 20})).budget is share.budget
+    share = state_of(tenant_at("acme", extra={"requests_per_10s": 80}))
+    assert state_of(tenant_at("acme", extra={"requests_per_10s": 20})).budget is share.budget
     assert share.budget.requests_per_10s == 20
 
 
@@ -67,7 +67,7 @@ def test_the_newest_setting_of_the_budget_counts():
     ],
 )
 def test_an_outage_without_a_wish_makes_nobody_pause(error):
-    share = share_of(tenant_at("acme"))
+    share = state_of(tenant_at("acme"))
     share.on_throttled(error)
     assert share.line_up(FAST).seconds == 0.0
 
@@ -81,13 +81,13 @@ def test_an_outage_without_a_wish_makes_nobody_pause(error):
     ],
 )
 def test_a_wish_of_isc_makes_all_pause(error, seconds):
-    share = share_of(tenant_at("acme"))
+    share = state_of(tenant_at("acme"))
     share.on_throttled(error)
     assert seconds - 1 < share.line_up(FAST).seconds <= seconds
 
 
 def test_a_rate_limit_makes_the_budget_smaller_and_an_outage_does_not():
-    outage, limited = share_of(tenant_at("acme")), share_of(tenant_at("other"))
+    outage, limited = state_of(tenant_at("acme")), state_of(tenant_at("other"))
     outage.on_throttled(TenantUnavailableError("x", status=503, retry_after=1.0))
     limited.on_throttled(RateLimitError("x", status=429, retry_after=1.0))
     now = time.monotonic()
@@ -97,8 +97,8 @@ def test_a_rate_limit_makes_the_budget_smaller_and_an_outage_does_not():
 def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
     pauses = []
     for jitter in (0.0, 0.5, 1.0):
-        monkeypatch.setattr(shared, "random", SimpleNamespace(random=lambda jitter=jitter: jitter))
-        share = TenantShare(RequestBudget(50))
+        monkeypatch.setattr(tenant_state, "random", SimpleNamespace(random=lambda jitter=jitter: jitter))
+        share = TenantState(RequestBudget(50))
         share.on_throttled(RateLimitError("x", status=429, retry_after=10.0))
         pauses.append(share.line_up(FAST).seconds)
     assert pauses == [
@@ -109,7 +109,7 @@ def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
 
 
 def test_a_turn_given_before_a_pause_is_void():
-    share = share_of(tenant_at("acme"))
+    share = state_of(tenant_at("acme"))
     turn = share.line_up(FAST)
     assert share.still_holds(turn)
     share.on_throttled(RateLimitError("x", status=429, retry_after=1.0))
@@ -127,19 +127,20 @@ ROOT = str(Path(sailpoint_provider.__file__).parents[1])
 _FORK = """
 import os
 from sailpoint_provider.isc.tenant.config import Tenant
-from sailpoint_provider.isc.policy import RequestBudget
+from sailpoint_provider.client.request_budget import RequestBudget
 from sailpoint_provider.isc.tenant.oauth import Token
-from sailpoint_provider.client import shared
+from sailpoint_provider.client import tenant_state
 
 tenant = Tenant.from_connection_fields(host="acme", login="a", password="b")
-share = shared.share_of(tenant)
+share = tenant_state.state_of(tenant)
 share.keep(Token("t", 750), 1e12)
-shared._lock.acquire()
+tenant_state._lock.acquire()
 pid = os.fork()
 if pid == 0:
-    os._exit(7 if shared.share_of(tenant) is not share and shared.share_of(tenant).token() is None else 1)
-shared._lock.release()
-assert shared.share_of(tenant) is share
+    fresh = tenant_state.state_of(tenant)
+    os._exit(7 if fresh is not share and fresh.token() is None else 1)
+tenant_state._lock.release()
+assert tenant_state.state_of(tenant) is share
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
 

@@ -1,4 +1,4 @@
-"""The hook, and what turns an Airflow connection and a file into what it calls with."""
+"""The hook, and the session that it returns."""
 
 from sailpoint_provider.airflow_version import require_airflow
 

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection becomes a client of Identity Security Cloud."""
+"""The hook: calls Identity Security Cloud with an Airflow connection."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sailpoint_provider import isc
 from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.hooks.session import SailPointSession
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.tenant import connection_fields
@@ -25,23 +26,25 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import AsyncIterator, Collection, Iterator
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
     from types import TracebackType
 
+    import requests
     from airflow.providers.common.compat.sdk import Connection
 
     from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.client.blocking import BlockingClient
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import Upload
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.models import (
         AccountAggregationStatus,
-        LoadAccountsTask,
         Source,
+        StartedAggregation,
         TaskStatus,
     )
     from sailpoint_provider.isc.api.paging import TaskPages
+    from sailpoint_provider.isc.api.raw import Params
     from sailpoint_provider.isc.flow import Flow
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.wait.watch import Watch
@@ -57,11 +60,12 @@ class SailPointHook(BaseHook):
     """
     Calls Identity Security Cloud as the client of an Airflow connection.
 
-    Every blocking method has a counterpart for event loops with the prefix ``a``. All raise
-    :class:`~sailpoint_provider.exceptions.SailPointError` or one of the errors below it.
+    Blocking methods have counterparts for event loops with the prefix ``a``; that of
+    :meth:`wait_for_account_aggregation` is :meth:`async_wait_for_account_aggregation`. All raise
+    :class:`~sailpoint_provider.exceptions.SailPointError` or a subclass.
 
-    :param sailpoint_conn_id: id of an Airflow connection of type ``sailpoint``.
-    :param api_version: API generation to call instead of the connection's; None for the connection's own.
+    :param sailpoint_conn_id: ID of an Airflow connection of type ``sailpoint``.
+    :param api_version: API generation to call; None for the connection's.
     """
 
     conn_name_attr = "sailpoint_conn_id"
@@ -88,17 +92,57 @@ class SailPointHook(BaseHook):
         """Add the extra fields to the connection form on Airflow 3.0 and 3.1."""
         return connection_fields.form_widgets()
 
+    def get_conn(self) -> SailPointSession:
+        """
+        Return a session for any endpoint of the tenant, which takes relative paths.
+
+        It shares token, request budget and connections with the hook's other methods.
+        """
+        return SailPointSession(self._blocking_client())
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> requests.Response:
+        """
+        Send a request to any endpoint of the tenant, with the access token, within the request budget.
+
+        ``GET`` and ``HEAD`` are repeated after a transient failure. Other methods are repeated only if the
+        request had no effect: no connection was made, or ISC answered 429.
+
+        :param method: HTTP method.
+        :param path: path below the tenant's base URL, such as ``/v2025/accounts``; no absolute URL.
+        :param params: query parameters.
+        :param json: body to send as JSON; excludes ``data``.
+        :param data: body to send as it is; a mapping is URL-encoded.
+        :param headers: extra header fields; ``Authorization`` cannot be set.
+        :param timeout: seconds that one attempt may take; None for twice the connection's ``timeout``.
+        :returns: the successful response, read to its end.
+        :raises InvalidInputError: an argument cannot be sent, such as an absolute URL; nothing is sent.
+        :raises SailPointError: ISC responded with an error status, or did not respond.
+        """
+        return self._blocking_client().request(
+            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+        )
+
     def get_source(self, source_id: str) -> Source:
         """
-        Return the source of that id.
+        Return the source with that ID.
 
-        :raises InvalidInputError: the id is none, or no source has it.
+        :raises InvalidInputError: the ID is malformed, or no source has it.
         """
         return self._run(isc.load.get_source(self._tenant.generation, source_id))
 
     def find_source(self, name: str) -> Source:
         """
-        Return the one source of that name.
+        Return the one source with that name.
 
         :raises InvalidInputError: no source has that name, or several have.
         """
@@ -106,18 +150,19 @@ class SailPointHook(BaseHook):
 
     def load_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
-    ) -> LoadAccountsTask:
+    ) -> StartedAggregation:
         """
-        Start an account aggregation; this call is never repeated where it may have had an effect.
+        Start an account aggregation; the request is never repeated if it may have had an effect.
 
-        :param source_id: id of the source, 32 hex characters.
-        :param file: the CSV of a delimited-file source: path, URL or ``ObjectStoragePath``; streamed. Of a
-            ``.csv.gz``, which is read twice, what it holds is sent.
-        :param disable_optimization: whether accounts that did not change are processed too.
-        :returns: ISC's task, with the id to follow and what was sent of the file.
+        :param source_id: ID of the source, 32 hex characters.
+        :param file: the CSV of a delimited-file source: path, URL or ``ObjectStoragePath``. It is
+            streamed; a ``.csv.gz`` is read twice and sent unpacked.
+        :param disable_optimization: whether to process unchanged accounts too.
+        :returns: the aggregation: its ``id``, ISC's messages, and the file that was sent.
         :raises AggregationAlreadyRunningError: another aggregation of the source is running.
-        :raises InvalidInputError: id or file cannot work, or ISC refuses the file (400).
-        :raises TenantUnavailableError: no answer; unless ``sent`` is False the start may have happened.
+        :raises InvalidInputError: ID or file is invalid, or ISC refuses the file (400).
+        :raises TenantUnavailableError: no usable response; unless ``sent`` is False, the aggregation may
+            have started.
         """
         given_id(source_id, "source_id")
         upload = _upload_of(file)
@@ -129,9 +174,9 @@ class SailPointHook(BaseHook):
 
     def get_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """
-        Return the progress of an aggregation; ISC keeps it until about an hour after the end.
+        Return the progress of an aggregation; ISC keeps it for about an hour after the end.
 
-        :raises UnknownAggregationError: ISC does not know the id, or no longer.
+        :raises UnknownAggregationError: ISC does not know the ID, or no longer.
         :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
         """
         given_id(aggregation_id, "aggregation_id")
@@ -141,7 +186,7 @@ class SailPointHook(BaseHook):
         """
         Return ISC's record of a task, which is kept for 90 days.
 
-        :raises UnknownAggregationError: ISC does not know the id, or no longer.
+        :raises UnknownAggregationError: ISC does not know the ID, or no longer.
         """
         return self._send(isc.endpoints.task_status(self._tenant.generation, task_id))
 
@@ -189,15 +234,15 @@ class SailPointHook(BaseHook):
         self, aggregation_id: str, *, poll_interval: float = 30.0, timeout: float = 86400.0
     ) -> AggregationResult:
         """
-        Wait, holding this thread, until an aggregation ended well.
+        Wait in this thread for an aggregation to end, and return its result.
 
-        :param aggregation_id: the id that a start answered.
-        :param poll_interval: seconds between two looks at the most; the first ones come sooner.
-        :param timeout: seconds after which the wait is given up.
+        :param aggregation_id: ID of the aggregation.
+        :param poll_interval: the most seconds between two polls; the first ones come sooner.
+        :param timeout: seconds after which the wait ends.
         :returns: the result of the aggregation.
-        :raises AggregationFailedError: it ended badly; ``result`` tells how.
-        :raises AggregationTimeoutError: it did not end in time; it goes on in ISC.
-        :raises UnknownAggregationError: ISC has not known the id for two minutes.
+        :raises AggregationFailedError: it failed; ``result`` holds the details.
+        :raises AggregationTimeoutError: it did not end in time and is still running in ISC.
+        :raises UnknownAggregationError: ISC has not known the ID for two minutes.
         """
         given_id(aggregation_id, "aggregation_id")
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
@@ -205,7 +250,7 @@ class SailPointHook(BaseHook):
         return check_end(self._run(watch.wait(backoff, random.random), until=watch.end))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Get a token and read one source, and say in words which part is wrong."""
+        """Get a token, read one source, and name the part of the connection that is wrong."""
         try:
             self._send(isc.endpoints.sources(self._tenant.generation, limit=1))
         except SailPointError as error:
@@ -215,17 +260,38 @@ class SailPointHook(BaseHook):
             f"Connected to {self._tenant.base_url} with API generation {self._tenant.generation.name}.",
         )
 
+    async def arequest(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
+    ) -> Response:
+        """
+        Send a request to any endpoint of the tenant; see :meth:`request`.
+
+        :returns: the successful response, with ``status``, ``headers``, ``body`` and ``json()``.
+        """
+        async with self._connected() as client:
+            return await client.request(
+                method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+            )
+
     async def aget_source(self, source_id: str) -> Source:
-        """Return the source of that id; see :meth:`get_source`."""
+        """Return the source with that ID; see :meth:`get_source`."""
         return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
 
     async def afind_source(self, name: str) -> Source:
-        """Return the one source of that name; see :meth:`find_source`."""
+        """Return the one source with that name; see :meth:`find_source`."""
         return await self._arun(isc.load.find_source((await self._atenant()).generation, name))
 
     async def aload_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
-    ) -> LoadAccountsTask:
+    ) -> StartedAggregation:
         """Start an account aggregation; see :meth:`load_accounts`."""
         given_id(source_id, "source_id")
         upload = await asyncio.to_thread(_upload_of, file)
@@ -284,7 +350,7 @@ class SailPointHook(BaseHook):
         poll_interval: float = 30.0,
         timeout: float = 86400.0,  # noqa: ASYNC109 - the name of the blocking counterpart
     ) -> AggregationResult:
-        """Wait until an aggregation ended well; see :meth:`wait_for_account_aggregation`."""
+        """Wait for an aggregation to end, and return its result; see :meth:`wait_for_account_aggregation`."""
         given_id(aggregation_id, "aggregation_id")
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))

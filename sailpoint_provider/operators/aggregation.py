@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.isc.api.models import Source
@@ -128,11 +128,11 @@ class SailPointAccountAggregationOperator(BaseOperator):
     def __init__(
         self,
         *,
-        source_id: str | None = None,
-        source_name: str | None = None,
-        file: FileLocation | None = None,
-        disable_optimization: bool | str = False,
-        sailpoint_conn_id: str = SailPointHook.default_conn_name,
+        source_id: str | XComArg | None = None,
+        source_name: str | XComArg | None = None,
+        file: FileLocation | XComArg | None = None,
+        disable_optimization: bool | str | XComArg = False,
+        sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
         if_running: IfRunning = "wait",
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -145,11 +145,12 @@ class SailPointAccountAggregationOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source_id = source_id
-        self.source_name = source_name
+        # Airflow replaces an XComArg by its value when it renders the template fields.
+        self.source_id = cast("str | None", source_id)
+        self.source_name = cast("str | None", source_name)
         self.file = plain_path(file)
         self.disable_optimization = disable_optimization
-        self.sailpoint_conn_id = sailpoint_conn_id
+        self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning

@@ -42,13 +42,13 @@ class TaskMessage:
 @dataclass(frozen=True)
 class LoadAccountsTask:
     """
-    ISC's answer to a start.
+    ISC's response to a start, which can hold a refusal; see :class:`StartedAggregation`.
 
-    :param id: id of the aggregation, None where ISC gave none.
-    :param success: what ISC said of success, None where it said nothing.
-    :param completion_status: as ISC said; normally None, since the run has just begun.
+    :param id: ID of the aggregation; None if ISC gave none.
+    :param success: ISC's ``success``; None if there was none.
+    :param completion_status: ISC's ``completionStatus``; normally None, because the task has just begun.
     :param messages: the messages of the task.
-    :param file: the file that went with the start, None where none did.
+    :param file: the file that was sent; None for a start without one.
     """
 
     id: str | None
@@ -61,6 +61,21 @@ class LoadAccountsTask:
     def refused_as_busy(self) -> bool:
         """Whether the 202 carries the refusal because another aggregation of the source runs."""
         return any(message.says(_BUSY) for message in self.messages)
+
+
+@dataclass(frozen=True)
+class StartedAggregation:
+    """
+    An account aggregation that ISC acknowledged.
+
+    :param id: ID of the aggregation.
+    :param messages: ISC's messages about the start.
+    :param file: the file that was sent; None for a start without one.
+    """
+
+    id: str
+    messages: tuple[TaskMessage, ...] = ()
+    file: UploadedFile | None = None
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.endpoints import load_accounts, quoted, source, sources
 from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.models import StartedAggregation
 from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
-    from sailpoint_provider.isc.api.models import LoadAccountsTask, Source
+    from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.api.versions import ApiVersion
 
 
@@ -86,7 +87,7 @@ def start(
     upload: Upload | None = None,
     *,
     disable_optimization: bool = False,
-) -> Flow[LoadAccountsTask]:
+) -> Flow[StartedAggregation]:
     """
     Start an aggregation and make sure that ISC really did.
 
@@ -110,4 +111,4 @@ def start(
             "Look at the source's aggregation activity before starting again.",
             status=202,
         )
-    return task
+    return StartedAggregation(task.id, task.messages, task.file)

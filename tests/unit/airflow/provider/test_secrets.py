@@ -23,7 +23,7 @@ def secrets(tenant):
     """Return what must not be shown, the tokens issued so far among it."""
 
     def known():
-        token = state_of(SailPointHook().tenant).token()
+        token = state_of(SailPointHook()._tenant).token()
         assert token is not None
         return [tenant.client_secret, token.value]
 
@@ -130,7 +130,7 @@ def test_a_proxys_password_is_not_shown(tenant, logged):
     good, words = SailPointHook().test_connection()
     assert not good
     (event,) = events_of(SailPointAccountAggregationTrigger(HR, poll_interval=POLL, tolerate_outage=0.1))
-    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook().tenant)
+    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook()._tenant)
 
 
 def test_a_secret_in_the_wrong_place_is_not_repeated(tenant):

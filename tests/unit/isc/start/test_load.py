@@ -6,7 +6,7 @@ from sailpoint_provider.exceptions import (
     InvalidInputError,
     ProtocolError,
 )
-from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage
+from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, StartedAggregation, TaskMessage
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.load import check_file_fits, find_source, get_source, start
 from tests.unit.isc.isc_cases import RUN, SOURCE, Driver
@@ -116,10 +116,11 @@ def test_a_file_that_does_not_fit_is_refused(source, has_file, reason):
         check_file_fits(source, has_file)
 
 
-def test_a_start_gives_the_task_of_isc():
-    task = LoadAccountsTask(RUN, True, None)
+def test_a_start_returns_the_aggregation_that_isc_acknowledged():
+    words = (TaskMessage("INFO", "first"),)
+    task = LoadAccountsTask(RUN, True, None, words)
     driver, run = drive(start(V1, SOURCE, disable_optimization=True), task)
-    assert run() is task
+    assert run() == StartedAggregation(RUN, words)
     assert driver.calls[0].form == (("disableOptimization", "true"),)
 
 

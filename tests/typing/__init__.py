@@ -1,0 +1,1 @@
+"""DAG files as an author writes them, to be checked with ``mypy --strict``."""

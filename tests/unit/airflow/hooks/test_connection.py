@@ -48,7 +48,7 @@ def test_the_named_generation_is_tried(tenant, world, generation):
         ({"login": ""}, "Connection", "login"),
         ({"password": ""}, "Connection", "password"),
         ({"password": "another-secret"}, "Credentials refused", "client secret"),
-        ({"login": "another-client"}, "Credentials refused", "client id"),
+        ({"login": "another-client"}, "Credentials refused", "client ID"),
         ({"extra": {"api_version": "v3"}}, "Connection", "v3"),
         ({"extra": {"timeout": 0}}, "Connection", "timeout"),
         ({"extra": {"verify": False}}, "Connection", "verify"),

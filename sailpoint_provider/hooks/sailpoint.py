@@ -288,7 +288,6 @@ class SailPointHook(BaseHook):
         aggregation_id: str,
         deadlines: Deadlines,
         *,
-        begun: float | None = None,
         usual_seconds: float | None = None,
         log: Any = None,
     ) -> Watch:
@@ -297,7 +296,6 @@ class SailPointHook(BaseHook):
 
         :param aggregation_id: the id that a start answered.
         :param deadlines: when to give up.
-        :param begun: epoch seconds at which the wait began, None for now.
         :param usual_seconds: how long such a run usually takes, None where that is not known.
         :param log: where progress goes, None for the hook's own log.
         """
@@ -309,7 +307,6 @@ class SailPointHook(BaseHook):
             deadlines=deadlines,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
-            begun=begun,
             usual_seconds=usual_seconds,
         )
 

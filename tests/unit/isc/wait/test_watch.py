@@ -32,7 +32,11 @@ from tests.unit.isc.wait.watch_cases import (
 def test_a_wait_ends_with_the_result_of_the_task_record():
     run = Run(after(60, RUNNING, DONE), after(50, STARTED, COMPLETED))
     result = run.wait()
-    assert (result["state"], result["status"], result["total_accounts"]) == ("succeeded", "COMPLETED", 3)
+    assert (result["state"], result["status"], result["accounts"]["to_process"]) == (
+        "succeeded",
+        "COMPLETED",
+        3,
+    )
     assert 60 <= run.elapsed < 70
     assert result["aggregation_id"] == RUN
 

@@ -180,7 +180,7 @@ def test_a_bad_end_raises_with_the_result(completion_status):
     assert RUN in text
     assert "'Directory'" in text
     assert f"completionStatus {completion_status}, status COMPLETED" in text
-    assert "ISC says: The connector is down. | Nobody is there." in text
+    assert "ISC's messages: The connector is down. | Nobody is there." in text
     assert ("temporary" in text) == (completion_status == "TEMP_ERROR")
 
 
@@ -218,6 +218,6 @@ def test_the_last_line_tells_state_time_and_counts():
 def test_the_last_line_tells_of_skipped_deletions():
     record = task("WARNING", completed=None, attributes={}, messages=["Account deletion was skipped"])
     assert end_line(make_result(RUN, None, record)) == (
-        f"Account aggregation {RUN} of source 'Directory': succeeded with warnings. "
-        "ISC skipped the deletion of accounts: the source's delete threshold was hit."
+        f"Account aggregation {RUN} of source 'Directory' succeeded with warnings. "
+        "ISC deleted no accounts, because the source's delete threshold was exceeded."
     )

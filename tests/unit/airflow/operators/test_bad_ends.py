@@ -116,7 +116,7 @@ def test_a_deletion_that_isc_skipped_is_flagged(tenant, tmp_path, logged, deferr
         )
         assert result["deletions_skipped"] is (file == few)
     assert result["state"] == "succeeded_with_warnings"
-    assert any("skipped the deletion" in record.getMessage() for record in logged.records)
+    assert any("ISC deleted no accounts" in record.getMessage() for record in logged.records)
 
 
 @MODES

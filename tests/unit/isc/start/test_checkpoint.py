@@ -96,7 +96,7 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         RETURNED | {"result": RESULT | {"state": "failed"}},
         RETURNED | {"result": RESULT | {"aggregation_id": an_id(2)}},
         RETURNED | {"result": RESULT | {"file": None}},
-        RETURNED | {"result": RESULT | {"counts": {}}},
+        RETURNED | {"result": RESULT | {"accounts": {}}},
         RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "messages"}},
     ],
     ids=str,

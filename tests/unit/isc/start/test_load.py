@@ -141,5 +141,5 @@ def test_a_start_without_an_id_is_not_taken_for_one():
         run()
     words = (TaskMessage("INFO", "first"), TaskMessage(None, "second"))
     _, run = drive(start(V1, SOURCE), LoadAccountsTask(None, True, None, words))
-    with pytest.raises(ProtocolError, match=r"first \| second.*before starting again"):
+    with pytest.raises(ProtocolError, match=r"first \| second.*before you start again"):
         run()

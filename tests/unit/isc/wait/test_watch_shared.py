@@ -175,8 +175,8 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
         run.watch.missed(DOWN, quiet=20)
         run.driver.clock.now += 1
     assert [line.partition(",")[0] for line in lines(caplog, logging.WARNING)] == [
-        "No good answer for 20 seconds",
-        "No good answer for 40 seconds",
+        "No valid response for 20 s",
+        "No valid response for 40 s",
     ]
 
 

@@ -62,7 +62,7 @@ def example_sailpoint_direct_source() -> None:
             aggregation["source_name"],
             aggregation["state"],
             aggregation["duration_seconds"],
-            aggregation["counts"],
+            aggregation["accounts"],
         )
 
     other_work(start.output["aggregation_id"])

@@ -67,14 +67,14 @@ def example_sailpoint_file_drop() -> None:
     @task
     def use_result(aggregation: dict[str, Any], file: str) -> str:
         """Say what changed, and put the file with the loaded ones; a file that failed stays where it is."""
-        counts = aggregation["counts"]
+        accounts = aggregation["accounts"]
         log.info(
             "%s: %s accounts created, %s updated, %s deleted, %s unchanged.",
             aggregation["source_name"],
-            counts["created"],
-            counts["updated"],
-            counts["deleted"],
-            counts["unchanged"],
+            accounts["created"],
+            accounts["updated"],
+            accounts["deleted"],
+            accounts["unchanged"],
         )
         loaded = Path(file).parents[1] / "loaded" / Path(file).name
         loaded.parent.mkdir(exist_ok=True)

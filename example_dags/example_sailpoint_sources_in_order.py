@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def use_results(aggregations: list[dict[str, Any]]) -> None:
     """Say how each of the sources ended."""
     for aggregation in aggregations:
-        log.info("%s: %s, %s", aggregation["source_name"], aggregation["state"], aggregation["counts"])
+        log.info("%s: %s, %s", aggregation["source_name"], aggregation["state"], aggregation["accounts"])
 
 
 with DAG(

@@ -1,4 +1,4 @@
-"""What can go wrong with Identity Security Cloud, as one tree of exceptions."""
+"""The exceptions of this package, all of them subclasses of :class:`SailPointError`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
 
 class SailPointError(Exception):
     """
-    Any failure of a call to Identity Security Cloud, or of preparing one.
+    A call to Identity Security Cloud (ISC) failed, or could not be prepared.
 
-    :param message: a sentence for a person: what was tried, on what, what ISC answered, what to do.
-    :param status: HTTP status of ISC's answer; None where nothing was answered.
+    :param message: what was tried, what ISC answered and what to do.
+    :param status: HTTP status of ISC's response; None where there was none.
     :param detail_code: ISC's ``detailCode``, such as ``400.1.3 Illegal value``; None where there was none.
-    :param tracking_id: ISC's ``trackingId``, which SailPoint's support asks for; None where none was given.
+    :param tracking_id: ISC's ``trackingId``, for SailPoint's support; None where there was none.
     :param retry_after: seconds that ISC asked to wait before the next request, None where it did not.
-    :param final: True where the same attempt can never succeed, so that no retry is worth it;
-        None takes the default of the class.
+    :param final: True if the same attempt cannot succeed, so that a retry is useless; None for the default of
+        the class.
     """
 
     final: bool = False
     sent: bool = True
-    """False once it is certain that the request had no effect: it never left, or ISC refused it."""
+    """False if the request certainly had no effect: it was not sent, or ISC refused it."""
 
     exhausted: bool = False
-    """True once a transport has given up on the call, so that nobody around it retries it again."""
+    """True if the client has already used up its retries for this call."""
 
     def __init__(
         self,
@@ -47,35 +47,35 @@ class SailPointError(Exception):
             self.final = final
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by attributes, because the constructors of the tree differ."""
-        return _rebuild, (type(self), self.args, self.__dict__)
+        """Pickle by attributes, because the constructors differ."""
+        return rebuild, (type(self), self.args, self.__dict__)
 
 
 class InvalidInputError(SailPointError):
-    """A parameter, a connection or a file that cannot work as given; ISC's 400, 410 and a source's 404."""
+    """A parameter, connection or file is invalid; also ISC's 400 and 410, and its 404 for a source."""
 
     final = True
 
 
 class AuthenticationError(SailPointError):
-    """ISC does not accept the credentials (final), or rejects a token that it has just issued (not final)."""
+    """ISC refuses the credentials (final), or a token that it has just issued (not final)."""
 
 
 class AccessDeniedError(SailPointError):
-    """ISC's 403: the credentials are good but lack a scope, a user level or a user."""
+    """ISC's 403: the credentials are valid but lack a scope, a user level or a user."""
 
     final = True
 
 
 class RateLimitError(SailPointError):
-    """ISC's 429, still there after all the waiting that the retry policy allows."""
+    """ISC's 429, after all retries that the retry policy allows."""
 
 
 class TenantUnavailableError(SailPointError):
     """
-    No usable answer: no connection, no answer in time, or ISC answered 408 or 5xx.
+    No usable response: no connection, no response in time, or ISC's 408 or 5xx.
 
-    :param sent: False where it is certain that the request had no effect: it never left, or ISC refused it.
+    :param sent: False if the request certainly had no effect: it was not sent, or ISC refused it.
     """
 
     def __init__(self, message: str = "", *, sent: bool = True, **details: Any) -> None:
@@ -84,56 +84,52 @@ class TenantUnavailableError(SailPointError):
 
 
 class AggregationAlreadyRunningError(SailPointError):
-    """ISC refused the start because an aggregation of that source is running; it does not queue."""
+    """Another aggregation of the source is running, so nothing was started; ISC does not queue."""
 
 
 class AggregationFailedError(SailPointError):
     """
-    The aggregation ended, and not well.
+    The aggregation failed, was cancelled or was terminated, or had warnings with ``fail_on_warning``.
 
-    :param result: the result of the aggregation, as an operator would have returned it.
-    :param message: a sentence for a person; by default made from the result.
+    :param result: the result of the aggregation.
+    :param message: the message; None to make it from the result.
     """
 
     def __init__(self, result: AggregationResult, message: str | None = None, **details: Any) -> None:
-        super().__init__(_sentence(result) if message is None else message, **details)
+        super().__init__(_message_of(result) if message is None else message, **details)
         self.result = result
 
 
 class AggregationTimeoutError(SailPointError):
-    """The aggregation did not end in time. It goes on in ISC, which has no call to stop it."""
+    """The aggregation did not end in time. It is still running in ISC, which has no API to cancel it."""
 
 
 class ExecutionTimeoutError(AggregationTimeoutError):
-    """The task's ``execution_timeout`` was over first; leaves an operator as ``AirflowTaskTimeout``."""
+    """The task's ``execution_timeout`` passed first; the operator raises it as ``AirflowTaskTimeout``."""
 
 
 class UnknownAggregationError(SailPointError):
-    """ISC does not know the aggregation: it never was, or its record is gone."""
+    """ISC does not know the aggregation: it never existed, or its record has expired."""
 
 
 class CheckpointError(SailPointError):
-    """Airflow's task state store cannot be read, or cannot keep what a later try must know."""
+    """Airflow's task state store cannot be read, or cannot store what a later try must know."""
 
 
 class ProtocolError(SailPointError):
-    """
-    An answer that is not what ISC documents: not JSON, another shape, a redirect, or no result at all.
-
-    So is one that does not end, in time or in size.
-    """
+    """A response is not what ISC documents: not JSON, malformed, a redirect, too large or without result."""
 
 
-def _sentence(result: AggregationResult) -> str:
+def _message_of(result: AggregationResult) -> str:
     state = result["state"].replace("_", " ")
     source = result["source_name"] or result["source_id"] or "unknown"
     words = [f"Account aggregation {result['aggregation_id']} of source {source!r} ended as {state}"]
     words.append(f" (completionStatus {result['completion_status']}, status {result['status']}).")
     texts = [message["text"] for message in result["messages"] if message["text"]]
     if texts:
-        words.append(" ISC says: " + " | ".join(texts))
+        words.append(" ISC's messages: " + " | ".join(texts))
     if result["completion_status"] is not None and _is_temporary(result["completion_status"]):
-        words.append(" ISC calls this error temporary: a retry is worth it.")
+        words.append(" ISC reports a temporary error; retry the task.")
     return "".join(words)
 
 
@@ -141,7 +137,8 @@ def _is_temporary(completion_status: str) -> bool:
     return completion_status.upper().replace("_", "").replace(" ", "") == "TEMPERROR"
 
 
-def _rebuild(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SailPointError:
+def rebuild(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SailPointError:
+    """Return an error of this class without calling its constructor, for pickle."""
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(attributes)

@@ -1,4 +1,4 @@
-"""The result of an aggregation: what operator, sensor and hook return, JSON only."""
+"""The result of an aggregation, as the operator, the sensor and the hook return it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,53 @@ class ResultMessage(TypedDict):
     """
     One message of ISC's task record.
 
-    :param type: ``INFO``, ``WARN`` or ``ERROR`` as ISC said, None where it said nothing.
-    :param text: the text in ISC's own words.
+    :param type: ``INFO``, ``WARN`` or ``ERROR``; None where ISC gives no type.
+    :param text: the text, unchanged.
     """
 
     type: str | None
     text: str
 
 
-class ResultCounts(TypedDict):
+class AccountCounts(TypedDict):
     """
-    Numbers of accounts from ISC's task record; None where ISC gave none.
+    What an aggregation did to accounts; None where ISC gives no number.
 
-    :param total: accounts scanned.
-    :param created: accounts new since the previous aggregation.
-    :param updated: accounts changed since the previous aggregation.
-    :param deleted: accounts removed.
-    :param unchanged: accounts that optimisation passed over.
-    :param ignored: accounts that ISC left out.
+    The task record counts every account once the aggregation has ended. The status endpoint counts the
+    accounts that need processing, until about an hour after the end.
+
+    :param scanned: accounts read from the source or the file.
+    :param created: accounts that are new since the previous aggregation.
+    :param updated: accounts that changed since the previous aggregation.
+    :param deleted: accounts that were removed.
+    :param unchanged: accounts that optimization skipped because they did not change.
+    :param ignored: accounts that ISC ignored.
+    :param to_process: new, changed and deleted accounts to process.
+    :param processed: how many of those are processed.
+    :param marked_for_deletion: accounts that were missing from the source or the file.
     """
 
-    total: int | None
+    scanned: int | None
     created: int | None
     updated: int | None
     deleted: int | None
     unchanged: int | None
     ignored: int | None
+    to_process: int | None
+    processed: int | None
+    marked_for_deletion: int | None
+
+
+class IdentityCounts(TypedDict):
+    """
+    What an aggregation did to identities, from the status endpoint; None where ISC gives no number.
+
+    :param to_refresh: identities to refresh.
+    :param refreshed: how many of those are refreshed.
+    """
+
+    to_refresh: int | None
+    refreshed: int | None
 
 
 class ResultFile(TypedDict):
@@ -55,27 +76,22 @@ class ResultFile(TypedDict):
 
 class AggregationResult(TypedDict):
     """
-    What is known of one account aggregation, JSON only, so that it fits an XCom.
+    What is known about one account aggregation. It is plain JSON, so it fits into an XCom.
 
-    :param aggregation_id: ISC's task id of the aggregation.
-    :param source_id: id of the aggregated source, None where ISC does not say.
-    :param source_name: name of the aggregated source, None where ISC does not say.
+    :param aggregation_id: ISC's ID of the aggregation, which is the ID of its task.
+    :param source_id: ID of the source, None where unknown.
+    :param source_name: name of the source, None where unknown.
     :param state: how the aggregation ended, or ``running``.
-    :param status: what the status endpoint said last, None where it said nothing.
-    :param completion_status: what the task record says of the end, None while there is none.
-    :param started: begin in ISO 8601 UTC, None where unknown.
-    :param completed: end in ISO 8601 UTC, None where unknown.
-    :param duration_seconds: seconds from begin to end, None where one is unknown.
-    :param total_accounts: new, changed and deleted accounts to process (not the unchanged ones).
-    :param processed_accounts: how many of them are processed.
-    :param accounts_marked_for_deletion: accounts found missing.
-    :param deleted_accounts: how many of those are deleted.
-    :param total_identities: identities to refresh.
-    :param processed_identities: how many of them are refreshed.
-    :param counts: numbers of accounts from the task record.
-    :param deletions_skipped: True where ISC says that its delete threshold kept accounts from deletion.
+    :param status: ``status`` of the status endpoint, None where it gave none.
+    :param completion_status: ``completionStatus`` of the task record, None where it gave none.
+    :param started: start time in ISO 8601 UTC, None where unknown.
+    :param completed: end time in ISO 8601 UTC, None where unknown.
+    :param duration_seconds: seconds from start to end, None where one of them is unknown.
+    :param accounts: numbers of accounts.
+    :param identities: numbers of identities.
+    :param deletions_skipped: True if ISC kept accounts because the source's delete threshold was exceeded.
     :param messages: the messages of the task record.
-    :param file: the file that was sent, None where there was none or this task did not send it.
+    :param file: the file that was sent, None if this task sent none.
     """
 
     aggregation_id: str
@@ -87,13 +103,8 @@ class AggregationResult(TypedDict):
     started: str | None
     completed: str | None
     duration_seconds: float | None
-    total_accounts: int | None
-    processed_accounts: int | None
-    accounts_marked_for_deletion: int | None
-    deleted_accounts: int | None
-    total_identities: int | None
-    processed_identities: int | None
-    counts: ResultCounts
+    accounts: AccountCounts
+    identities: IdentityCounts
     deletions_skipped: bool
     messages: list[ResultMessage]
     file: ResultFile | None

@@ -1,74 +1,54 @@
-"""How errors leave an operator: what no retry can mend also is an ``AirflowFailException``."""
+"""How errors leave a task: those that a retry cannot fix are ``AirflowFailException`` as well."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from sailpoint_provider.exceptions import (
-    AccessDeniedError,
-    AuthenticationError,
-    CheckpointError,
-    ExecutionTimeoutError,
-    InvalidInputError,
-    SailPointError,
-    TenantUnavailableError,
-)
+from sailpoint_provider.exceptions import ExecutionTimeoutError, SailPointError, rebuild
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
-class FinalInvalidInputError(InvalidInputError, AirflowFailException):
-    """An :class:`~sailpoint_provider.exceptions.InvalidInputError` that fails the task without a retry."""
+_failing_classes: dict[type[SailPointError], type[SailPointError]] = {}
 
 
-class FinalAuthenticationError(AuthenticationError, AirflowFailException):
-    """An :class:`~sailpoint_provider.exceptions.AuthenticationError` that fails the task without a retry."""
+def failing_class(kind: type[SailPointError]) -> type[SailPointError]:
+    """
+    Return the subclass of an error class that Airflow does not retry.
+
+    It has the name of the class itself, so that logs show the documented name.
+    """
+    if kind not in _failing_classes:
+        members = {
+            "__module__": kind.__module__,
+            "__doc__": kind.__doc__,
+            "__reduce__": lambda error: (_failing, (kind, error.args, error.__dict__)),
+        }
+        _failing_classes[kind] = type(kind.__name__, (kind, AirflowFailException), members)
+    return _failing_classes[kind]
 
 
-class FinalAccessDeniedError(AccessDeniedError, AirflowFailException):
-    """An :class:`~sailpoint_provider.exceptions.AccessDeniedError` that fails the task without a retry."""
+def _failing(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SailPointError:
+    return rebuild(failing_class(kind), args, attributes)
 
 
-class FinalTenantUnavailableError(TenantUnavailableError, AirflowFailException):
-    """A certificate that is not trusted: an invalid connection, which fails the task without a retry."""
-
-
-class FinalCheckpointError(CheckpointError, AirflowFailException):
-    """A :class:`~sailpoint_provider.exceptions.CheckpointError` that fails the task without a retry."""
-
-
-class FinalSailPointError(SailPointError, AirflowFailException):
-    """Any other :class:`~sailpoint_provider.exceptions.SailPointError` that no retry can mend."""
-
-
-_FINAL: dict[type[SailPointError], type[SailPointError]] = {
-    InvalidInputError: FinalInvalidInputError,
-    AuthenticationError: FinalAuthenticationError,
-    AccessDeniedError: FinalAccessDeniedError,
-    TenantUnavailableError: FinalTenantUnavailableError,
-    CheckpointError: FinalCheckpointError,
-}
-
-
-def as_airflow_sees_it(error: SailPointError) -> SailPointError:
-    """Return the error, as an ``AirflowFailException`` too where no retry can mend it."""
-    if not error.final or isinstance(error, AirflowFailException):
-        return error
-    kind = _FINAL.get(type(error), FinalSailPointError)
-    final = kind.__new__(kind)
-    final.args = error.args
-    final.__dict__.update(error.__dict__)
-    return final
+def for_airflow(error: SailPointError) -> BaseException:
+    """Return the error as Airflow must see it: timeouts and final errors have classes of Airflow's."""
+    if isinstance(error, ExecutionTimeoutError):
+        return AirflowTaskTimeout(str(error))
+    if error.final and not isinstance(error, AirflowFailException):
+        return _failing(type(error), error.args, error.__dict__)
+    return error
 
 
 class airflow_errors:
     """
-    Lets errors leave the block as Airflow should see them.
+    Raises errors of the block as Airflow must see them.
 
-    A class, because a generator costs every task in every DAG file a microsecond more.
+    A class, because a generator costs every task of every DAG file another microsecond.
     """
 
     def __enter__(self) -> None:
@@ -77,10 +57,6 @@ class airflow_errors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raise what Airflow should see in place of our own error."""
-        if isinstance(error, ExecutionTimeoutError):
-            raise AirflowTaskTimeout(str(error)) from error
-        if isinstance(error, SailPointError):
-            seen = as_airflow_sees_it(error)
-            if seen is not error:
-                raise seen from error.__cause__
+        """Replace an error of this package."""
+        if isinstance(error, SailPointError) and (seen := for_airflow(error)) is not error:
+            raise seen from error.__cause__

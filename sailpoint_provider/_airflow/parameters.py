@@ -1,4 +1,4 @@
-"""Parameters of operators, sensors and hook methods, checked where they come in."""
+"""Checks the parameters of operators, sensors and hook methods."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def seconds(value: Any, name: str) -> float:
     Return a duration in seconds.
 
     :param value: a number of seconds or a ``timedelta``.
-    :param name: the parameter's name, for the error.
-    :raises InvalidInputError: it is no duration above 0.
+    :param name: name of the parameter, for the error.
+    :raises InvalidInputError: the value is not a duration above 0.
     """
     if isinstance(value, timedelta):
         value = value.total_seconds()
@@ -28,32 +28,30 @@ def seconds(value: Any, name: str) -> float:
         or not math.isfinite(value)
         or value <= 0
     ):
-        raise InvalidInputError(
-            f"{name} is {value!r}; it must be a number of seconds above 0, or a timedelta."
-        )
+        raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
     return float(value)
 
 
-def truth(value: Any, name: str) -> bool:
+def boolean(value: Any, name: str) -> bool:
     """
-    Return a truth value, which a template may have turned into text.
+    Return a boolean, which a template may have turned into text.
 
-    :raises InvalidInputError: it is neither a truth value nor the text true or false.
+    :raises InvalidInputError: the value is neither a boolean nor the text true or false.
     """
     known = as_bool(value)
     if known is None:
-        raise InvalidInputError(f"{name} is {value!r}; it must be true or false.")
+        raise InvalidInputError(f"{name} must be true or false, not {value!r}.")
     return known
 
 
 def one_of(value: Any, name: str, *choices: str) -> str:
     """
-    Return a word that is one of these.
+    Return the value if it is one of the choices.
 
-    :raises InvalidInputError: it is none of them.
+    :raises InvalidInputError: it is not.
     """
     if value not in choices:
-        raise InvalidInputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+        raise InvalidInputError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return str(value)
 
 
@@ -61,8 +59,8 @@ def plain_path(file: Any) -> Any:
     """
     Return a ``pathlib`` path as text and anything else as it is.
 
-    Rendering a template field calls ``resolve`` on whatever has it, and a ``pathlib.Path`` takes no context.
-    An ``ObjectStoragePath`` is known by its ``protocol`` and stays what it is.
+    Airflow calls ``resolve(context)`` on a template field that has such a method, and the one of a
+    ``pathlib.Path`` takes no context. An ``ObjectStoragePath``, which has a ``protocol``, is left alone.
     """
     if isinstance(file, pathlib.PurePath) and not hasattr(file, "protocol"):
         return os.fspath(file)

@@ -1,4 +1,4 @@
-"""Keeps a checkpoint in Airflow's task state store, where there is one (Airflow 3.3 and later)."""
+"""Stores checkpoints in Airflow's task state store (Airflow 3.3 and later)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ _LONGEST_PAUSE = 5.0
 
 class TaskStateCheckpoints:
     """
-    Keeps a checkpoint under one key of the task state store.
-
-    The store survives retries, crashes, deferral and clear.
+    Stores a checkpoint under one key of the task state store, which survives retries, deferrals and clears.
 
     :param store: ``context["task_state_store"]``.
-    :param log: where it says that a checkpoint cannot be read or kept.
+    :param log: gets warnings about checkpoints that cannot be read or stored.
     """
 
     def __init__(self, store: Any, log: Any) -> None:
@@ -39,19 +37,17 @@ class TaskStateCheckpoints:
 
     def load(self) -> Checkpoint | None:
         """
-        Return the checkpoint of an earlier try.
+        Return the stored checkpoint, None where there is none of this version.
 
-        It is None where there is none, and where what is stored is not a checkpoint of this version.
-
-        :raises CheckpointError: the store cannot be read. Nothing was sent, and a retry is worth it.
+        :raises CheckpointError: the store cannot be read. Nothing was sent; a retry may succeed.
         """
         from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
         try:
-            document = _tried(lambda: self._store.get(KEY))
+            document = _retried(lambda: self._store.get(KEY))
         except Exception as error:
             raise CheckpointError(
-                f"Airflow's task state store cannot be read ({type(error).__name__}). Nothing was sent."
+                f"Could not read Airflow's task state store ({type(error).__name__}). Nothing was sent."
             ) from error
         try:
             return read_checkpoint(document)
@@ -61,38 +57,38 @@ class TaskStateCheckpoints:
 
     def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """
-        Keep a checkpoint in place of the one before; try a few times.
+        Replace the stored checkpoint, with a few attempts.
 
-        :param required: whether the task must not continue without it.
-        :raises CheckpointError: it could not be kept although it is required. It is final once the start
-            request was sent, because the intent that is still stored would mislead a retry.
+        :param required: whether the task must not continue unless it is stored.
+        :raises CheckpointError: a required checkpoint could not be stored. This is final once the start
+            request was sent, because the intent in the store would mislead a retry.
         """
         document = checkpoint.to_json()
         try:
-            _tried(lambda: self._store.set(KEY, document))
+            _retried(lambda: self._store.set(KEY, document))
         except Exception as error:
             if not required:
                 self._log.warning(
-                    "The checkpoint %r could not be stored in Airflow's task state store (%s).",
+                    "Could not store the checkpoint %r in Airflow's task state store (%s).",
                     checkpoint.state,
                     type(error).__name__,
                 )
                 return
             if checkpoint.state != "submitting":
                 raise CheckpointError(
-                    f"The outcome of the start request ({checkpoint.state}) could not be stored in Airflow's "
-                    f"task state store ({type(error).__name__}). The task ends without a retry, because one "
+                    f"Could not store the outcome of the start request ({checkpoint.state}) in Airflow's "
+                    f"task state store ({type(error).__name__}). The task fails without a retry, because one "
                     "could mistake another aggregation for its own. Clear the task to run it again.",
                     final=True,
                 ) from error
             raise CheckpointError(
-                f"The checkpoint {checkpoint.state!r} could not be stored in Airflow's task state store "
+                f"Could not store the checkpoint {checkpoint.state!r} in Airflow's task state store "
                 f"({type(error).__name__}). Nothing was sent."
             ) from error
 
 
-def _tried(action: Callable[[], T]) -> T:
-    """Carry out an action on the store, again where it fails: its API may be restarting."""
+def _retried(action: Callable[[], T]) -> T:
+    """Retry an action on the store, whose API may be restarting."""
     from tenacity import Retrying, stop_after_attempt, wait_exponential
 
     retrying = Retrying(
@@ -104,7 +100,7 @@ def _tried(action: Callable[[], T]) -> T:
 
 
 def checkpoints_of(context: Context, log: Any, *, durable: bool) -> CheckpointStore:
-    """Return what remembers this task's start over its tries."""
+    """Return the store for the checkpoints of this task; one that stores nothing where there is none."""
     from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore
 
     store = context.get("task_state_store") if durable else None
@@ -121,12 +117,12 @@ def clear_number_of(context: Context) -> int | None:
     """
     Return the DAG run's ``clear_number``, which rises with every clear of any task of the run.
 
-    ``max_tries`` alone does not show every clear: Airflow sets it to the try number plus the DAG's
-    ``retries`` of that moment, which can be the same number as before. Where another task of the run was
-    cleared, a retry of this one cannot be told from a clear. It then counts as cleared, so that at worst
-    something is loaded twice, and no old result is returned in place of a run.
+    ``max_tries`` alone does not show every clear: Airflow sets it to the try number plus the current
+    ``retries`` of the DAG, which can give the same number as before. After a clear of another task of the
+    run, a retry of this task looks like a clear and counts as one: at worst the source is loaded twice, but
+    no old result replaces a run.
 
-    :returns: None before Airflow 3.3, which does not pass it to the task.
+    :returns: None before Airflow 3.3, which does not provide it.
     """
     number = getattr(context.get("dag_run"), "clear_number", None)
     return number if isinstance(number, int) and not isinstance(number, bool) else None
@@ -134,14 +130,13 @@ def clear_number_of(context: Context) -> int | None:
 
 def unstored_tries(context: Context, retries: int, *, durable: bool) -> UnstoredTries | None:
     """
-    Return what is known of earlier tries where nothing survives a retry.
+    Return what is known about earlier tries without checkpoints: on Airflow 3.0 to 3.2, or not ``durable``.
 
-    That is so on Airflow 3.0 to 3.2, and without ``durable``. A clear resets the start of a DAG run that had
-    ended. So after a clear an aggregation of an earlier try may be older than that start, and the first try
-    after it adopts none.
+    A clear resets the start of a DAG run that had ended. An aggregation of an earlier try may then be older
+    than that start, so the first try after a clear adopts none.
 
     :param retries: the task's ``retries``.
-    :returns: None on the very first try, and where the task state store remembers.
+    :returns: None on the first try, and where checkpoints are stored.
     """
     from sailpoint_provider.isc.start.request import UnstoredTries
 

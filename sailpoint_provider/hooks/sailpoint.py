@@ -409,7 +409,6 @@ class SailPointHook(BaseHook):
         aggregation_id: str,
         deadlines: Deadlines,
         *,
-        begun: float | None = None,
         usual_seconds: float | None = None,
         log: Any = None,
     ) -> Watch:
@@ -418,7 +417,6 @@ class SailPointHook(BaseHook):
 
         :param aggregation_id: ID of the aggregation.
         :param deadlines: when to give up.
-        :param begun: epoch seconds at which the wait began; None for now.
         :param usual_seconds: how long such an aggregation usually takes; None if that is not known.
         :param log: logger for the progress; None for the hook's own.
         """
@@ -430,7 +428,6 @@ class SailPointHook(BaseHook):
             deadlines=deadlines,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
-            begun=begun,
             usual_seconds=usual_seconds,
         )
 

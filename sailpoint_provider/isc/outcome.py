@@ -1,4 +1,4 @@
-"""The one state machine: what the two status answers of ISC together mean."""
+"""Decides from the task record and the status endpoint how an aggregation ended, and builds its result."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import AggregationFailedError
-from sailpoint_provider.results import AggregationResult, ResultCounts, ResultFile, ResultMessage, State
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.results import (
+    AccountCounts,
+    AggregationResult,
+    IdentityCounts,
+    ResultFile,
+    ResultMessage,
+    State,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Literal, TypeAlias
 
     from sailpoint_provider.files.source import UploadedFile
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
+
+    _RecordedCount: TypeAlias = Literal["scanned", "created", "updated", "deleted", "unchanged", "ignored"]
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -25,12 +36,12 @@ KNOWN_STATUSES = frozenset(
 
 def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None) -> State:
     """
-    Say in which state an aggregation is.
+    Return the state of an aggregation.
 
     The task record decides, because the status endpoint's COMPLETED can hide errors (ISC OpenAPI: "possibly
-    with errors"). The status endpoint alone ends a run only where it says that nothing more will come.
+    with errors"). The status endpoint alone ends a run only with CANCELLED or TERMINATED.
 
-    :param status: the status endpoint's answer, None where it knows or says nothing.
+    :param status: response of the status endpoint, None where it knows nothing.
     :param task: the task record, None where ISC has none.
     :returns: ``running`` until the end is certain.
     """
@@ -48,12 +59,12 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
 
 
 def is_terminated(task: TaskStatus) -> bool:
-    """Tell whether the record says TERMINATED, which it says of cancelled aggregations too."""
+    """Return whether the record says TERMINATED, as it does for cancelled aggregations too."""
     return task.completion_status is not None and spelled_plainly(task.completion_status) == "TERMINATED"
 
 
 def spelled_plainly(completion_status: str) -> str:
-    """Return a completion status in one spelling: ``TEMP_ERROR``, ``TEMPERROR``, ``Success`` are all seen."""
+    """Normalize a completion status: ISC sends ``TEMP_ERROR``, ``TEMPERROR``, ``SUCCESS`` and ``Success``."""
     return completion_status.upper().replace("_", "").replace(" ", "")
 
 
@@ -66,7 +77,15 @@ def make_result(
     source_name: str | None = None,
     file: UploadedFile | None = None,
 ) -> AggregationResult:
-    """Put together all that is known of an aggregation; what nobody said is None."""
+    """
+    Build the result of an aggregation; values that ISC did not give are None.
+
+    :param status: response of the status endpoint, None where it knows nothing.
+    :param task: the task record, None where ISC has none.
+    :param source_id: ID of the source, None to take it from the task record.
+    :param source_name: name of the source, None to take it from the task record.
+    :param file: the file that was sent, None for none.
+    """
     started = _first(status.start if status else None, *((task.launched, task.created) if task else ()))
     completed = task.completed if task else None
     state = decide(status, task)
@@ -80,13 +99,8 @@ def make_result(
         started=_iso(started),
         completed=_iso(completed),
         duration_seconds=_seconds_between(started, completed),
-        total_accounts=status.total_accounts if status else None,
-        processed_accounts=status.processed_accounts if status else None,
-        accounts_marked_for_deletion=status.accounts_marked_for_deletion if status else None,
-        deleted_accounts=status.deleted_accounts if status else None,
-        total_identities=status.total_identities if status else None,
-        processed_identities=status.processed_identities if status else None,
-        counts=_counts(task),
+        accounts=_accounts(status, task),
+        identities=_identities(status),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
         file=result_file(file),
@@ -94,7 +108,7 @@ def make_result(
 
 
 def result_file(file: UploadedFile | None) -> ResultFile | None:
-    """Return the file as the result shows it."""
+    """Return the file in the form of the result."""
     if file is None:
         return None
     return ResultFile(name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
@@ -102,10 +116,10 @@ def result_file(file: UploadedFile | None) -> ResultFile | None:
 
 def check_end(result: AggregationResult, *, fail_on_warning: bool = False) -> AggregationResult:
     """
-    Return the result of a good end.
+    Return the result if the aggregation succeeded.
 
-    :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
-    :raises AggregationFailedError: the aggregation ended badly.
+    :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
+    :raises AggregationFailedError: the aggregation failed.
     """
     if not is_good_end(result, fail_on_warning=fail_on_warning):
         raise AggregationFailedError(result)
@@ -113,42 +127,39 @@ def check_end(result: AggregationResult, *, fail_on_warning: bool = False) -> Ag
 
 
 def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> bool:
-    """Tell whether an aggregation ended well; ``fail_on_warning`` makes warnings a bad end."""
+    """Return whether an aggregation succeeded; ``fail_on_warning`` counts warnings as a failure."""
     state = result["state"]
     return state not in BAD_STATES and not (fail_on_warning and state == "succeeded_with_warnings")
 
 
-def end_line(result: AggregationResult) -> str:
-    """Return one line for a person: how the aggregation ended, and what it did to the accounts."""
+def end_line(result: AggregationResult, kind: LoadKind = ACCOUNT_AGGREGATION) -> str:
+    """Return one line for the log: how the aggregation ended, and what it did to the accounts."""
     source = result["source_name"] or result["source_id"] or "unknown"
     state = result["state"].replace("_", " ")
-    words = [f"Account aggregation {result['aggregation_id']} of source {source!r}: {state}"]
+    words = [f"{kind.title} {result['aggregation_id']} of source {source!r} {_VERBS.get(state, state)}"]
     if result["duration_seconds"] is not None:
         words.append(f" after {result['duration_seconds']:.0f} s")
-    known = result["counts"]
-    # In this order also after a result has been through Airflow's database, which sorts keys.
-    # mypy cannot see that the names are those of the TypedDict.
-    counts = [
-        f"{known[name]:,} {name}"  # type: ignore[literal-required]
-        for name in ResultCounts.__annotations__
-        if isinstance(known.get(name), int)
-    ]
-    if counts:
-        words.append(f" ({', '.join(counts)})")
+    numbers = [f"{count:,} {name}" for name in _RECORDED if (count := result["accounts"][name]) is not None]
+    if numbers:
+        words.append(f" ({', '.join(numbers)})")
     if result["deletions_skipped"]:
-        words.append(". ISC skipped the deletion of accounts: the source's delete threshold was hit")
+        words.append(". ISC deleted no accounts, because the source's delete threshold was exceeded")
     return "".join(words) + "."
+
+
+_RECORDED: tuple[_RecordedCount, ...] = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")
+_VERBS = {"cancelled": "was cancelled", "terminated": "was terminated"}
 
 
 @dataclass(frozen=True)
 class Progress:
     """
-    How far an aggregation is, for a person to read.
+    Progress of an aggregation, for the log.
 
-    :param state: what the status endpoint says, or the task's own words, or ``running``.
-    :param processed: processed accounts, None where ISC does not say.
-    :param total: accounts to process, None where ISC does not say.
-    :param percent: 0 to 100 as the task record says, None where it does not.
+    :param state: status of the status endpoint, or ``running``, with the percentage where only that is known.
+    :param processed: processed accounts, None where unknown.
+    :param total: accounts to process, None where unknown.
+    :param percent: 0 to 100 from the task record, None where unknown.
     """
 
     state: str
@@ -158,14 +169,14 @@ class Progress:
 
     @property
     def share(self) -> float | None:
-        """How much of the work is done, 0 to 1; None where ISC does not say."""
+        """The share of the work that is done, 0 to 1; None where unknown."""
         if self.total and self.processed is not None:
             return min(1.0, self.processed / self.total)
         return None if self.percent is None else min(1.0, max(0.0, self.percent / 100))
 
     def line(self, elapsed: float) -> str:
         """
-        Return one line: state, bar, numbers, percent and elapsed time.
+        Return one line: state, bar, numbers, percentage and elapsed time.
 
         :param elapsed: seconds since the wait began.
         """
@@ -187,9 +198,9 @@ def progress_of(
     status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None, said: str | None = None
 ) -> Progress:
     """
-    Say how far a running aggregation is.
+    Return the progress of a running aggregation.
 
-    :param said: what the status endpoint said before, where it is not asked this time.
+    :param said: last known status of the status endpoint, for when it was not read this time.
     """
     if status is not None:
         return Progress(status.status or "running", status.processed_accounts, status.total_accounts)
@@ -199,18 +210,27 @@ def progress_of(
     return Progress(said or "running")
 
 
-def _counts(task: TaskStatus | None) -> ResultCounts:
-    if task is None:
-        return ResultCounts(
-            total=None, created=None, updated=None, deleted=None, unchanged=None, ignored=None
-        )
-    return ResultCounts(
-        total=task.count("total"),
-        created=task.count("created"),
-        updated=task.count("updated"),
-        deleted=task.count("deleted"),
-        unchanged=task.count("optimized"),
-        ignored=task.count("ignored"),
+def _accounts(status: AccountAggregationStatus | None, task: TaskStatus | None) -> AccountCounts:
+    deleted = task.count("deleted") if task else None
+    if deleted is None and status is not None:
+        deleted = status.deleted_accounts
+    return AccountCounts(
+        scanned=task.count("total") if task else None,
+        created=task.count("created") if task else None,
+        updated=task.count("updated") if task else None,
+        deleted=deleted,
+        unchanged=task.count("optimized") if task else None,
+        ignored=task.count("ignored") if task else None,
+        to_process=status.total_accounts if status else None,
+        processed=status.processed_accounts if status else None,
+        marked_for_deletion=status.accounts_marked_for_deletion if status else None,
+    )
+
+
+def _identities(status: AccountAggregationStatus | None) -> IdentityCounts:
+    return IdentityCounts(
+        to_refresh=status.total_identities if status else None,
+        refreshed=status.processed_identities if status else None,
     )
 
 

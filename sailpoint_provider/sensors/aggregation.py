@@ -1,4 +1,4 @@
-"""Waits for the end of an account aggregation that something else has started."""
+"""Waits for the end of an account aggregation that another task or client started."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
-    AirflowTaskTimeout,
     BaseOperator,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
 )
 
-from sailpoint_provider._airflow.deferral import Times, last_look, result_before_deferring, verified
-from sailpoint_provider._airflow.errors import airflow_errors, as_airflow_sees_it
+from sailpoint_provider._airflow.deferral import (
+    backstop,
+    carried_deadlines,
+    deadlines_from_now,
+    request_limit,
+    result_after_deferring,
+    result_before_deferring,
+)
+from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -28,9 +34,10 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import check_end, end_line
 from sailpoint_provider.isc.wait.backoff import Backoff
-from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines
+from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
@@ -49,8 +56,8 @@ class _CarriedError(AirflowSkipException):
     """
     Carries an error through the poke loop of the base class.
 
-    The loop turns errors into skips by its own rules, which differ between modes and Airflow versions; only a
-    skip passes it untouched.
+    The loop turns errors into skips by rules that differ between modes and Airflow versions; only a skip
+    passes through it unchanged.
     """
 
     def __init__(self, error: SailPointError) -> None:
@@ -60,23 +67,25 @@ class _CarriedError(AirflowSkipException):
 
 class SailPointAccountAggregationSensor(BaseSensorOperator):
     """
-    Waits until an account aggregation ended well, and returns its result.
+    Waits until an account aggregation has succeeded, and returns its result.
 
-    With ``soft_fail`` a bad end and a timeout skip the task; a refused credential, a missing scope or an
-    outage fails it. That is the same in every mode. ``never_fail`` skips on those too; ``silent_fail``
-    changes nothing, because ``tolerate_outage`` says what is sat out.
+    With ``soft_fail``, a failed aggregation and a timeout skip the task; refused credentials, a missing scope
+    and an outage fail it, in every mode. ``never_fail`` skips on those too. ``silent_fail`` has no effect,
+    because ``tolerate_outage`` decides which errors are tolerated.
 
-    :param aggregation_id: the id that a start answered, for example an operator's XCom ``aggregation_id``;
-        32 hex characters. (templated)
-    :param sailpoint_conn_id: id of the Airflow connection. (templated)
-    :param deferrable: whether the wait is handed to the triggerer; by default what ``[operators]
-        default_deferrable`` says.
-    :param poll_interval: seconds (or ``timedelta``) between two looks; sets ``poke_interval``; None keeps it.
-    :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
-    :param tolerate_outage: seconds (or ``timedelta``) without a good answer that the wait sits out. In
-        ``reschedule`` mode the worker is held meanwhile, because nothing else remembers the last good answer.
-    :param timeout: seconds (or ``timedelta``) from the first look to the end; as for every sensor.
-    :raises InvalidInputError: a parameter cannot work.
+    :param aggregation_id: ID of the aggregation, 32 hex characters, such as an operator's XCom
+        ``aggregation_id``. (templated)
+    :param sailpoint_conn_id: ID of the Airflow connection. (templated)
+    :param deferrable: whether to wait on the triggerer instead of a worker; defaults to ``[operators]
+        default_deferrable``.
+    :param poll_interval: time between two requests, in seconds or as a ``timedelta``; sets ``poke_interval``,
+        None keeps it.
+    :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
+    :param tolerate_outage: longest time without a valid response, in seconds or as a ``timedelta``. In
+        ``reschedule`` mode an outage holds the worker, because the time of the last valid response is not
+        stored.
+    :param timeout: longest time from the first request to the end, in seconds or as a ``timedelta``.
+    :raises InvalidInputError: a parameter is invalid.
     """
 
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
@@ -110,20 +119,16 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         self.fail_on_warning = fail_on_warning
 
     def execute(self, context: Context) -> Any:
-        """Wait in the way that ``deferrable`` and ``mode`` say."""
-        with self._ends_the_same_in_every_mode():
+        """Wait as ``deferrable`` and ``mode`` say."""
+        with self._same_end_in_every_mode():
             if not self.deferrable:
                 return super().execute(context)
-            times = Times.from_now(self.timeout, self)
-            watch = self._new_watch(times.deadlines(self.tolerate_outage))
-            result = result_before_deferring(self._hook(), watch)
-            if result is None:
-                self._defer(times)
-                raise AssertionError("defer() does not return")
-            return self._finish(result)
+            deadlines = self._deadlines_from_now()
+            result = result_before_deferring(self._hook(), self._new_watch(deadlines))
+            return self._finish_or_defer(result, deadlines)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; in ``reschedule`` mode, look until trouble is settled."""
+        """Read the state once; in ``reschedule`` mode, until an outage or a contradiction is over."""
         try:
             if self._watch is None:
                 self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
@@ -137,44 +142,48 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
-        """Turn the trigger's event into the result, or into the error that it reports."""
-        times = Times.carried_by(event) or Times.from_now(self.timeout, self)
-        end = read_event(event, self.aggregation_id)
-        result = verified(self._hook(), end, times.deadlines_to_verify(self.tolerate_outage), self.log)
-        if result is None:
-            self._defer(times)
-            raise AssertionError("defer() does not return")
-        return self._finish(result)
+        """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
+        waited = read_event(event)
+        aggregation_id = waited.ended_aggregation(self.aggregation_id)
+        deadlines = carried_deadlines(waited) or self._deadlines_from_now()
+        return self._finish_or_defer(
+            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log), deadlines
+        )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral, past the base class, whose rules for ``soft_fail`` are others."""
-        with self._ends_the_same_in_every_mode():
+        """
+        Resume after a deferral without the rules of the base class.
+
+        With ``soft_fail``, the base class would skip on refused credentials and on outages after a deferral,
+        and on Airflow 3.0 fail on a timeout that it skips in other modes.
+        """
+        with self._same_end_in_every_mode():
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _look(self, watch: Watch) -> AggregationResult | None:
-        result = self._hook()._run(watch.look(), until=last_look(watch))
+        result = self._hook()._run(watch.look(), until=request_limit(watch))
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
         self.log.info("%s", end_line(result))
         return check_end(result, fail_on_warning=self.fail_on_warning)
 
-    def _defer(self, times: Times) -> None:
+    def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
+        if result is not None:
+            return self._finish(result)
         self.defer(
             trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=self.aggregation_id,
                 sailpoint_conn_id=self.sailpoint_conn_id,
                 poll_interval=self.poke_interval,
-                deadline=times.deadline,
-                execution_deadline=times.execution_deadline,
-                tolerate_outage=self.tolerate_outage,
-                begun=times.begun,
+                deadlines=deadlines,
                 is_ours=False,
-                carried=times.to_json(),
+                carried={"deadlines": deadlines.to_json()},
             ),
             method_name="execute_complete",
-            timeout=times.backstop(),
+            timeout=backstop(deadlines),
         )
+        raise AssertionError("defer() does not return")
 
     def _new_watch(self, deadlines: Deadlines) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
@@ -183,40 +192,41 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
 
+    def _deadlines_from_now(self) -> Deadlines:
+        return deadlines_from_now(self, self.timeout, self.tolerate_outage)
+
     def _deadline(self, context: Context) -> float:
-        """Epoch seconds at which the base class gives up; a reschedule counts from the first poke."""
+        """Return the epoch seconds of the base class's timeout; reschedules count from the first poke."""
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
         return (first.timestamp() if first is not None else time.time()) + self.timeout
 
     @contextmanager
-    def _ends_the_same_in_every_mode(self) -> Iterator[None]:
+    def _same_end_in_every_mode(self) -> Iterator[None]:
         try:
             yield
         except _CarriedError as carried:
-            raise self._as_it_should_end(carried.error) from carried.error.__cause__
+            raise self._end_for(carried.error) from carried.error.__cause__
         except SailPointError as error:
-            raise self._as_it_should_end(error) from error.__cause__
+            raise self._end_for(error) from error.__cause__
         except (AirflowSensorTimeout, AirflowSkipException, TaskDeferralTimeout) as error:
-            # The base class skips for one reason only, its timeout, and does not say of which aggregation.
-            raise self._as_it_should_end(self._timed_out()) from error
+            # The base class skips for its timeout only, and does not name the aggregation.
+            raise self._end_for(self._timed_out()) from error
         except TaskDeferralError as error:
             if self.never_fail:
                 raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
             raise
 
-    def _as_it_should_end(self, error: SailPointError) -> BaseException:
+    def _end_for(self, error: SailPointError) -> BaseException:
         if self.never_fail or (
             self.soft_fail and isinstance(error, AggregationFailedError | AggregationTimeoutError)
         ):
             return AirflowSkipException(f"Skipped instead of failed: {error}")
-        if isinstance(error, ExecutionTimeoutError):
-            return AirflowTaskTimeout(str(error))
-        if isinstance(error, AggregationTimeoutError):
+        if isinstance(error, AggregationTimeoutError) and not isinstance(error, ExecutionTimeoutError):
             return AirflowSensorTimeout(str(error))
-        return as_airflow_sees_it(error)
+        return for_airflow(error)
 
     def _timed_out(self) -> AggregationTimeoutError:
+        name = f"{ACCOUNT_AGGREGATION.name} {self.aggregation_id}"
         return AggregationTimeoutError(
-            f"Account aggregation {self.aggregation_id} did not end within {self.timeout:.0f} seconds. "
-            "It goes on in Identity Security Cloud, which has no call to stop it."
+            f"The sensor's timeout of {self.timeout:g} s passed before {name} ended. {still_running(name)}"
         )

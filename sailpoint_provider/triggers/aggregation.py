@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,67 +13,60 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait import events
 from sailpoint_provider.isc.wait.backoff import Backoff
-from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.version_compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 _SETTLE_SECONDS = 10.0
 """
-How long a trigger waits before its first look.
+How long a trigger waits before its first request.
 
-The worker has just looked. And a scheduler can fail a task that is resumed before its executor has noticed
-the end of the process that deferred it, as if it had died: no event may come too soon.
+The worker has just read the state. Besides, an event must not come too soon: a scheduler that resumes a task
+before its executor has noticed the end of the deferring process can fail that task.
 """
 
 _LEAST_SECONDS = 2.0
-"""How long a trigger that starts after its deadline, with a restarted triggerer, may take to look once."""
+"""How long a trigger that a restarted triggerer starts after its deadline may take to read the state once."""
 
 _STATE_SECONDS = 3.0
-"""How long Airflow may take to say in which state the task is."""
+"""How long Airflow may take to return the state of the task."""
 
-
-_asked_early = threading.Lock()
+_early_query = threading.Lock()
 
 _STATES_SET_BY_A_USER = ("failed", "success", None)
-"""Where a cancellation may have any reason: the states of a task that was marked, or cleared (None)."""
+"""The states of a task that a user marked or cleared (None), for cancellations without a known reason."""
 
 
 class SailPointAccountAggregationTrigger(BaseTrigger):
     """
-    Waits until an account aggregation ended, and tells how.
+    Waits until an account aggregation has ended, and yields one event about its end.
 
-    It never raises: whatever happens becomes an event, which
-    :func:`sailpoint_provider.isc.wait.events.read_event` turns into a result or an error on the worker.
+    It never raises: every error becomes an event, which
+    :func:`sailpoint_provider.isc.wait.events.read_event` checks on the worker.
 
-    :param aggregation_id: the id that a start answered.
-    :param sailpoint_conn_id: id of the Airflow connection.
-    :param poll_interval: seconds between two looks at the most.
-    :param deadline: epoch seconds at which the wait is given up; None for no end.
-    :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param begun: epoch seconds at which the wait began, for the elapsed time in the log; None for now.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
-        end.
-    :param source_id: id of the aggregated source, for what the log says at a kill; None where it is not
-        known.
-    :param is_ours: False where the wait is for somebody else's aggregation, which a kill does not concern.
+    :param aggregation_id: ID of the aggregation, 32 hex characters.
+    :param sailpoint_conn_id: ID of the Airflow connection.
+    :param poll_interval: longest time between two requests in seconds.
+    :param deadlines: when the wait began and when it must end, as
+        :class:`~sailpoint_provider.isc.wait.deadlines.Deadlines` or its JSON object; None for no limit.
+    :param source_id: ID of the source, for the log; None where unknown.
+    :param is_ours: False for an aggregation that the task did not start, so that a kill does not concern it.
     :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
-    :param usual_seconds: how long such an aggregation usually takes, so that looks come soon near its end;
-        None where that is not known.
-    :param carried: a JSON object that the event brings back to the task unchanged; ``airflow dags test``
-        brings back nothing but the event.
+    :param usual_seconds: how long such an aggregation usually takes, so that requests come sooner near its
+        end; None where unknown.
+    :param carried: a JSON object that the event brings back to the task. ``airflow dags test`` brings back
+        nothing but the event.
     """
 
     def __init__(
         self,
+        *,
         aggregation_id: str,
         sailpoint_conn_id: str = SailPointHook.default_conn_name,
         poll_interval: float = 30.0,
-        deadline: float | None = None,
-        tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE,
-        begun: float | None = None,
-        execution_deadline: float | None = None,
+        deadlines: Deadlines | Mapping[str, Any] | None = None,
         source_id: str | None = None,
         is_ours: bool = True,
         clear_task_on_kill: bool = False,
@@ -86,10 +78,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.aggregation_id = aggregation_id
         self.sailpoint_conn_id = sailpoint_conn_id
         self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.tolerate_outage = tolerate_outage
-        self.begun = begun
-        self.execution_deadline = execution_deadline
+        self.deadlines = deadlines.to_json() if isinstance(deadlines, Deadlines) else deadlines
         self.source_id = source_id
         self.is_ours = is_ours
         self.clear_task_on_kill = clear_task_on_kill
@@ -97,17 +86,14 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.carried = carried
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments: ids, numbers and the connection id only."""
+        """Return the class path and the arguments, which hold no secrets."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "aggregation_id": self.aggregation_id,
                 "sailpoint_conn_id": self.sailpoint_conn_id,
                 "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "tolerate_outage": self.tolerate_outage,
-                "begun": self.begun,
-                "execution_deadline": self.execution_deadline,
+                "deadlines": self.deadlines,
                 "source_id": self.source_id,
                 "is_ours": self.is_ours,
                 "clear_task_on_kill": self.clear_task_on_kill,
@@ -118,62 +104,63 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        early_question = self._early_question()
+        early_query = self._query_state_early()
         try:
             event = await self._event()
         except asyncio.CancelledError:
             if not TRIGGERS_ARE_TOLD_OF_KILLS:
-                await self._speak_if(lambda state: state in _STATES_SET_BY_A_USER)
+                await self._log_kill_if(lambda state: state in _STATES_SET_BY_A_USER)
             raise
         finally:
-            if early_question is not None:
-                early_question.cancel()
-        # Nor does it annotate this one.
+            if early_query is not None:
+                early_query.cancel()
+        # Airflow does not annotate its events either.
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
         """
-        Say that the aggregation goes on, and clear ISC's record of it where that is wished.
+        Log that the aggregation is still running; with ``clear_task_on_kill``, clear ISC's record of it.
 
-        Airflow 3.3 calls this for a kill, but also where a trigger moves to another triggerer while this one
-        lives (apache/airflow#73454); 3.0 to 3.2 only cancel, for every reason. So the task is asked for its
-        state first: one that is still deferred was not killed, nor is one that cannot be asked for.
+        Airflow 3.3 calls this for a kill, but also when a trigger moves to another triggerer while this one
+        lives (apache/airflow#73454); 3.0 to 3.2 only cancel the trigger, for any reason. So the state of the
+        task decides: one that is still deferred, or whose state cannot be read, was not killed.
         """
-        await self._speak_if(lambda state: state != "deferred")
+        await self._log_kill_if(lambda state: state != "deferred")
 
-    def _early_question(self) -> asyncio.Task[None] | None:
+    def _query_state_early(self) -> asyncio.Task[str | None] | None:
         """
-        Ask for the task's state once in a process, before a kill does.
+        Read the task's state once per process before a kill needs it.
 
-        The first such question makes a triggerer load its API, for longer than a kill waits for the answer.
+        The first such query makes a triggerer load Airflow's API, which takes longer than a kill can wait.
         """
-        if self.task_instance is None or not _asked_early.acquire(blocking=False):
+        if self.task_instance is None or not _early_query.acquire(blocking=False):
             return None
-        return asyncio.create_task(self._ask_early())
+        return asyncio.create_task(self._state_of_task())
 
-    async def _ask_early(self) -> None:
+    async def _state_of_task(self) -> str | None:
+        """Return the state of the task: None for a cleared one, ``unknown`` where it cannot be read."""
         try:
-            await asyncio.to_thread(state_of_task, self.task_instance)
+            return await asyncio.to_thread(state_of_task, self.task_instance)
         except Exception as error:
-            self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
+            self.log.debug("Could not read the state of the task: %s", type(error).__name__)
+            return "unknown"
 
-    async def _speak_if(self, is_kill: Callable[[str | None], bool]) -> None:
+    async def _log_kill_if(self, is_kill: Callable[[str | None], bool]) -> None:
         if not self.is_ours:
             return
         try:
             async with asyncio.timeout(_STATE_SECONDS):
-                state = await asyncio.to_thread(state_of_task, self.task_instance)
-        except Exception as error:
-            self.log.debug("The state of the task cannot be told: %s", type(error).__name__)
-            return
-        if not is_kill(state):
+                state = await self._state_of_task()
+        except TimeoutError:
+            state = "unknown"
+        if state == "unknown" or not is_kill(state):
             return
         hook = SailPointHook(self.sailpoint_conn_id)
         try:
             if self.clear_task_on_kill:
                 await hook._atenant()
         except Exception as error:
-            self.log.warning("The connection cannot be read (%s).", type(error).__name__)
+            self.log.warning("Could not read the connection (%s).", type(error).__name__)
         await asyncio.to_thread(
             hook._log_kill,
             self.log,
@@ -188,29 +175,24 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         except SailPointError as error:
             return events.broken(self.aggregation_id, error, self.carried)
         except Exception as error:
-            self.log.exception("The wait for account aggregation %s broke off", self.aggregation_id)
+            self.log.exception("The wait for account aggregation %s failed.", self.aggregation_id)
             return events.broken(self.aggregation_id, error, self.carried)
 
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
-        async with hook._connected() as transport:
+        deadlines = Deadlines() if self.deadlines is None else Deadlines.from_json(self.deadlines)
+        async with hook._connected() as client:
             from sailpoint_provider.polling.poller import poller_of
 
-            deadlines = Deadlines(self.deadline, self.tolerate_outage, self.execution_deadline)
             watch = hook._watch(
-                self.aggregation_id,
-                deadlines,
-                begun=self.begun,
-                usual_seconds=self.usual_seconds,
-                log=self.log,
+                self.aggregation_id, deadlines, usual_seconds=self.usual_seconds, log=self.log
             )
-            left = math.inf if watch.end is None else watch.end - time.time()
-            is_late = left <= 0.0
-            settled = _SETTLE_SECONDS - (time.monotonic() - began)
-            state = await poller_of(transport).end_of(
+            left = deadlines.seconds_left(time.time())
+            settle = min(_SETTLE_SECONDS - (time.monotonic() - began), self.poll_interval, left / 2.0)
+            state = await poller_of(client).end_of(
                 watch,
                 Backoff(self.poll_interval),
-                first_pause=0.0 if is_late else max(0.0, min(settled, self.poll_interval, left / 2.0)),
-                least_seconds=_LEAST_SECONDS if is_late else 0.0,
+                first_pause=max(0.0, settle),
+                least_seconds=0.0 if left else _LEAST_SECONDS,
             )
             return events.ended(self.aggregation_id, state, self.carried)

@@ -70,7 +70,7 @@ def wrong_result(story: Story, result: Json, run: Run) -> list[str]:
         story.told_terminated += 1
     elif result["state"] != truth and (story.task.waits or result["state"] != "running"):
         wrongs.append(f"reported {result['state']} for aggregation {run.id}, which {truth}")
-    total = result["counts"]["total"]
+    total = result["accounts"]["scanned"]
     if total is not None and total != run.total:
         wrongs.append(f"reported {total} accounts for aggregation {run.id}, which scanned {run.total}")
     return wrongs

@@ -45,7 +45,7 @@ class Comparison:
     @property
     def counted(self) -> dict[str, int | None]:
         """The counts of the result in XCom."""
-        counts = self.story.aggregation["counts"]
+        counts = self.story.aggregation["accounts"]
         return {count: counts.get(count) for count in COUNTED}
 
     @property

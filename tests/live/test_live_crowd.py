@@ -54,7 +54,7 @@ def expected_result(aggregation: Aggregation) -> dict[str, object]:
         "aggregation_id": aggregation.id,
         "source_name": aggregation.source_name,
         "state": STATES[aggregation.outcome],
-        "total": aggregation.accounts,
+        "scanned": aggregation.accounts,
         "created": aggregation.accounts,
     }
 
@@ -73,7 +73,7 @@ def test_every_wait_ends_well(story: CrowdStory) -> None:
 @pytest.mark.parametrize("index", INDEXES)
 def test_each_has_the_result_of_its_own_aggregation(index: int, story: CrowdStory) -> None:
     result = story.results[index]
-    counts = {name: result["counts"][name] for name in ("total", "created")}
+    counts = {name: result["accounts"][name] for name in ("scanned", "created")}
     told = {name: result[name] for name in ("aggregation_id", "source_name", "state")}
     assert told | counts == expected_result(story.aggregations[index])
 

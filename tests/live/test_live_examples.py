@@ -21,7 +21,7 @@ def test_a_sensor_waits_for_what_an_operator_started(file_drop: FileDrop) -> Non
     assert file_drop.api.xcom(run, "start")["state"] == "running"
     result = file_drop.api.xcom(run, "wait")
     assert result["state"] == "succeeded"
-    assert result["counts"]["created"] == 250
+    assert result["accounts"]["created"] == 250
     assert result["aggregation_id"] == file_drop.api.xcom(run, "start", "aggregation_id")
     assert source_names(file_drop, before) == ["Directory"]
 

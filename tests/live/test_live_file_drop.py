@@ -29,13 +29,16 @@ def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder
     assert story.aggregation["source_name"] == SOURCE_NAME
     assert story.aggregation["state"] == "succeeded"
     assert story.aggregation["completion_status"] == "SUCCESS"
-    assert story.aggregation["counts"] == {
-        "total": ACCOUNTS,
+    assert story.aggregation["accounts"] == {
+        "scanned": ACCOUNTS,
         "created": ACCOUNTS,
         "updated": 0,
         "deleted": 0,
         "unchanged": 0,
         "ignored": 0,
+        "to_process": ACCOUNTS,
+        "processed": ACCOUNTS,
+        "marked_for_deletion": 0,
     }
     assert story.aggregation["file"] == {
         "name": loaded.name,

@@ -65,7 +65,7 @@ def test_the_aggregation_is_started_once_and_its_result_handed_over(tried: Tried
     assert [run["id"] for run in tried.runs] == [aggregation_id]
     assert tried.outcome["aggregation"]["aggregation_id"] == aggregation_id
     assert tried.outcome["aggregation"]["state"] == "succeeded"
-    assert tried.outcome["aggregation"]["counts"]["created"] == ACCOUNTS
+    assert tried.outcome["aggregation"]["accounts"]["created"] == ACCOUNTS
 
 
 def test_the_result_names_the_source_and_the_file_as_it_does_in_production(tried: Tried) -> None:

@@ -1,4 +1,4 @@
-"""What a task remembers of its start, so that a later try neither starts twice nor loses a run."""
+"""What a task stores about its start, so that a later try neither starts twice nor loses an aggregation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.files.source import FileState, UploadedFile  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.outcome import BAD_STATES, result_file
+from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.results import AggregationResult  # noqa: TC001 - msgspec reads the annotations
 
 Json: TypeAlias = "dict[str, Any]"
@@ -20,16 +21,16 @@ CheckpointState: TypeAlias = Literal[
 ]
 
 VERSION = 1
-"""The form in which a checkpoint is stored; what has another version is ignored."""
+"""Version of the stored form; a checkpoint of another version is ignored."""
 
 
 @dataclass(frozen=True)
 class Baseline:
     """
-    The newest task records of a source before a start, in ISC's own values: no clock of ours is used.
+    The newest task records of a source before a start. Only ISC's clock counts.
 
-    :param created: ISC's ``created`` of the newest record, ISO 8601; None where there was no record.
-    :param ids: the records of that moment.
+    :param created: ``created`` of the newest record, ISO 8601; None where there was no record.
+    :param ids: IDs of the records with that ``created``.
     """
 
     created: str | None = None
@@ -39,45 +40,43 @@ class Baseline:
 @dataclass(frozen=True)
 class Checkpoint:
     """
-    One start of a task, from the intent to the result.
+    The progress of one start, from the intent to the result.
 
     :param state: how far the start has come:
 
         - ``submitting``: the intent, stored before the request is sent.
         - ``unanswered``: ISC gave no usable response, and no aggregation can be attributed to the request.
-        - ``refused``: nothing was started: ISC refused the request, or it provably never arrived.
+        - ``refused``: nothing was started: ISC refused the request, or it certainly never arrived.
         - ``running``: the aggregation has an ID.
-        - ``discarded``: the aggregation ended badly, or ISC no longer knows it.
+        - ``discarded``: the aggregation failed, or ISC no longer knows it.
         - ``returned``: the task has its result.
     :param max_tries: the task instance's ``max_tries``, which Airflow raises on a clear but not on a retry.
     :param source_id: ID of the source.
     :param source_name: name of the source.
-    :param begun: epoch seconds of the look before the start.
-    :param deadline: epoch seconds at which the wait for this aggregation is given up.
+    :param deadlines: when the task began and when the wait for this aggregation must end.
     :param clear_number: the DAG run's ``clear_number``; None before Airflow 3.3.
     :param file_location: the file as its user named it, None for none.
     :param file: the state of the file at the start.
     :param disable_optimization: whether unchanged accounts are processed too.
-    :param mark: the newest task records before the start.
-    :param may_run: whether an earlier start of this task was never answered, so that an aggregation that runs
-        may be its own.
-    :param aggregation_id: ISC's ID.
+    :param baseline: the newest task records before the start.
+    :param may_run: whether an earlier start of this task got no usable response, so that a running
+        aggregation may be its own.
+    :param aggregation_id: ID of the aggregation.
     :param sent: the upload that ISC acknowledged with this ID; None where there was no file.
     :param result: the result that the task returned.
-    :param usual_seconds: how long runs of the source took before, None where that is not known.
+    :param usual_seconds: how long aggregations of the source usually take, None where unknown.
     """
 
     state: CheckpointState
     max_tries: int
     source_id: str
     source_name: str
-    begun: float
-    deadline: float
+    deadlines: Deadlines
     clear_number: int | None = None
     file_location: str | None = None
     file: FileState | None = None
     disable_optimization: bool = False
-    mark: Baseline = Baseline()
+    baseline: Baseline = Baseline()
     may_run: bool = False
     aggregation_id: str | None = None
     sent: UploadedFile | None = None
@@ -87,33 +86,33 @@ class Checkpoint:
     @property
     def needs_acknowledgement(self) -> bool:
         """
-        Whether only ISC's own response can show that an aggregation is the one that was asked for.
+        Whether only ISC's response to the start shows which aggregation is the requested one.
 
-        Nothing in a task record names the uploaded file or the optimization: equal row counts prove nothing.
+        A task record names neither the file nor the optimization, and equal row counts prove nothing.
         """
         return self.file_location is not None or self.disable_optimization
 
     def running(self, aggregation_id: str, sent: UploadedFile | None) -> Checkpoint:
-        """Return the checkpoint on an aggregation whose ID is known."""
+        """Return the checkpoint with the ID of the running aggregation."""
         return replace(self, state="running", aggregation_id=aggregation_id, sent=sent, may_run=False)
 
     def returned(self, result: AggregationResult) -> Checkpoint:
-        """Return the checkpoint of a task that has its result."""
+        """Return the checkpoint with the result of the task."""
         return replace(self, state="returned", result=result)
 
     def to_json(self) -> Json:
         """Return the checkpoint as a JSON object."""
         document: Json = asdict(self)
-        document["mark"]["ids"] = list(self.mark.ids)
+        document["baseline"]["ids"] = list(self.baseline.ids)
         return {"version": VERSION} | document
 
 
 def read_checkpoint(document: Any) -> Checkpoint | None:
     """
-    Return the checkpoint of a stored JSON document; None where nothing is stored.
+    Return the checkpoint of a stored JSON document, None where nothing is stored.
 
-    A document is read as strictly as a response from outside: other versions of this package, and others
-    altogether, may have written it.
+    The document is checked strictly, because another version of this package, or something else, may have
+    written it.
 
     :raises ProtocolError: the document is not a checkpoint of this version.
     """
@@ -131,19 +130,22 @@ def read_checkpoint(document: Any) -> Checkpoint | None:
 
 
 def _problem_of(checkpoint: Checkpoint) -> str | None:
-    """Return what makes a checkpoint of the right types impossible, None for nothing."""
-    numbers = (checkpoint.begun, checkpoint.deadline, checkpoint.usual_seconds or 0.0)
-    if not all(math.isfinite(number) for number in numbers):
+    """Return what contradicts itself in a checkpoint of the right types, None for nothing."""
+    deadlines = checkpoint.deadlines
+    if deadlines.begun is None or deadlines.deadline is None:
+        return "a deadline is missing"
+    times = (*asdict(deadlines).values(), checkpoint.usual_seconds)
+    if not all(math.isfinite(time) for time in times if time is not None):
         return "a time is not finite"
     if answered_id(checkpoint.source_id) is None:
-        return "the source ID is not one"
+        return "the source ID is not an ID"
     has_id = checkpoint.state in ("running", "discarded", "returned")
     if has_id and answered_id(checkpoint.aggregation_id) is None:
-        return "the aggregation ID is not one"
+        return "the aggregation ID is not an ID"
     if (checkpoint.file_location is None) != (checkpoint.file is None):
-        return "it names a file without its state, or the reverse"
+        return "it has a file without its state, or a state without a file"
     if has_id and (checkpoint.file_location is None) != (checkpoint.sent is None):
-        return "it names a file without an acknowledged upload, or the reverse"
+        return "it has a file without an acknowledged upload, or an upload without a file"
     return _problem_of_result(checkpoint) if checkpoint.state == "returned" else None
 
 
@@ -152,35 +154,35 @@ def _problem_of_result(checkpoint: Checkpoint) -> str | None:
     if result is None:
         return "the result is missing"
     if result["aggregation_id"] != checkpoint.aggregation_id:
-        return "the result is of another aggregation"
+        return "the result belongs to another aggregation"
     if result["state"] in BAD_STATES:
-        return "the result is of a bad end, which no task returns"
+        return "the result is a failure, which no task returns"
     if result["file"] != result_file(checkpoint.sent):
-        return "the result names another file than the one that was acknowledged"
+        return "the result names a file that ISC did not acknowledge"
     return None
 
 
 class CheckpointStore(Protocol):
-    """Where a checkpoint is kept; it survives retries, crashes and deferral, and clear too."""
+    """Stores a checkpoint across retries, crashes, deferrals and clears."""
 
     def load(self) -> Checkpoint | None:
-        """Return the checkpoint of an earlier try, None for none."""
+        """Return the stored checkpoint, None for none."""
 
     def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """
-        Keep a checkpoint in place of the one before.
+        Replace the stored checkpoint.
 
-        :param required: whether the task must not continue without it.
-        :raises CheckpointError: it could not be kept although it is required.
+        :param required: whether the task must not continue unless it is stored.
+        :raises CheckpointError: a required checkpoint could not be stored.
         """
 
 
 class NoCheckpointStore:
-    """Remembers nothing, as Airflow 3.0 to 3.2 do."""
+    """Stores nothing, for Airflow 3.0 to 3.2 and ``durable=False``."""
 
     def load(self) -> Checkpoint | None:
         """Return None."""
         return None
 
     def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
-        """Keep nothing."""
+        """Store nothing."""

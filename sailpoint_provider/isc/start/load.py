@@ -1,4 +1,4 @@
-"""Starting an aggregation: which source, whether the file fits it, and whether ISC really started."""
+"""Finds the source, checks that a file fits it, sends the start and checks that ISC really started."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sailpoint_provider.isc.api.endpoints import load_accounts, quoted, source, 
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.api.models import StartedAggregation
 from sailpoint_provider.isc.flow import Flow, ask
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
 
 def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
     """
-    Look a source up by its name.
+    Return the source with this name.
 
-    A source sub-admin is shown sources only with ``for-subadmin=me`` (ISC OpenAPI, list sources), so a 403 is
-    asked again in that way.
+    A source sub-admin can list sources only with ``for-subadmin=me`` (ISC OpenAPI, list sources), so the
+    request is repeated that way after a 403.
 
-    :raises InvalidInputError: no source has that name, or several have.
+    :param name: name of the source as ISC shows it, in any case.
+    :raises InvalidInputError: no source has this name, or several have.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidInputError(f"source_name {name!r} is empty: give the name of a source as ISC shows it.")
+        raise InvalidInputError(f"source_name {name!r} is empty; set it to the name that ISC shows.")
     name = name.strip()
     filters = f"name eq {quoted(name)}"
     try:
@@ -46,38 +48,39 @@ def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
         return hits[0]
     if not hits:
         raise InvalidInputError(
-            f"No source of the tenant is named {name!r}. Names are compared as a whole; a source that the "
-            "client may not see counts as missing."
+            f"The tenant has no source named {name!r} that this client can see. Check the whole name and the "
+            "client's user level."
         )
     ids = ", ".join(hit.id for hit in hits)
-    raise InvalidInputError(f"{len(hits)} sources are named {name!r} ({ids}): give source_id instead.")
+    raise InvalidInputError(f"{len(hits)} sources are named {name!r} ({ids}); use source_id instead.")
 
 
 def get_source(generation: ApiVersion, source_id: str) -> Flow[Source]:
     """
-    Look a source up by its id.
+    Return the source with this ID.
 
-    :raises InvalidInputError: the id is none, or no source has it.
+    :raises InvalidInputError: the ID is malformed, or no source has it.
     """
     return (yield from ask(source(generation, given_id(source_id, "source_id"))))
 
 
-def check_file_fits(found: Source, has_file: bool) -> None:
+def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGREGATION) -> None:
     """
-    Make sure that a file is given where the source needs one, and only there.
+    Check that a file is given if, and only if, the source needs one.
 
-    :raises InvalidInputError: a direct source and a file, or a delimited-file source without one, unless a
-        virtual appliance (the source's cluster) reads the file by itself.
+    :param kind: the kind of load.
+    :raises InvalidInputError: a file for a source that takes none, or no file for a delimited-file source
+        that no virtual appliance (its cluster) reads.
     """
-    if has_file and not found.is_delimited_file:
+    if has_file and not (kind.takes_file and found.is_delimited_file):
         raise InvalidInputError(
-            f"Source {found.name!r} ({found.id}) is of type {found.type!r} and takes no file: ISC reads it "
-            "directly. Leave out file."
+            f"Source {found.name!r} ({found.id}) of type {found.type!r} takes no file for an {kind.name}, "
+            "because ISC reads it directly. Remove file."
         )
-    if not has_file and found.is_delimited_file and not found.has_cluster:
+    if not has_file and kind.needs_file and found.is_delimited_file and not found.has_cluster:
         raise InvalidInputError(
-            f"Source {found.name!r} ({found.id}) is a delimited file: give file, the CSV to load. "
-            "(No virtual appliance reads it by itself.)"
+            f"Source {found.name!r} ({found.id}) is a delimited file that no virtual appliance reads. Set "
+            "file to the CSV to load."
         )
 
 
@@ -87,28 +90,30 @@ def start(
     upload: Upload | None = None,
     *,
     disable_optimization: bool = False,
+    kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> Flow[StartedAggregation]:
     """
-    Start an aggregation and make sure that ISC really did.
+    Send the start and check that ISC really started.
 
-    :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source runs. The
-        refusal comes inside a 202; an id that comes with it is not an aggregation of ours.
-    :raises ProtocolError: ISC accepted, but gave no id to follow.
+    :param kind: the kind of load, for errors.
+    :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source is running.
+        The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
+    :raises ProtocolError: ISC accepted the start but returned no ID.
     """
     task = yield from ask(
         load_accounts(generation, source_id, upload, disable_optimization=disable_optimization)
     )
     if task.refused_as_busy:
         raise AggregationAlreadyRunningError(
-            f"ISC refused to start the account aggregation of source {source_id}: another one is running, "
-            "and ISC does not queue. Start again when that one has ended.",
+            f"ISC refused to start the {kind.name} of source {source_id}, because another one is running. "
+            "ISC does not queue; start again when it has ended.",
             status=202,
         )
     if task.id is None:
-        texts = " | ".join(message.text for message in task.messages) or "nothing more"
+        texts = " | ".join(message.text for message in task.messages) or "none"
         raise ProtocolError(
-            f"ISC accepted the start for source {source_id} but gave no id to follow (it says: {texts}). "
-            "Look at the source's aggregation activity before starting again.",
+            f"ISC accepted the start of the {kind.name} of source {source_id} but returned no ID. ISC's "
+            f"messages: {texts}. Check the source's aggregation activity before you start again.",
             status=202,
         )
     return StartedAggregation(task.id, task.messages, task.file)

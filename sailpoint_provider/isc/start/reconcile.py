@@ -1,4 +1,4 @@
-"""The traces that starts leave in ISC's task records: who runs now, and which run may be ours."""
+"""Reads a source's task records: what is running, and which aggregation a start left behind."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
-from sailpoint_provider.isc.api.endpoints import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.api.paging import task_records
-from sailpoint_provider.isc.api.responses import seconds_ahead
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
@@ -18,11 +16,11 @@ from sailpoint_provider.isc.start.checkpoint import Baseline
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
-    from datetime import datetime
 
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.start.request import StartRequest
 
 RECONCILE_SECONDS = 30.0
 """How long a start without a response may take to appear in ISC's task records."""
@@ -33,24 +31,24 @@ _LATEST = 5
 
 
 def newest_records(
-    generation: ApiVersion, source_id: str, observe: Callable[[Response], None] | None = None
+    generation: ApiVersion, request: StartRequest, observe: Callable[[Response], None] | None = None
 ) -> Flow[list[TaskStatus]]:
     """
-    Look: the newest account aggregations of a source, running ones included, in one request or two.
+    Return the newest task records of a source and kind, running ones included, with one or two requests.
 
-    :param observe: is shown each HTTP answer, None for nobody.
+    :param observe: is called with each HTTP response, None for nothing.
     """
-    query = TaskQuery(source_ids=(source_id,), types=(ACCOUNT_AGGREGATION,))
+    query = TaskQuery(source_ids=(request.source.id,), types=(request.kind.task_type,))
     return (yield from task_records(generation, query, limit=_NEWEST, observe=observe))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
-    """Return those that run."""
+    """Return the records of running aggregations."""
     return [record for record in records if record.completion_status is None]
 
 
 def usual_seconds(records: list[TaskStatus]) -> float | None:
-    """Return how long the latest good runs of a source took, their median; None where there was none."""
+    """Return the median duration of the latest successful aggregations, None where there was none."""
     took = [
         (record.completed - began).total_seconds()
         for record in records
@@ -63,139 +61,93 @@ def usual_seconds(records: list[TaskStatus]) -> float | None:
 
 
 def baseline_of(records: list[TaskStatus]) -> Baseline:
-    """Return the mark of a look: the newest of these records."""
+    """Return the baseline of a start: the newest of these records."""
     created = max((record.created for record in records if record.created is not None), default=None)
     if created is None:
         return Baseline(None, tuple(record.id for record in records))
     return Baseline(created.isoformat(), tuple(record.id for record in records if record.created == created))
 
 
-def candidates(records: list[TaskStatus], mark: Baseline) -> list[TaskStatus]:
+def candidates(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
     """
-    Return the aggregations that began after the mark and were not refused.
+    Return the aggregations that began after the baseline and were not refused.
 
-    ``launcher`` is not looked at: it is "System" for everybody (seen in public reports).
+    ``launcher`` does not help: it is "System" for every client (public reports).
     """
-    return [record for record in _since(records, mark) if not record.refused_as_busy]
+    return [record for record in _since(records, baseline) if not record.refused_as_busy]
 
 
-def _since(records: list[TaskStatus], mark: Baseline) -> list[TaskStatus]:
-    since = as_time(mark.created)
+def _since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
+    since = as_time(baseline.created)
     return [
         record
         for record in records
-        if record.id not in mark.ids
+        if record.id not in baseline.ids
         and (since is None or (record.created is not None and record.created >= since))
     ]
 
 
 def may_have_started(error: SailPointError) -> bool:
-    """Tell whether a start that met this error may have happened all the same."""
+    """Return whether ISC may have started the aggregation in spite of this error."""
     return error.sent and isinstance(error, TenantUnavailableError | ProtocolError)
 
 
-def was_refused(records: list[TaskStatus], mark: Baseline) -> bool:
+def was_refused(records: list[TaskStatus], baseline: Baseline) -> bool:
     """
-    Tell whether a start was refused after the mark, because another aggregation was running.
+    Return whether ISC refused a start after the baseline because another aggregation was running.
 
-    ISC keeps a record of a refused start (nobody has shown whether always), and it may be ours.
+    A refused start leaves a record (whether always, is undocumented), and the start may be this task's.
     """
-    return any(record.refused_as_busy for record in _since(records, mark))
+    return any(record.refused_as_busy for record in _since(records, baseline))
 
 
 def find_started(
     generation: ApiVersion,
-    source_id: str,
-    mark: Baseline,
+    request: StartRequest,
+    baseline: Baseline,
     *,
-    deadline: float,
-    tolerate_outage: float,
     clock: Callable[[], float],
     log: logging.Logger,
 ) -> Flow[TaskStatus | None]:
     """
-    Find the aggregation of a start without a response, where no file and no option has to be its own.
+    Find the aggregation of a start that got no usable response and needs no acknowledgement.
 
-    :param mark: the newest records before that start.
-    :param deadline: epoch seconds at which an outage ends the search.
-    :param tolerate_outage: seconds without a valid response after which the search is given up.
-    :returns: the only aggregation that came after the mark; None where there are several, where a start was
-        refused meanwhile (it may be ours, and the aggregation the rival's), and where there is none even 30
-        seconds later.
-    :raises SailPointError: ISC could not be asked.
+    :param baseline: the newest records before that start.
+    :returns: the only aggregation after the baseline; None where there are several, where a start was refused
+        (it may be this task's, and the aggregation another client's), and where there is none within 30
+        seconds.
+    :raises SailPointError: the records could not be read within ``tolerate_outage`` and the deadlines.
     """
-    begun = last_answer = clock()
+    begun = last_response = clock()
+    name = f"{request.kind.name} of {request.source_label}"
     while True:
         try:
-            records = yield from newest_records(generation, source_id)
+            records = yield from newest_records(generation, request)
         except SailPointError as error:
-            if error.final or clock() - last_answer > tolerate_outage or clock() >= deadline:
+            now, deadlines = clock(), request.deadlines
+            if error.final or now - last_response > deadlines.tolerate_outage or deadlines.have_passed(now):
                 raise
-            log.warning("Cannot check yet whether ISC started the aggregation: %s", error)
+            log.warning("Could not check whether ISC started the %s; trying again: %s", name, error)
             yield Sleep(max(RECONCILE_PAUSE, error.retry_after or 0.0))
             continue
-        last_answer = clock()
-        if was_refused(records, mark):
-            log.info("ISC refused a start on source %s meanwhile, which may have been this one.", source_id)
+        last_response = clock()
+        if was_refused(records, baseline):
+            log.info("ISC refused a start of the %s, possibly this one.", name)
             return None
-        found = candidates(records, mark)
+        found = candidates(records, baseline)
         if len(found) == 1:
             return found[0]
         if found:
             log.warning(
-                "%d aggregations of source %s began after the start request (%s), so none of them can be "
-                "attributed to it.",
+                "%d aggregations of %s began after the start request, so none can be attributed to it: %s.",
                 len(found),
-                source_id,
+                request.source_label,
                 ", ".join(record.id for record in found),
             )
             return None
-        if last_answer - begun >= RECONCILE_SECONDS:
+        if last_response - begun >= RECONCILE_SECONDS:
             log.info(
-                "No aggregation of source %s appeared within %.0f s, so ISC did not start one.",
-                source_id,
-                RECONCILE_SECONDS,
+                "ISC did not start the %s: no task record appeared within %g s.", name, RECONCILE_SECONDS
             )
             return None
         yield Sleep(RECONCILE_PAUSE)
-
-
-class Since:
-    """
-    Tells which aggregations an earlier try may have started, where nothing was stored (Airflow 3.0 to 3.2).
-
-    Airflow's clock says when the DAG run began and ISC's clock when an aggregation did. The two are compared
-    by the ``Date`` header of ISC's own response. That header has whole seconds, and the response took a while
-    to arrive; within that uncertainty an aggregation counts as neither certainly newer nor certainly older.
-
-    :param moment: when the DAG run began, by the clock of Airflow.
-    :param clock: tells epoch seconds.
-    """
-
-    def __init__(self, moment: datetime, clock: Callable[[], float]) -> None:
-        self._moment = moment.timestamp()
-        self._clock = clock
-        self._ahead: float | None = None
-        self._uncertain = 0.0
-
-    def newest_records(self, generation: ApiVersion, source_id: str) -> Flow[list[TaskStatus]]:
-        """Look as :func:`newest_records` does, and compare the clocks on the way."""
-        began = self._clock()
-        records = yield from newest_records(generation, source_id, self._compare_clocks)
-        self._uncertain = 1.0 + self._clock() - began
-        return records
-
-    def is_newer(self, record: TaskStatus) -> bool:
-        """Tell whether the aggregation certainly began after the DAG run."""
-        if self._ahead is None or record.created is None:
-            return False
-        return record.created.timestamp() - self._ahead > self._moment + self._uncertain
-
-    def may_be_newer(self, record: TaskStatus) -> bool:
-        """Tell whether the aggregation may have begun after the DAG run."""
-        if self._ahead is None or record.created is None:
-            return True
-        return record.created.timestamp() - self._ahead > self._moment - self._uncertain
-
-    def _compare_clocks(self, answer: Response) -> None:
-        self._ahead = seconds_ahead(answer)

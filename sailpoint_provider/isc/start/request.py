@@ -1,17 +1,21 @@
-"""What a task wants to have started, and what can come of it."""
+"""What a task asks to start, and what can come of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.isc.start.checkpoint import Checkpoint
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sailpoint_provider.files.source import FileSource
+    from sailpoint_provider.files.source import FileSource, Upload
     from sailpoint_provider.isc.api.models import Source
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint
-    from sailpoint_provider.results import AggregationResult
+    from sailpoint_provider.isc.start.checkpoint import CheckpointState
+    from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 
@@ -19,11 +23,11 @@ IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 @dataclass(frozen=True)
 class UnstoredTries:
     """
-    Earlier tries of this task of which nothing is stored.
+    Earlier tries of a task that left no checkpoint.
 
-    :param since: when the DAG run began by Airflow's clock, None where that is not known.
-    :param may_be_older: whether an aggregation that they started may be older than that.
-    :param may_adopt: whether the only aggregation that began since may be taken for the one they started.
+    :param since: when the DAG run began by Airflow's clock, None where unknown.
+    :param may_be_older: whether they may have started an aggregation before that.
+    :param may_adopt: whether the only aggregation that began since then counts as started by them.
     """
 
     since: datetime | None
@@ -34,79 +38,101 @@ class UnstoredTries:
 @dataclass(frozen=True)
 class StartRequest:
     """
-    What a task wants to have started.
+    What a task asks to start.
 
     :param source: the source.
-    :param file: the file, None for none.
-    :param disable_optimization: whether accounts that did not change are processed too.
-    :param if_running: what to do about another aggregation of the source.
-    :param fail_on_warning: whether ``succeeded_with_warnings`` is a bad end.
     :param max_tries: the task instance's ``max_tries``.
-    :param clear_number: the DAG run's ``clear_number``, None where Airflow does not pass it.
-    :param begun: epoch seconds of the look before the start; waiting for a busy source counts.
-    :param deadline: epoch seconds at which the wait is given up.
-    :param tolerate_outage: seconds without a good answer that are sat out once a start may have happened.
-    :param unstored: earlier tries of which nothing is stored, None for none.
+    :param deadlines: when the task began and when its wait must end; waiting for a busy source counts.
+    :param file: the file, None for none.
+    :param disable_optimization: whether unchanged accounts are processed too.
+    :param if_running: what to do while another aggregation of the source is running.
+    :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
+    :param clear_number: the DAG run's ``clear_number``, None where Airflow does not provide it.
+    :param unstored: earlier tries that left no checkpoint, None for none.
+    :param kind: the kind of load.
     """
 
     source: Source
     max_tries: int
-    begun: float
-    deadline: float
-    tolerate_outage: float
+    deadlines: Deadlines
     file: FileSource | None = None
     disable_optimization: bool = False
     if_running: IfRunning = "wait"
     fail_on_warning: bool = False
     clear_number: int | None = None
     unstored: UnstoredTries | None = None
+    kind: LoadKind = ACCOUNT_AGGREGATION
+
+    @property
+    def source_label(self) -> str:
+        """Name and ID of the source, for logs and errors."""
+        return f"source {self.source.name!r} ({self.source.id})"
 
     @property
     def needs_acknowledgement(self) -> bool:
-        """Whether only ISC's own response can show that an aggregation is the one that was asked for."""
+        """Whether only ISC's response to the start shows which aggregation is the requested one."""
         return self.file is not None or self.disable_optimization
 
+    def checkpoint(
+        self, state: CheckpointState, upload: Upload | None = None, *, may_run: bool = False
+    ) -> Checkpoint:
+        """Return a checkpoint of this request."""
+        return Checkpoint(
+            state=state,
+            max_tries=self.max_tries,
+            clear_number=self.clear_number,
+            source_id=self.source.id,
+            source_name=self.source.name,
+            deadlines=self.deadlines,
+            file_location=self.file.location if self.file is not None else None,
+            file=upload.state if upload is not None else None,
+            disable_optimization=self.disable_optimization,
+            may_run=may_run,
+        )
 
-@dataclass(frozen=True)
-class Started:
-    """An aggregation that is ours: wait for its end."""
+    def is_same_as(self, checkpoint: Checkpoint) -> bool:
+        """Return whether a checkpoint is about this source, this state of the file and this optimization."""
+        location = self.file.location if self.file is not None else None
+        if (checkpoint.source_id, checkpoint.file_location, checkpoint.disable_optimization) != (
+            self.source.id,
+            location,
+            self.disable_optimization,
+        ):
+            return False
+        if self.file is None:
+            return True
+        try:
+            return self.file.stat().is_certainly(checkpoint.file)
+        except InvalidInputError:
+            # The file is gone by now, but what was started with it still belongs to this task.
+            return True
 
-    checkpoint: Checkpoint
+    def was_cleared_since(self, checkpoint: Checkpoint) -> bool:
+        """Return whether the task was cleared after this checkpoint was stored."""
+        return (checkpoint.max_tries, checkpoint.clear_number) != (self.max_tries, self.clear_number)
 
 
 @dataclass(frozen=True)
 class Busy:
     """
-    Another aggregation of the source runs: wait for its end, then begin again.
+    Another aggregation of the source is running: wait until it has ended, then try again.
 
-    :param aggregation_id: the other one.
-    :param source_id: the source.
+    :param aggregation_id: ID of that aggregation.
     """
 
     aggregation_id: str
-    source_id: str
 
 
 @dataclass(frozen=True)
 class Skip:
     """
-    Another aggregation of the source runs, and the task is to be skipped for it.
+    Another aggregation of the source is running, and the task is to be skipped.
 
-    :param reason: a sentence for a person.
+    :param reason: why, for the log.
     """
 
     reason: str
 
 
-@dataclass(frozen=True)
-class AlreadyReturned:
-    """
-    An earlier try had its result already and was cut off before Airflow knew.
-
-    :param result: that result.
-    """
-
-    result: AggregationResult
-
-
-StartOutcome: TypeAlias = Started | Busy | Skip | AlreadyReturned
+StartOutcome: TypeAlias = Checkpoint | Busy | Skip
+"""A checkpoint in state ``running`` is to be waited for; one in state ``returned`` holds the result."""

@@ -1,10 +1,12 @@
-"""When a wait gives up: at its deadline, after silence, where the answers do not fit together for long."""
+"""When a wait ends without a result: at its deadlines, or after too long an outage."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import (
     AggregationTimeoutError,
@@ -19,134 +21,196 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+DEFAULT_TOLERATE_OUTAGE = 1800.0
+
 UNKNOWN_GRACE_SECONDS = 120.0
-"""How long both endpoints may not know an id; nobody has shown how soon after the start they know it."""
+"""How long both endpoints may not know an ID; how soon after a start they know it is undocumented."""
 
 NO_RESULT_GRACE_SECONDS = 600.0
-"""How long the status endpoint may say COMPLETED while the task record says nothing of an end."""
-
-DEFAULT_TOLERATE_OUTAGE = 1800.0
+"""How long the status endpoint may say COMPLETED while the task record has no ``completionStatus``."""
 
 
 @dataclass(frozen=True)
 class Deadlines:
     """
-    How long a wait goes on.
+    When a wait began and when it must end, in absolute times.
 
-    :param deadline: epoch seconds at which the wait is over; None for no end.
-    :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` is over; None for no
-        end.
+    The same object travels from the operator through the checkpoint and the trigger's arguments to the watch.
+    No time is derived from the task instance, because its ``start_date`` is the time of the resume on several
+    Airflow versions.
+
+    :param deadline: epoch seconds at which the task's ``timeout`` has passed; None for no limit.
+    :param tolerate_outage: seconds without a valid response after which the wait ends with an error.
+    :param execution_deadline: epoch seconds at which the task's ``execution_timeout`` has passed; None for no
+        limit.
+    :param begun: epoch seconds at which the wait began; None for the moment at which a watch is made.
     """
 
     deadline: float | None = None
     tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
     execution_deadline: float | None = None
+    begun: float | None = None
+
+    @classmethod
+    def starting(
+        cls, now: float, timeout: float, tolerate_outage: float, execution_timeout: float | None = None
+    ) -> Deadlines:
+        """Return the deadlines of a wait that begins now; all arguments are in seconds."""
+        execution_deadline = None if execution_timeout is None else now + execution_timeout
+        return cls(now + timeout, tolerate_outage, execution_deadline, begun=now)
 
     @property
     def end(self) -> float | None:
-        """Epoch seconds of whichever comes first."""
-        if self.deadline is None or self.execution_deadline is None:
-            return self.execution_deadline if self.deadline is None else self.deadline
-        return min(self.deadline, self.execution_deadline)
-
-    def timed_out(self, aggregation_id: str) -> AggregationTimeoutError:
-        """Return the error for a wait whose time is over."""
-        end = self.end
-        until = "" if end is None else f" (until {_moment(end)})"
-        goes_on = "It goes on in Identity Security Cloud, which has no call to stop it."
-        if end is not None and end == self.execution_deadline:
-            return ExecutionTimeoutError(
-                f"The task's execution_timeout is over{until}; account aggregation {aggregation_id} has not "
-                f"ended. {goes_on}"
-            )
-        return AggregationTimeoutError(
-            f"Account aggregation {aggregation_id} did not end in time{until}. {goes_on}"
+        """Epoch seconds of the earlier deadline, None for no limit."""
+        return min(
+            (limit for limit in (self.deadline, self.execution_deadline) if limit is not None), default=None
         )
+
+    def have_passed(self, now: float) -> bool:
+        """Return whether the wait must end."""
+        return self.end is not None and now >= self.end
+
+    def seconds_left(self, now: float) -> float:
+        """Return the seconds until the wait must end: 0 if that has passed, infinity for no limit."""
+        return math.inf if self.end is None else max(0.0, self.end - now)
+
+    def in_another_try(self, other: Deadlines) -> Deadlines:
+        """
+        Return the deadlines of the same wait in another try of its task.
+
+        ``timeout`` belongs to the aggregation, so its deadline stays; ``execution_timeout`` belongs to a try.
+
+        :param other: the deadlines of that try.
+        """
+        return replace(
+            self, execution_deadline=other.execution_deadline, tolerate_outage=other.tolerate_outage
+        )
+
+    def no_earlier_than(self, moment: float) -> Deadlines:
+        """Return the deadlines with ``deadline`` moved to this moment where it is earlier."""
+        return self if self.deadline is None else replace(self, deadline=max(self.deadline, moment))
+
+    def error(self, message: str) -> AggregationTimeoutError:
+        """Return an error of the class that belongs to the earlier deadline."""
+        if self.execution_deadline is not None and self.end == self.execution_deadline:
+            return ExecutionTimeoutError(message)
+        return AggregationTimeoutError(message)
+
+    def timed_out(self, aggregation: str) -> AggregationTimeoutError:
+        """
+        Return the error for a wait whose time is up.
+
+        :param aggregation: kind and ID, such as ``account aggregation 2c91…``.
+        """
+        limit = "timeout" if self.end == self.deadline else "execution_timeout"
+        until = "" if self.end is None else f" at {_utc(self.end)}"
+        return self.error(
+            f"The task's {limit} passed{until} before {aggregation} ended. {still_running(aggregation)}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the deadlines as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Any) -> Deadlines:
+        """
+        Return the deadlines of a JSON object; keys that this version does not know are ignored.
+
+        :raises ProtocolError: the document does not hold deadlines.
+        """
+        if not isinstance(document, Mapping):
+            raise ProtocolError(f"Deadlines are a JSON object, not {type(document).__name__}.")
+        known = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
+        for name, value in known.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and math.isfinite(value)) and (value is not None or name == "tolerate_outage"):
+                raise ProtocolError(f"{name} must be a number of seconds.")
+        return cls(**known)
 
 
 class OutageTracker:
     """
-    What a wait has put up with so far, and when that is enough.
+    Counts how long an aggregation's state has been unclear, and ends the wait when that is too long.
 
-    :param aggregation_id: the aggregation, for errors.
-    :param tolerate_outage: seconds without a good answer after which the wait ends with an error.
-    :param clock: tells epoch seconds.
-    :param log: where outages are told.
+    :param aggregation: kind and ID of the aggregation, for errors.
+    :param tolerate_outage: seconds without a valid response after which the wait ends with an error.
+    :param clock: returns epoch seconds.
+    :param log: gets the warnings.
     """
 
     __slots__ = (
-        "_aggregation_id",
+        "_aggregation",
         "_clock",
-        "_last_good_answer",
+        "_last_response",
         "_log",
         "_no_result_since",
         "_tolerate_outage",
         "_unknown_since",
         "_warned_at",
-        "is_silent",
+        "is_down",
         "retry_after",
     )
 
     def __init__(
-        self, aggregation_id: str, tolerate_outage: float, clock: Callable[[], float], log: logging.Logger
+        self, aggregation: str, tolerate_outage: float, clock: Callable[[], float], log: logging.Logger
     ) -> None:
-        self._aggregation_id = aggregation_id
+        self._aggregation = aggregation
         self._tolerate_outage = tolerate_outage
         self._clock = clock
         self._log = log
-        self._last_good_answer = clock()
+        self._last_response = clock()
         self._warned_at = 0.0
         self._unknown_since: float | None = None
         self._no_result_since: float | None = None
-        self.is_silent = False
+        self.is_down = False
         self.retry_after = 0.0
 
     @property
-    def is_puzzled(self) -> bool:
-        """Whether the answers so far do not fit together, so that both endpoints have to be asked again."""
+    def is_contradictory(self) -> bool:
+        """Whether the responses so far contradict each other, so that both endpoints must be read again."""
         return self._unknown_since is not None or self._no_result_since is not None
 
-    def note_answer(self) -> None:
-        """Take in that there was a good answer."""
+    def note_response(self) -> None:
+        """Record a valid response."""
         self.retry_after = 0.0
-        self.is_silent = False
-        self._last_good_answer = self._clock()
+        self.is_down = False
+        self._last_response = self._clock()
 
-    def note_silence(self, error: SailPointError, quiet: float = 0.0) -> None:
+    def note_failure(self, error: SailPointError, quiet: float = 0.0) -> None:
         """
-        Take in that there was none.
+        Record a request without a valid response.
 
-        :param quiet: seconds without a warning at the least.
-        :raises SailPointError: it is final, or the silence has gone on for too long.
+        :param quiet: least number of seconds between two warnings.
+        :raises SailPointError: the error is final, or the outage is longer than ``tolerate_outage``.
         """
         if error.final:
             raise error
         now = self._clock()
-        silent = now - self._last_good_answer
-        if silent > self._tolerate_outage:
+        outage = now - self._last_response
+        if outage > self._tolerate_outage:
             raise TenantUnavailableError(
-                f"No good answer about account aggregation {self._aggregation_id} for {silent:.0f} seconds, "
-                f"longer than tolerate_outage ({self._tolerate_outage:.0f} seconds). The last error was: "
-                f"{error} The aggregation itself may go on in Identity Security Cloud.",
+                f"No valid response about {self._aggregation} for {outage:.0f} s "
+                f"(tolerate_outage={self._tolerate_outage:g} s). Last error: {error} The aggregation may "
+                "still be running in ISC.",
                 status=error.status,
                 detail_code=error.detail_code,
                 tracking_id=error.tracking_id,
             ) from error
-        self.is_silent = True
+        self.is_down = True
         self.retry_after = error.retry_after or 0.0
-        if now - max(self._warned_at, self._last_good_answer) >= quiet:
+        if now - max(self._warned_at, self._last_response) >= quiet:
             self._warned_at = now
             self._log.warning(
-                "No good answer for %.0f seconds, up to %.0f are tolerated: %s",
-                silent,
+                "No valid response for %.0f s (tolerate_outage=%g s): %s",
+                outage,
                 self._tolerate_outage,
                 error,
             )
 
     def note_known(self, *, is_known: bool) -> None:
         """
-        Take in whether any endpoint knows the aggregation.
+        Record whether either endpoint knows the aggregation.
 
         :raises UnknownAggregationError: neither has known it for :data:`UNKNOWN_GRACE_SECONDS`.
         """
@@ -157,17 +221,17 @@ class OutageTracker:
         self._unknown_since = now if self._unknown_since is None else self._unknown_since
         if now - self._unknown_since >= UNKNOWN_GRACE_SECONDS:
             raise UnknownAggregationError(
-                f"Identity Security Cloud does not know account aggregation {self._aggregation_id}: neither "
-                f"the status endpoint nor the task status, for {UNKNOWN_GRACE_SECONDS:.0f} seconds. "
-                "Is the id right, and of this tenant? Task records are kept for 90 days.",
+                f"ISC does not know {self._aggregation}: both the status endpoint and the task status have "
+                f"returned 404 for {UNKNOWN_GRACE_SECONDS:g} s. Check the ID and the tenant; ISC keeps task "
+                "records for 90 days.",
                 status=404,
             )
 
     def note_completed(self, *, without_result: bool) -> None:
         """
-        Take in whether the status endpoint says COMPLETED while the task record tells no end.
+        Record whether the status endpoint says COMPLETED while the task record has no ``completionStatus``.
 
-        :raises ProtocolError: that has been so for :data:`NO_RESULT_GRACE_SECONDS`.
+        :raises ProtocolError: that has lasted for :data:`NO_RESULT_GRACE_SECONDS`.
         """
         if not without_result:
             self._no_result_since = None
@@ -176,11 +240,16 @@ class OutageTracker:
         self._no_result_since = now if self._no_result_since is None else self._no_result_since
         if now - self._no_result_since >= NO_RESULT_GRACE_SECONDS:
             raise ProtocolError(
-                f"Identity Security Cloud says that account aggregation {self._aggregation_id} is COMPLETED, "
-                f"but gave no result for {NO_RESULT_GRACE_SECONDS:.0f} seconds (completionStatus is null), "
-                "and COMPLETED can hide errors. Look at the source's aggregation activity in ISC."
+                f"ISC gives no result for {self._aggregation}: its status has been COMPLETED, which can hide "
+                f"errors, for {NO_RESULT_GRACE_SECONDS:g} s, but its completionStatus is still null. Check "
+                "the source's aggregation activity in ISC."
             )
 
 
-def _moment(epoch_seconds: float) -> str:
+def still_running(aggregation: str) -> str:
+    """Return the sentence that says that the end of a wait did not end the aggregation."""
+    return f"{aggregation[0].upper()}{aggregation[1:]} is still running in ISC; ISC has no API to cancel it."
+
+
+def _utc(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath, TaskDeferred
 
-from sailpoint_provider.results import AggregationResult, ResultCounts
+from sailpoint_provider.results import AccountCounts, AggregationResult, IdentityCounts
 from sailpoint_provider.version_compat import TaskDeferralTimeout
 
 if TYPE_CHECKING:
@@ -256,5 +256,6 @@ def end_of(make: Callable[[], Any], ti: FakeTaskInstance | None = None) -> Any:
 def assert_whole(result: dict[str, Any]) -> None:
     """Make sure that a result has every key, and only JSON."""
     assert list(result) == list(AggregationResult.__annotations__)
-    assert list(result["counts"]) == list(ResultCounts.__annotations__)
+    assert list(result["accounts"]) == list(AccountCounts.__annotations__)
+    assert list(result["identities"]) == list(IdentityCounts.__annotations__)
     assert json.loads(json.dumps(result)) == result

@@ -80,7 +80,7 @@ def test_a_wait_ends_with_a_result(world, tenant, control, generation, caplog):
     watch = Watch(run_id, generation, deadlines=Deadlines(), clock=time.time, log=logging.getLogger("wait"))
     result = world.run(tenant, watch.wait(Backoff(0.05, first=0.02), lambda: 0.5))
     assert (result["state"], result["status"]) == ("succeeded", "COMPLETED")
-    assert result["counts"]["created"] == 250
+    assert result["accounts"]["created"] == 250
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

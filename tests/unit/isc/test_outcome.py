@@ -125,13 +125,18 @@ def test_a_result_holds_what_both_answers_say():
         "started": "2024-05-01T12:00:00.500Z",
         "completed": "2024-05-01T12:01:01.500Z",
         "duration_seconds": 61.0,
-        "total_accounts": 9,
-        "processed_accounts": 8,
-        "accounts_marked_for_deletion": 2,
-        "deleted_accounts": 1,
-        "total_identities": 7,
-        "processed_identities": 6,
-        "counts": {"total": 9, "created": 1, "updated": 2, "deleted": 3, "unchanged": 4, "ignored": 5},
+        "accounts": {
+            "scanned": 9,
+            "created": 1,
+            "updated": 2,
+            "deleted": 3,
+            "unchanged": 4,
+            "ignored": 5,
+            "to_process": 9,
+            "processed": 8,
+            "marked_for_deletion": 2,
+        },
+        "identities": {"to_refresh": 7, "refreshed": 6},
         "deletions_skipped": True,
         "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
         "file": {"name": "a.csv", "size_bytes": 3, "sha256": "f" * 64},
@@ -144,9 +149,9 @@ def test_a_result_without_any_answer_says_none():
     assert result["state"] == "running"
     assert result["messages"] == []
     assert result["deletions_skipped"] is False
-    known = {"aggregation_id", "state", "messages", "deletions_skipped", "counts"}
+    known = {"aggregation_id", "state", "messages", "deletions_skipped", "accounts", "identities"}
     assert all(value is None for key, value in result.items() if key not in known)
-    assert set(result["counts"].values()) == {None}
+    assert set(result["accounts"].values()) == set(result["identities"].values()) == {None}
 
 
 def test_what_the_caller_knows_of_the_source_takes_precedence():
@@ -175,7 +180,7 @@ def test_a_bad_end_raises_with_the_result(completion_status):
     assert RUN in text
     assert "'Directory'" in text
     assert f"completionStatus {completion_status}, status COMPLETED" in text
-    assert "ISC says: The connector is down. | Nobody is there." in text
+    assert "ISC's messages: The connector is down. | Nobody is there." in text
     assert ("temporary" in text) == (completion_status == "TEMP_ERROR")
 
 
@@ -206,13 +211,13 @@ def test_a_run_that_is_not_over_is_no_bad_end():
 def test_the_last_line_tells_state_time_and_counts():
     record = task("SUCCESS", attributes={"total": 1500, "created": 3})
     assert end_line(make_result(RUN, None, record)) == (
-        f"Account aggregation {RUN} of source 'Directory': succeeded after 60 s (1,500 total, 3 created)."
+        f"Account aggregation {RUN} of source 'Directory' succeeded after 60 s (1,500 scanned, 3 created)."
     )
 
 
 def test_the_last_line_tells_of_skipped_deletions():
     record = task("WARNING", completed=None, attributes={}, messages=["Account deletion was skipped"])
     assert end_line(make_result(RUN, None, record)) == (
-        f"Account aggregation {RUN} of source 'Directory': succeeded with warnings. "
-        "ISC skipped the deletion of accounts: the source's delete threshold was hit."
+        f"Account aggregation {RUN} of source 'Directory' succeeded with warnings. "
+        "ISC deleted no accounts, because the source's delete threshold was exceeded."
     )

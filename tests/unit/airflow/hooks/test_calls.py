@@ -108,7 +108,7 @@ def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_pa
     assert [one.id for one in called(world, "list_task_statuses", hook=hook)] == [task.id]
     result = called(world, "wait_for_account_aggregation", task.id, poll_interval=POLL, hook=hook)
     assert_whole(result)
-    assert (result["state"], result["counts"]["created"]) == ("succeeded", 5)
+    assert (result["state"], result["accounts"]["created"]) == ("succeeded", 5)
     (start,) = tenant.starts()
     assert (start["generation"], start["disable_optimization"]) == (generation, "true")
 

@@ -116,7 +116,7 @@ def test_a_deletion_that_isc_skipped_is_flagged(tenant, tmp_path, logged, deferr
         )
         assert result["deletions_skipped"] is (file == few)
     assert result["state"] == "succeeded_with_warnings"
-    assert any("skipped the deletion" in record.getMessage() for record in logged.records)
+    assert any("ISC deleted no accounts" in record.getMessage() for record in logged.records)
 
 
 @MODES
@@ -134,7 +134,7 @@ def test_a_busy_source_that_is_not_waited_for_can_be_retried(tenant, deferrable)
 def test_a_timeout_tells_the_id_and_that_the_aggregation_goes_on(tenant, deferrable):
     tenant.plan(DIRECTORY, seconds=NEVER)
     ti = FakeTaskInstance()
-    with pytest.raises(AggregationTimeoutError, match="goes on in Identity Security Cloud") as caught:
+    with pytest.raises(AggregationTimeoutError, match="still running in ISC") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable, timeout=0.4), ti)
     assert_retriable(caught.value)
     assert ti.pushed["aggregation_id"] in str(caught.value)
@@ -222,7 +222,7 @@ def test_starts_whose_answers_are_lost_and_that_left_no_trace_can_be_retried(ten
 
 def test_starts_without_an_id_to_follow_that_left_no_trace_can_be_retried(tenant):
     tenant.control.fault("answer", path="load-accounts", status=202, body={"success": True, "task": {}})
-    with pytest.raises(ProtocolError, match="no id to follow") as caught:
+    with pytest.raises(ProtocolError, match="returned no ID") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY))
     assert_retriable(caught.value)
     assert tenant.runs() == []
@@ -234,11 +234,11 @@ def test_starts_without_an_id_to_follow_that_left_no_trace_can_be_retried(tenant
         None,
         {},
         "over",
-        {"event": "success"},
-        {"event": "ended", "state": "succeeded"},
-        {"event": "ended", "aggregation_id": NOBODY},
-        {"event": "ended", "aggregation_id": NOBODY, "state": "running"},
-        {"event": "ended", "aggregation_id": NOBODY, "state": "succeeded"},
+        {"version": 1, "status": "success"},
+        {"version": 1, "status": "success", "state": "succeeded", "carried": {}},
+        {"version": 1, "status": "success", "aggregation_id": NOBODY, "carried": {}},
+        {"version": 1, "status": "success", "aggregation_id": NOBODY, "state": "running", "carried": {}},
+        {"version": 1, "status": "success", "aggregation_id": NOBODY, "state": "succeeded", "carried": {}},
     ],
 )
 def test_an_event_that_tells_no_end_fails(event):

@@ -26,7 +26,7 @@ def sensor(aggregation_id, **changed):
 def test_an_execution_timeout_ends_a_deferred_wait_and_names_what_goes_on(tenant):
     tenant.plan(DIRECTORY, seconds=NEVER)
     ti = FakeTaskInstance()
-    with pytest.raises(AirflowTaskTimeout, match="goes on in Identity Security Cloud") as caught:
+    with pytest.raises(AirflowTaskTimeout, match="still running in ISC") as caught:
         carried_out(lambda: operator(source_id=DIRECTORY, deferrable=True, execution_timeout=SOON), ti)
     assert ti.pushed["aggregation_id"] in str(caught.value)
 
@@ -90,11 +90,13 @@ def test_a_revoked_token_and_a_rate_limit_in_the_middle_are_sat_out(tenant, defe
 
 
 def test_a_connection_that_was_deleted_meanwhile_ends_the_wait_for_good(tenant, monkeypatch):
-    made = SailPointAccountAggregationTrigger(tenant.started(seconds=NEVER), poll_interval=POLL)
+    made = SailPointAccountAggregationTrigger(
+        aggregation_id=tenant.started(seconds=NEVER), poll_interval=POLL
+    )
     monkeypatch.delenv("AIRFLOW_CONN_SAILPOINT_DEFAULT")
     (event,) = events_of(made)
     with pytest.raises(InvalidInputError, match="no Airflow connection") as caught:
-        read_event(event)
+        read_event(event).ended_aggregation()
     assert caught.value.final
 
 

@@ -73,15 +73,17 @@ def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, genera
     assert (result["source_id"], result["source_name"]) == (HR, "HR Delimited File")
     assert (result["state"], result["completion_status"]) == ("succeeded", "SUCCESS")
     assert result["status"] == "COMPLETED"
-    assert result["counts"] == {
-        "total": 7,
+    assert result["accounts"] == {
+        "scanned": 7,
         "created": 7,
         "updated": 0,
         "deleted": 0,
         "unchanged": 0,
         "ignored": 0,
+        "to_process": 7,
+        "processed": 7,
+        "marked_for_deletion": 0,
     }
-    assert (result["total_accounts"], result["processed_accounts"]) == (7, 7)
     assert (result["deletions_skipped"], result["messages"]) == (False, [])
     assert result["started"].endswith("Z")
     assert result["completed"].endswith("Z")
@@ -103,7 +105,7 @@ def test_every_shape_of_answer_seen_in_the_wild_gives_the_same_result(tenant, tm
     file = tenant.csv(tmp_path, rows=4)
     result = carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
     assert_whole(result)
-    assert (result["state"], result["counts"]["created"]) == ("succeeded", 4)
+    assert (result["state"], result["accounts"]["created"]) == ("succeeded", 4)
 
 
 @MODES
@@ -111,14 +113,14 @@ def test_a_direct_source_is_found_by_its_name(tenant, deferrable):
     tenant.plan(DIRECTORY)
     result = carried_out(lambda: operator(source_name="Directory", deferrable=deferrable))
     assert (result["source_id"], result["source_name"]) == (DIRECTORY, "Directory")
-    assert (result["counts"]["created"], result["file"]) == (250, None)
+    assert (result["accounts"]["created"], result["file"]) == (250, None)
 
 
 @MODES
 def test_a_delimited_source_that_an_appliance_reads_needs_no_file(tenant, deferrable):
     tenant.plan(MAINFRAME)
     result = carried_out(lambda: operator(source_id=MAINFRAME, deferrable=deferrable))
-    assert (result["state"], result["counts"]["total"]) == ("succeeded", 40)
+    assert (result["state"], result["accounts"]["scanned"]) == ("succeeded", 40)
 
 
 def loaded_from(tenant, location):

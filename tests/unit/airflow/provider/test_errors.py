@@ -9,8 +9,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from sailpoint_provider import exceptions, version_compat
-from sailpoint_provider._airflow.errors import airflow_errors, as_airflow_sees_it
-from sailpoint_provider._airflow.parameters import seconds, truth
+from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
+from sailpoint_provider._airflow.parameters import boolean, seconds
 from sailpoint_provider.isc.outcome import make_result
 from tests.unit.airflow.airflow_cases import NOBODY, FakeTaskInstance
 
@@ -27,7 +27,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_final_error_fails_the_task_and_stays_what_it_was(kind):
     error = kind("What to do.", final=True, **DETAILS)
-    seen = as_airflow_sees_it(error)
+    seen = for_airflow(error)
     assert isinstance(seen, kind)
     assert isinstance(seen, AirflowFailException)
     assert str(seen) == "What to do."
@@ -38,28 +38,28 @@ def test_a_final_error_fails_the_task_and_stays_what_it_was(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_that_a_retry_may_mend_is_left_alone(kind):
     error = kind("Try again.", final=False)
-    assert as_airflow_sees_it(error) is error
+    assert for_airflow(error) is error
 
 
 def test_a_final_error_of_another_kind_is_final_too():
-    seen = as_airflow_sees_it(exceptions.ProtocolError("Never again.", final=True))
+    seen = for_airflow(exceptions.ProtocolError("Never again.", final=True))
     assert isinstance(seen, exceptions.SailPointError)
     assert isinstance(seen, AirflowFailException)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_final_error_can_be_pickled_and_is_made_final_once(kind):
-    seen = as_airflow_sees_it(kind("What to do.", final=True, **DETAILS))
+    seen = for_airflow(kind("What to do.", final=True, **DETAILS))
     again = pickle.loads(pickle.dumps(seen))
     assert type(again) is type(seen)
     assert (str(again), vars(again)) == (str(seen), vars(seen))
-    assert as_airflow_sees_it(seen) is seen
+    assert for_airflow(seen) is seen
 
 
 def test_a_bad_end_keeps_its_result_through_pickling():
     error = exceptions.AggregationFailedError(make_result(NOBODY) | {"state": "failed"})
     assert pickle.loads(pickle.dumps(error)).result == error.result
-    assert as_airflow_sees_it(error) is error
+    assert for_airflow(error) is error
 
 
 def test_the_cause_is_kept_when_an_error_leaves_an_operator():
@@ -99,13 +99,13 @@ def test_anything_else_is_no_duration(wrong):
     ("given", "read"), [(True, True), (False, False), ("True", True), ("false", False), (" TRUE\n", True)]
 )
 def test_a_truth_value_may_be_text(given, read):
-    assert truth(given, "disable_optimization") is read
+    assert boolean(given, "disable_optimization") is read
 
 
 @pytest.mark.parametrize("wrong", ["", "yes", "None", "1", 1, 0, None, []])
 def test_anything_else_is_no_truth_value(wrong):
     with pytest.raises(exceptions.InvalidInputError, match="disable_optimization"):
-        truth(wrong, "disable_optimization")
+        boolean(wrong, "disable_optimization")
 
 
 def test_the_deferral_timeout_is_the_one_that_this_airflow_raises():

@@ -111,7 +111,8 @@ def test_a_deferral_hands_over_what_the_trigger_needs(tenant):
         task.execute(FakeTaskInstance().context)
     trigger = caught.value.trigger
     assert (trigger.aggregation_id, trigger.poll_interval) == (task.aggregation_id, POLL)
-    assert (trigger.deadline - trigger.begun, trigger.tolerate_outage) == (pytest.approx(600), 90)
+    assert trigger.deadlines["deadline"] - trigger.deadlines["begun"] == pytest.approx(600)
+    assert trigger.deadlines["tolerate_outage"] == 90
     assert caught.value.timeout > timedelta(seconds=600)
 
 
@@ -128,7 +129,7 @@ def test_a_deferral_that_airflow_breaks_off_ends_by_the_sensors_own_rules(end, f
         assert NOBODY in str(caught.value)
 
 
-@pytest.mark.parametrize("event", [None, {}, "over", {"event": "ended", "result": {}}])
+@pytest.mark.parametrize("event", [None, {}, "over", {"version": 1, "status": "success", "result": {}}])
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_an_event_that_tells_no_end_fails(event, soft_fail):
     task = sensor(deferrable=True, soft_fail=soft_fail)

@@ -12,9 +12,11 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 
-from sailpoint_provider._airflow.errors import FinalAccessDeniedError, FinalAuthenticationError
+from sailpoint_provider._airflow.errors import failing_class
 from sailpoint_provider.exceptions import (
+    AccessDeniedError,
     AggregationFailedError,
+    AuthenticationError,
     TenantUnavailableError,
     UnknownAggregationError,
 )
@@ -84,10 +86,10 @@ CASES = {
     "terminated": Case(AggregationFailedError, skips=True, outcome="terminated"),
     "cancelled": Case(AggregationFailedError, skips=True, outcome="cancelled"),
     "timeout": Case(AirflowSensorTimeout, skips=True, settings={"timeout": 0.25}),
-    "refused credential": Case(FinalAuthenticationError, faults=_refused(0)),
-    "credential refused later": Case(FinalAuthenticationError, faults=_refused(1)),
-    "missing scope": Case(FinalAccessDeniedError, faults=_forbidden(0)),
-    "scope missing later": Case(FinalAccessDeniedError, faults=_forbidden(1)),
+    "refused credential": Case(failing_class(AuthenticationError), faults=_refused(0)),
+    "credential refused later": Case(failing_class(AuthenticationError), faults=_refused(1)),
+    "missing scope": Case(failing_class(AccessDeniedError), faults=_forbidden(0)),
+    "scope missing later": Case(failing_class(AccessDeniedError), faults=_forbidden(1)),
     "outage": Case(TenantUnavailableError, faults=_outage(0), settings={"tolerate_outage": 0.12}),
     "outage later": Case(TenantUnavailableError, faults=_outage(1), settings={"tolerate_outage": 0.12}),
     "unknown id": Case(UnknownAggregationError, unknown=True),
@@ -115,10 +117,10 @@ def assert_end(case, end, aggregation_id):
         assert end["aggregation_id"] == aggregation_id
         return
     assert type(end) is case.end
-    assert isinstance(end, AirflowFailException) == case.end.__name__.startswith("Final")
+    assert isinstance(end, AirflowFailException) == issubclass(case.end, AirflowFailException)
     if case.end is AggregationFailedError:
         assert_whole(end.result)
-    if case.end is not FinalAuthenticationError:
+    if case.end is not failing_class(AuthenticationError):
         assert aggregation_id in str(end)
 
 
@@ -159,7 +161,7 @@ def test_failed_or_skipped_the_words_name_the_aggregation(tenant, monkeypatch, n
     aggregation_id, end, _ = ended(tenant, monkeypatch, CASES[name], mode, soft_fail=soft_fail)
     assert aggregation_id in str(end)
     if name == "timeout":
-        assert "goes on in Identity Security Cloud" in str(end)
+        assert "still running in ISC" in str(end)
 
 
 @pytest.mark.parametrize("mode", MODES)

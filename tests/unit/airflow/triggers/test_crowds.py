@@ -11,6 +11,7 @@ from airflow.providers.common.compat import connection as compat_connection
 from sailpoint_provider.client import tenant_state
 from sailpoint_provider.exceptions import AggregationFailedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from tests.unit.airflow.airflow_cases import NEVER, SPEED, connect
@@ -37,9 +38,11 @@ def running(tenant, count):
 
 
 def waiting(ids, **changed):
-    usual = {"poll_interval": 0.5, "deadline": time.time() + 60}
+    usual = {"poll_interval": 0.5, "deadlines": Deadlines(time.time() + 60)}
     return [
-        asyncio.create_task(anext(SailPointAccountAggregationTrigger(one, **usual | changed).run()))
+        asyncio.create_task(
+            anext(SailPointAccountAggregationTrigger(aggregation_id=one, **usual | changed).run())
+        )
         for one in ids
     ]
 
@@ -122,5 +125,7 @@ def test_the_waits_of_hooks_share_the_poller_and_bring_whole_results(tenant, rea
     assert isinstance(failed, AggregationFailedError)
     assert failed.result["state"] == "failed"
     assert [result["aggregation_id"] for result in results] == ids[1:]
-    assert all(result["status"] == "COMPLETED" and result["counts"] for result in results)
+    assert all(
+        result["status"] == "COMPLETED" and result["accounts"]["scanned"] is not None for result in results
+    )
     assert len(readings) == 1

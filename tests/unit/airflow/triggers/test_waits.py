@@ -22,15 +22,19 @@ LONGEST_STALL = 0.25
 
 
 def trigger(aggregation_id=NOBODY, **changed):
-    usual = {"poll_interval": POLL, "deadline": time.time() + 30, "tolerate_outage": 0.12}
-    return SailPointAccountAggregationTrigger(aggregation_id, **usual | changed)
+    usual = {"deadline": time.time() + 30, "tolerate_outage": 0.12} | changed
+    names = ("deadline", "tolerate_outage", "begun", "execution_deadline")
+    deadlines = {name: usual.pop(name) for name in names if name in usual}
+    return SailPointAccountAggregationTrigger(
+        **{"aggregation_id": aggregation_id, "poll_interval": POLL, "deadlines": deadlines} | usual
+    )
 
 
 def error_of(events):
     """Return the error that the only event tells."""
     (event,) = events
     with pytest.raises(SailPointError) as caught:
-        read_event(event)
+        read_event(event).ended_aggregation()
     return caught.value
 
 
@@ -41,17 +45,14 @@ def test_the_arguments_are_ids_and_numbers_and_survive_the_database():
         "aggregation_id",
         "sailpoint_conn_id",
         "poll_interval",
-        "deadline",
-        "tolerate_outage",
-        "begun",
-        "execution_deadline",
+        "deadlines",
         "source_id",
         "is_ours",
         "clear_task_on_kill",
         "usual_seconds",
         "carried",
     }
-    assert all(value is None or isinstance(value, str | float | int) for value in kwargs.values())
+    assert all(value is None or isinstance(value, str | float | int | dict) for value in kwargs.values())
     assert set(kwargs) == set(inspect.signature(SailPointAccountAggregationTrigger).parameters)
     again = reloaded(trigger(begun=1.5, deadline=9.0))
     assert again.serialize() == trigger(begun=1.5, deadline=9.0).serialize()
@@ -66,10 +67,7 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
             "aggregation_id": old.aggregation_id,
             "sailpoint_conn_id": "sailpoint_default",
             "poll_interval": 30.0,
-            "deadline": None,
-            "tolerate_outage": 1800.0,
-            "begun": None,
-            "execution_deadline": None,
+            "deadlines": None,
             "source_id": None,
             "is_ours": True,
             "clear_task_on_kill": False,
@@ -86,7 +84,13 @@ def test_it_tells_the_end_and_no_more_in_every_generation(tenant, generation):
     tenant.connect(extra={"api_version": generation})
     aggregation_id = tenant.started()
     assert events_of(trigger(aggregation_id)) == [
-        {"event": "ended", "aggregation_id": aggregation_id, "state": "succeeded", "carried": {}}
+        {
+            "version": 1,
+            "status": "success",
+            "aggregation_id": aggregation_id,
+            "state": "succeeded",
+            "carried": {},
+        }
     ]
 
 
@@ -103,7 +107,8 @@ def test_it_tells_the_end_and_no_more_in_every_generation(tenant, generation):
 )
 def test_it_tells_every_end_and_judges_none(tenant, outcome, state):
     (event,) = events_of(trigger(tenant.started(outcome=outcome)))
-    assert (event["event"], read_event(event).state) == ("ended", state)
+    assert read_event(event).state == state
+    assert event["status"] == ("success" if state.startswith("succeeded") else "failed")
 
 
 @pytest.mark.parametrize("wrong", [None, 7, "", "a/b", "ä" * 32, "x" * 65])
@@ -115,12 +120,19 @@ def test_a_bad_id_becomes_an_event(tenant, wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"deadline": "soon"}, {"poll_interval": "often"}, {"tolerate_outage": None}]
+    ("wrong", "named"),
+    [
+        ({"deadline": "soon"}, "deadline must be a number"),
+        ({"poll_interval": "often"}, "failed with TypeError"),
+        ({"tolerate_outage": None}, "tolerate_outage must be a number"),
+        ({"deadlines": [1]}, "JSON object"),
+    ],
 )
-def test_arguments_that_cannot_work_become_an_event_without_their_words(tenant, wrong):
+def test_arguments_that_cannot_work_become_an_event_without_their_values(tenant, wrong, named):
     tenant.control.fault("answer", path="task-status", status=503)
     error = error_of(events_of(trigger(tenant.started(seconds=NEVER), **wrong)))
-    assert "failed with TypeError" in str(error)
+    assert named in str(error)
+    assert "soon" not in str(error)
 
 
 def test_a_missing_connection_becomes_an_event():
@@ -160,7 +172,7 @@ def test_the_deadline_becomes_an_event_that_says_that_it_goes_on(tenant):
     error = error_of(events_of(trigger(aggregation_id, deadline=time.time() + 0.3)))
     assert isinstance(error, AggregationTimeoutError)
     assert aggregation_id in str(error)
-    assert "goes on in Identity Security Cloud" in str(error)
+    assert "still running in ISC" in str(error)
 
 
 def test_a_trigger_that_starts_after_its_deadline_looks_once(tenant):
@@ -254,8 +266,6 @@ def test_progress_reaches_the_triggers_log(tenant, logged):
 
 def test_an_unforeseen_error_is_logged_with_its_trace(tenant, logged):
     tenant.control.fault("answer", path="task-status", status=503)
-    events_of(trigger(tenant.started(seconds=NEVER), deadline="soon"))
-    (record,) = [
-        record for record in logged.records if record.exc_info and "broke off" in record.getMessage()
-    ]
+    events_of(trigger(tenant.started(seconds=NEVER), poll_interval="often"))
+    (record,) = [record for record in logged.records if record.exc_info and "failed." in record.getMessage()]
     assert record.exc_info[0] is TypeError

@@ -21,6 +21,7 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
 from sailpoint_provider.isc.start.request import StartRequest
 from sailpoint_provider.isc.start.starter import Starter
+from sailpoint_provider.isc.wait.deadlines import Deadlines
 from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
 
 LOG = logging.getLogger("beginning")
@@ -114,12 +115,13 @@ class StartOutcome:
         usual = {
             "source": DIRECTORY,
             "max_tries": 0,
-            "begun": NOON,
             "deadline": NOON + DAY,
             "tolerate_outage": 1800.0,
             "file": self.file,
         }
-        order = StartRequest(**usual | self.order | changed)
+        wanted = usual | self.order | changed
+        deadlines = Deadlines(wanted.pop("deadline"), wanted.pop("tolerate_outage"), begun=NOON)
+        order = StartRequest(**wanted, deadlines=deadlines)
         return self.driver.run(Starter(order, API_VERSIONS["v1"], self, clock=self.tick, log=LOG).begin())
 
     def tick(self):
@@ -211,8 +213,7 @@ def checkpoint(state="running", number=1, **changed):
         "max_tries": 0,
         "source_id": SOURCE,
         "source_name": "Directory",
-        "begun": NOON - 500,
-        "deadline": NOON + 500,
+        "deadlines": Deadlines(NOON + 500, begun=NOON - 500),
         "aggregation_id": an_id(number) if state in ("running", "discarded", "returned") else None,
     }
     return Checkpoint(**usual | changed)

@@ -16,8 +16,8 @@ RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
     "one",
     [
         checkpoint("submitting"),
-        checkpoint("submitting", mark=Baseline("2026-01-01T00:00:00+00:00", (an_id(4), an_id(5)))),
-        checkpoint("submitting", mark=Baseline(None, (an_id(4),)), may_run=True),
+        checkpoint("submitting", baseline=Baseline("2026-01-01T00:00:00+00:00", (an_id(4), an_id(5)))),
+        checkpoint("submitting", baseline=Baseline(None, (an_id(4),)), may_run=True),
         checkpoint("unanswered", aggregation_id=None, may_run=True, clear_number=3),
         checkpoint("refused", aggregation_id=None, disable_optimization=True),
         checkpoint("discarded"),
@@ -75,9 +75,11 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         GOOD | {"source_id": "a b"},
         GOOD | {"max_tries": "1"},
         GOOD | {"clear_number": 1.5},
-        GOOD | {"deadline": "tomorrow"},
-        GOOD | {"deadline": float("nan")},
-        GOOD | {"begun": float("inf")},
+        GOOD | {"deadlines": GOOD["deadlines"] | {"deadline": "tomorrow"}},
+        GOOD | {"deadlines": GOOD["deadlines"] | {"deadline": float("nan")}},
+        GOOD | {"deadlines": GOOD["deadlines"] | {"deadline": None}},
+        GOOD | {"deadlines": GOOD["deadlines"] | {"begun": None}},
+        GOOD | {"deadlines": GOOD["deadlines"] | {"begun": float("inf")}},
         GOOD | {"may_run": 1},
         GOOD | {"file": "accounts.csv"},
         GOOD | {"file": {"name": "accounts.csv"}},
@@ -85,16 +87,16 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         GOOD | {"file_location": None},
         GOOD | {"sent": {"size": 1}},
         GOOD | {"sent": None},
-        GOOD | {"mark": [1]},
-        GOOD | {"mark": {"ids": [1]}},
-        {key: value for key, value in GOOD.items() if key != "deadline"},
+        GOOD | {"baseline": [1]},
+        GOOD | {"baseline": {"ids": [1]}},
+        {key: value for key, value in GOOD.items() if key != "deadlines"},
         RETURNED | {"result": None},
         RETURNED | {"result": {}},
         RETURNED | {"result": RESULT | {"state": "great"}},
         RETURNED | {"result": RESULT | {"state": "failed"}},
         RETURNED | {"result": RESULT | {"aggregation_id": an_id(2)}},
         RETURNED | {"result": RESULT | {"file": None}},
-        RETURNED | {"result": RESULT | {"counts": {}}},
+        RETURNED | {"result": RESULT | {"accounts": {}}},
         RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "messages"}},
     ],
     ids=str,
@@ -110,10 +112,12 @@ def test_nothing_stored_is_no_claim():
 
 def test_what_may_be_missing_is_empty():
     short = {
-        key: value for key, value in checkpoint().to_json().items() if key not in ("mark", "sent", "result")
+        key: value
+        for key, value in checkpoint().to_json().items()
+        if key not in ("baseline", "sent", "result")
     }
     read = read_checkpoint(short)
-    assert (read.mark, read.sent, read.result, read.may_run) == (Baseline(), None, None, False)
+    assert (read.baseline, read.sent, read.result, read.may_run) == (Baseline(), None, None, False)
 
 
 def test_without_a_store_nothing_is_remembered():

@@ -30,7 +30,7 @@ def test_a_source_is_found_by_its_name():
 
 def test_a_name_that_is_only_part_of_another_does_not_hit():
     _, run = drive(find_source(V1, "HR"), [HR])
-    with pytest.raises(InvalidInputError, match="No source of the tenant is named 'HR'"):
+    with pytest.raises(InvalidInputError, match="has no source named 'HR'"):
         run()
 
 
@@ -42,7 +42,7 @@ def test_a_name_with_blanks_around_it_finds_the_source_that_has_none():
 
 def test_a_name_that_nothing_has_is_told():
     _, run = drive(find_source(V1, "Nothing"), [])
-    with pytest.raises(InvalidInputError, match="may not see counts as missing") as failure:
+    with pytest.raises(InvalidInputError, match="this client can see") as failure:
         run()
     assert failure.value.final
 
@@ -106,9 +106,9 @@ def test_a_file_goes_with_the_sources_that_need_or_take_one(source, has_file):
 @pytest.mark.parametrize(
     ("source", "has_file", "reason"),
     [
-        (HR, False, "give file, the CSV to load"),
+        (HR, False, "Set file to the CSV"),
         (Source(SOURCE, "AD", "Active Directory", has_cluster=True), True, "takes no file"),
-        (Source(SOURCE, "AD", ""), True, "Leave out file"),
+        (Source(SOURCE, "AD", ""), True, "Remove file"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(source, has_file, reason):
@@ -138,9 +138,9 @@ def test_a_refusal_inside_a_good_answer_is_told_apart(task_id, success, completi
 
 def test_a_start_without_an_id_is_not_taken_for_one():
     _, run = drive(start(V1, SOURCE), LoadAccountsTask(None, True, None))
-    with pytest.raises(ProtocolError, match="nothing more"):
+    with pytest.raises(ProtocolError, match="messages: none"):
         run()
     words = (TaskMessage("INFO", "first"), TaskMessage(None, "second"))
     _, run = drive(start(V1, SOURCE), LoadAccountsTask(None, True, None, words))
-    with pytest.raises(ProtocolError, match=r"first \| second.*before starting again"):
+    with pytest.raises(ProtocolError, match=r"first \| second.*before you start again"):
         run()

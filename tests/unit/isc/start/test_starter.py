@@ -17,8 +17,9 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.models import LoadAccountsTask
 from sailpoint_provider.isc.start import reconcile
-from sailpoint_provider.isc.start.request import Busy, Skip, Started, UnstoredTries
-from tests.unit.isc.isc_cases import NOON, SOURCE
+from sailpoint_provider.isc.start.checkpoint import Checkpoint
+from sailpoint_provider.isc.start.request import Busy, Skip, UnstoredTries
+from tests.unit.isc.isc_cases import NOON
 from tests.unit.isc.start.starter_cases import (
     BUSY_WORDS,
     DAY,
@@ -88,16 +89,16 @@ def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id
     tenant = beginning(has_file)
     begun = tenant.begin()
     assert tenant.happened == ["look", "submitting", "start", "running"]
-    assert isinstance(begun, Started)
-    assert begun.checkpoint == tenant.remembered
-    assert begun.checkpoint.aggregation_id == an_id(1)
-    assert (begun.checkpoint.file, begun.checkpoint.sent) == ((STATE, SENT) if has_file else (None, None))
-    assert (begun.checkpoint.begun, begun.checkpoint.deadline) == (NOON, NOON + DAY)
+    assert begun.state == "running"
+    assert begun == tenant.remembered
+    assert begun.aggregation_id == an_id(1)
+    assert (begun.file, begun.sent) == ((STATE, SENT) if has_file else (None, None))
+    assert (begun.deadlines.begun, begun.deadlines.deadline) == (NOON, NOON + DAY)
 
 
 def test_the_intent_holds_the_newest_records_of_iscs_own_clock():
     tenant = beginning(records=[record(1, "SUCCESS", -50), record(2, "ERROR", -9), record(3, "SUCCESS", -9)])
-    mark = tenant.begin().checkpoint.mark
+    mark = tenant.begin().baseline
     assert mark.created == at(-9).isoformat()
     assert set(mark.ids) == {an_id(2), an_id(3)}
 
@@ -126,7 +127,7 @@ def test_a_file_that_is_missing_when_the_source_is_free_starts_nothing_and_leave
 def test_an_unanswered_ordinary_start_that_left_one_aggregation_is_followed_and_not_sent_again(reply):
     tenant = beginning(records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
     begun = tenant.begin()
-    assert begun.checkpoint.aggregation_id == an_id(1) == tenant.remembered.aggregation_id
+    assert begun.aggregation_id == an_id(1) == tenant.remembered.aggregation_id
     assert tenant.happened == ["look", "submitting", "start", "look", "running"]
 
 
@@ -137,19 +138,19 @@ def test_what_isc_did_not_acknowledge_is_never_followed_however_well_it_fits(rep
     tenant = StartOutcome(**own(), replies=[unanswered(7, error=reply, completion_status=ending)])
     begun = tenant.begin()
     if ending is None:
-        assert begun == Busy(an_id(7), SOURCE)
+        assert begun == Busy(an_id(7))
         assert (tenant.remembered.state, tenant.remembered.may_run) == ("unanswered", True)
         tenant.end(7)
         begun = tenant.begin()
-    assert begun.checkpoint.aggregation_id == an_id(1)
-    assert begun.checkpoint.sent == (SENT if tenant.file else None)
+    assert begun.aggregation_id == an_id(1)
+    assert begun.sent == (SENT if tenant.file else None)
     assert tenant.starts == 2
 
 
 @OWN
 def test_an_unacknowledged_start_that_left_nothing_is_sent_again_without_a_long_wait(own):
     tenant = StartOutcome(**own(), replies=[LOST])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.happened[:4] == ["look", "submitting", "start", "unanswered"]
     assert tenant.happened[4:] == ["look", "submitting", "start", "running"]
     assert tenant.elapsed < 2 * reconcile.RECONCILE_PAUSE
@@ -172,16 +173,16 @@ def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_w
     for if_running in ("wait", "fail", "skip"):
         late.clear()
         tenant = StartOutcome(**own(if_running=if_running), replies=[start_unseen, refuse])
-        assert tenant.begin() == Busy(an_id(7), SOURCE)
+        assert tenant.begin() == Busy(an_id(7))
         tenant.end(7)
-        assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+        assert tenant.begin().aggregation_id == an_id(1)
         assert tenant.starts == 3
 
 
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
 def test_an_unanswered_ordinary_start_that_left_nothing_is_sent_again_after_half_a_minute(reply):
     tenant = beginning(records=[record(5, "SUCCESS")], replies=[reply])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
     assert (
         reconcile.RECONCILE_SECONDS
@@ -200,7 +201,7 @@ def test_an_aggregation_that_shows_only_later_is_still_found():
             tenant.records.append(record(1, seconds=0))
 
     tenant.trouble = show
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 1
 
 
@@ -210,7 +211,7 @@ def test_a_refusal_among_the_records_settles_an_unanswered_start_without_a_wait(
         return LOST
 
     tenant = beginning(replies=[refuse_unheard])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
     assert tenant.elapsed < reconcile.RECONCILE_PAUSE
 
@@ -221,14 +222,14 @@ def test_the_rival_that_a_start_was_refused_for_is_not_followed_where_the_answer
         return LOST
 
     tenant = beginning(replies=[refuse_unheard])
-    assert tenant.begin() == Busy(an_id(9), SOURCE)
+    assert tenant.begin() == Busy(an_id(9))
     tenant.end(9)
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_of_several_aggregations_after_an_unanswered_start_none_is_taken():
     tenant = beginning(replies=[unanswered(7, 8, completion_status="SUCCESS")])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
 
 
@@ -243,26 +244,26 @@ def test_what_may_be_an_earlier_start_is_waited_for_whatever_is_wished_for_busy_
     tenant = beginning(replies=[unanswered(7, 8)], order={"if_running": if_running})
     assert isinstance(tenant.begin(), Busy)
     tenant.end(7)
-    assert tenant.begin() == Busy(an_id(8), SOURCE)
+    assert tenant.begin() == Busy(an_id(8))
     tenant.end(8)
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_an_aggregation_of_the_same_moment_as_the_mark_is_told_from_it_by_its_id():
     tenant = beginning(records=[record(5, "SUCCESS", 0)], replies=[unanswered(1)])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 @pytest.mark.parametrize("before", [[], [record(5, "SUCCESS", None)]], ids=["no records", "no times"])
 def test_without_a_time_to_compare_with_the_new_id_is_taken(before):
     tenant = beginning(records=before, replies=[unanswered(1)])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_a_record_without_a_time_is_not_taken_where_the_mark_has_one():
     tenant = beginning(records=[record(5, "SUCCESS")], replies=[LOST])
     tenant.records.append(record(6, "SUCCESS", None))
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
 
 
@@ -294,9 +295,9 @@ def test_a_refusal_for_a_rival_that_cannot_be_stored_ends_the_task_before_a_retr
 @OWN
 def test_a_refusal_that_cannot_be_stored_misleads_nobody_who_needs_an_acknowledgement(own):
     tenant = StartOutcome(**own(), replies=[busy_start], unwritable=("refused",))
-    assert tenant.begin() == Busy(an_id(9), SOURCE)
+    assert tenant.begin() == Busy(an_id(9))
     tenant.end(9)
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_an_intent_that_cannot_be_stored_starts_nothing():
@@ -325,10 +326,10 @@ def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
 
 def test_a_start_refused_inside_the_202_looks_again_and_waits():
     tenant = beginning(replies=[busy_start])
-    assert tenant.begin() == Busy(an_id(9), SOURCE)
+    assert tenant.begin() == Busy(an_id(9))
     assert tenant.happened == ["look", "submitting", "start", "refused", "look"]
     tenant.end(9)
-    assert tenant.begin().checkpoint.aggregation_id == an_id(1)
+    assert tenant.begin().aggregation_id == an_id(1)
 
 
 def refuse_always(tenant):
@@ -361,14 +362,14 @@ def busy(**order):
 
 def test_a_busy_source_is_waited_for_by_default():
     tenant = busy()
-    assert tenant.begin() == Busy(an_id(9), SOURCE)
+    assert tenant.begin() == Busy(an_id(9))
     assert tenant.happened == ["look"]
 
 
 def test_a_busy_source_is_adopted_where_that_is_wished():
     tenant = busy(if_running="adopt")
     begun = tenant.begin()
-    assert (begun.checkpoint.aggregation_id, begun.checkpoint.state) == (an_id(9), "running")
+    assert (begun.aggregation_id, begun.state) == (an_id(9), "running")
     assert tenant.happened == ["look", "running"]
 
 
@@ -382,12 +383,12 @@ def test_a_busy_source_is_an_error_or_a_skip_where_that_is_wished():
 
 @pytest.mark.parametrize("if_running", ["wait", "adopt", "fail", "skip"])
 def test_a_free_source_is_started_whatever_is_wished_for_busy_ones(if_running):
-    assert beginning(order={"if_running": if_running}).begin().checkpoint.aggregation_id == an_id(1)
+    assert beginning(order={"if_running": if_running}).begin().aggregation_id == an_id(1)
 
 
 def test_time_that_is_over_while_the_source_is_busy_names_the_other_one():
     tenant = busy(deadline=NOON)
-    with pytest.raises(AggregationTimeoutError, match=f"Nothing was started: .*because another.*{an_id(9)}"):
+    with pytest.raises(AggregationTimeoutError, match=f"Nothing was started: .*Another.*{an_id(9)}"):
         tenant.begin()
 
 
@@ -433,9 +434,9 @@ def later_try(*running, skew=0.0, unstored=UNSTORED, **order):
 def test_a_later_try_without_memory_follows_the_only_one_that_surely_began_since(running, adopted, skew):
     records = [record(number, None, seconds + skew) for number, seconds in running]
     _, begun = later_try(*records, skew=skew)
-    assert isinstance(begun, Started if adopted else Busy)
+    assert isinstance(begun, Checkpoint if adopted else Busy)
     if adopted:
-        assert begun.checkpoint.aggregation_id == an_id(adopted)
+        assert begun.aggregation_id == an_id(adopted)
 
 
 def test_a_later_try_without_memory_follows_nothing_without_a_time_to_compare():
@@ -472,7 +473,7 @@ def test_a_later_try_without_memory_waits_for_what_may_be_its_own_and_skips_or_f
 def test_a_later_try_without_memory_that_is_refused_waits(if_running):
     tenant = beginning(replies=[busy_start], order={"if_running": if_running})
     begun = tenant.begin(unstored=UNSTORED, disable_optimization=True)
-    assert begun == Busy(an_id(9), SOURCE)
+    assert begun == Busy(an_id(9))
 
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
@@ -485,10 +486,10 @@ def test_after_a_clear_without_memory_even_an_older_one_may_be_its_own(changed, 
 
 
 def test_a_later_try_without_memory_starts_where_none_runs():
-    assert later_try(record(9, "SUCCESS", -20))[1].checkpoint.aggregation_id == an_id(1)
+    assert later_try(record(9, "SUCCESS", -20))[1].aggregation_id == an_id(1)
 
 
 def test_a_good_start_is_followed_even_where_the_list_lags_behind():
     tenant = beginning(replies=[lambda tenant: good_start(tenant, 2)])
-    assert tenant.begin().checkpoint.aggregation_id == an_id(2)
+    assert tenant.begin().aggregation_id == an_id(2)
     assert tenant.elapsed < 1

@@ -12,9 +12,9 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.files.source import FileState
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.start import reconcile
-from sailpoint_provider.isc.start.checkpoint import Baseline
-from sailpoint_provider.isc.start.request import AlreadyReturned, Busy, Started
-from tests.unit.isc.isc_cases import NOON, SOURCE
+from sailpoint_provider.isc.start.checkpoint import Baseline, Checkpoint
+from sailpoint_provider.isc.start.request import Busy
+from tests.unit.isc.isc_cases import NOON
 from tests.unit.isc.start.starter_cases import (
     DAY,
     LOST,
@@ -45,7 +45,7 @@ CLEARS = pytest.mark.parametrize(
 
 def again(has_file, state, *records, **changed):
     made = checkpoint_of_file if has_file else checkpoint
-    usual = {"number": EARLIER} | ({"mark": MARK} if state == "submitting" else {})
+    usual = {"number": EARLIER} | ({"baseline": MARK} if state == "submitting" else {})
     if state == "returned":
         sent = SENT if has_file else None
         usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"), file=sent)}
@@ -57,17 +57,19 @@ def again(has_file, state, *records, **changed):
 
 
 def started_anew(begun):
-    return isinstance(begun, Started) and begun.checkpoint.aggregation_id == an_id(NEW)
+    return isinstance(begun, Checkpoint) and begun.state == "running" and begun.aggregation_id == an_id(NEW)
 
 
 def taken_up(begun):
-    return isinstance(begun, Started) and begun.checkpoint.aggregation_id == an_id(EARLIER)
+    return (
+        isinstance(begun, Checkpoint) and begun.state == "running" and begun.aggregation_id == an_id(EARLIER)
+    )
 
 
 @FILES
 def test_a_retry_after_the_result_returns_it_without_asking_anything(has_file):
     tenant = again(has_file, "returned")
-    assert tenant.begin() == AlreadyReturned(tenant.checkpoint.result)
+    assert tenant.begin() == tenant.checkpoint
     assert tenant.happened == []
 
 
@@ -93,14 +95,14 @@ def test_an_aggregation_that_still_runs_is_waited_for(has_file, clear):
 
 
 def test_a_retry_on_an_airflow_that_tells_no_clears_takes_up_what_it_left():
-    assert isinstance(again(False, "returned", clear_number=None).begin(clear_number=None), AlreadyReturned)
+    assert again(False, "returned", clear_number=None).begin(clear_number=None).state == "returned"
 
 
 def test_a_retry_keeps_the_deadline_of_the_first_try_and_a_clear_renews_it():
-    kept = again(False, "running", record(EARLIER)).begin().checkpoint
-    assert (kept.begun, kept.deadline) == (NOON - 500, NOON + 500)
-    renewed = again(False, "running", record(EARLIER)).begin(max_tries=1).checkpoint
-    assert (renewed.begun, renewed.deadline) == (NOON, NOON + DAY)
+    kept = again(False, "running", record(EARLIER)).begin()
+    assert (kept.deadlines.begun, kept.deadlines.deadline) == (NOON - 500, NOON + 500)
+    renewed = again(False, "running", record(EARLIER)).begin(max_tries=1)
+    assert (renewed.deadlines.begun, renewed.deadlines.deadline) == (NOON, NOON + DAY)
 
 
 @FILES
@@ -133,14 +135,14 @@ def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
     tenant = again(False, "submitting", record(EARLIER))
     begun = tenant.begin()
     assert taken_up(begun)
-    assert tenant.remembered == begun.checkpoint
+    assert tenant.remembered == begun
 
 
 @CLEARS
 def test_a_clear_takes_nothing_up_that_only_an_intent_speaks_for_and_waits_for_what_runs(clear):
     tenant = again(False, "submitting", record(EARLIER), clear_number=0)
     asked = {"clear_number": 0} | clear
-    assert tenant.begin(**asked) == Busy(an_id(EARLIER), SOURCE)
+    assert tenant.begin(**asked) == Busy(an_id(EARLIER))
     tenant.end(EARLIER)
     assert started_anew(tenant.begin(**asked))
 
@@ -153,7 +155,7 @@ def test_an_intent_with_a_file_or_for_a_full_run_takes_nothing_up(full, max_trie
     order = {"disable_optimization": full, "max_tries": max_tries}
     begun = tenant.begin(**order)
     if ending is None:
-        assert begun == Busy(an_id(EARLIER), SOURCE)
+        assert begun == Busy(an_id(EARLIER))
         tenant.end(EARLIER)
         begun = tenant.begin(**order)
     assert started_anew(begun)
@@ -173,8 +175,8 @@ def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
-    tenant = again(True, "running", record(EARLIER), file=FileState(120, "sunday"))
-    assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER), SOURCE)
+    tenant = again(True, "running", record(EARLIER), file=FileState("accounts.csv", 120, "sunday"))
+    assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER))
 
 
 @pytest.mark.parametrize("state", ["refused", "discarded"])
@@ -186,8 +188,8 @@ def test_what_is_settled_takes_nothing_up_and_asks_nothing(has_file, state):
 
 
 def test_the_rival_that_an_earlier_try_was_refused_for_is_not_taken_up():
-    tenant = again(False, "refused", record(6), mark=MARK)
-    assert tenant.begin() == Busy(an_id(6), SOURCE)
+    tenant = again(False, "refused", record(6), baseline=MARK)
+    assert tenant.begin() == Busy(an_id(6))
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -302,7 +304,7 @@ def test_a_file_that_vanished_after_the_start_does_not_lose_the_run():
         tenant = again(True, state, record(EARLIER))
         tenant.file.state = None
         begun = tenant.begin()
-        assert begun == AlreadyReturned(tenant.checkpoint.result) if state == "returned" else taken_up(begun)
+        assert begun == tenant.checkpoint if state == "returned" else taken_up(begun)
 
 
 def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
@@ -325,7 +327,7 @@ def test_marks_and_candidates_go_by_time_and_id():
 
 
 def test_a_path_is_remembered_as_its_user_named_it():
-    assert again(True, "running", record(EARLIER)).begin().checkpoint.file_location == PLACE
+    assert again(True, "running", record(EARLIER)).begin().file_location == PLACE
 
 
 def test_unknown_is_only_what_both_endpoints_say():

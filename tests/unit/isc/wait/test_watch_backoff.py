@@ -70,10 +70,9 @@ def test_elapsed_time_counts_from_the_begin_that_is_given(caplog):
     watch = Watch(
         RUN,
         API_VERSIONS["beta"],
-        deadlines=Deadlines(),
+        deadlines=Deadlines(begun=NOON - 3600),
         clock=run.driver.clock,
         log=logging.getLogger("watch"),
-        begun=NOON - 3600,
     )
     run.driver.run(watch.look())
     assert caplog.messages[0].endswith("elapsed 1:00:00")

@@ -175,8 +175,8 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
         run.watch.missed(DOWN, quiet=20)
         run.driver.clock.now += 1
     assert [line.partition(",")[0] for line in lines(caplog, logging.WARNING)] == [
-        "No good answer for 20 seconds",
-        "No good answer for 40 seconds",
+        "No valid response for 20 s",
+        "No valid response for 40 s",
     ]
 
 
@@ -259,7 +259,7 @@ def test_what_the_status_endpoint_said_stays_in_the_lines_of_seen_records(caplog
 def test_how_long_a_run_usually_takes_makes_looks_come_sooner_near_its_end():
     clock = Run(RUNNING, STARTED).driver.clock
     watch = Watch(
-        RUN, API_VERSIONS["v1"], deadlines=Deadlines(), clock=clock, log=LOG, begun=NOON, usual_seconds=1000.0
+        RUN, API_VERSIONS["v1"], deadlines=Deadlines(begun=NOON), clock=clock, log=LOG, usual_seconds=1000.0
     )
     pauses = []
     for elapsed in (500.0, 990.0, 1400.0):

@@ -1,0 +1,105 @@
+"""The checks and look-ups around the start of an aggregation by an operator."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.exceptions import (
+    AggregationTimeoutError,
+    CheckpointError,
+    InvalidInputError,
+    ProtocolError,
+    SailPointError,
+)
+from sailpoint_provider.isc.coercion import as_bool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.isc.api.models import Source
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.wait.deadlines import Deadlines
+    from sailpoint_provider.isc.wait.events import WaitEvent
+
+
+def check_source_is_named_once(source_id: Any, source_name: Any) -> None:
+    """
+    Check that exactly one of the two parameters is set.
+
+    :raises InvalidInputError: none or both are set.
+    """
+    if (source_id is None) == (source_name is None):
+        given = "neither" if source_id is None else "both"
+        raise InvalidInputError(f"Set either source_id or source_name, not {given}.")
+
+
+def check_adoptable(file: Any, disable_optimization: Any) -> None:
+    """
+    Check that another aggregation can do what the task asks for.
+
+    :raises InvalidInputError: it cannot, because of the file or the optimization.
+    """
+    text = str(disable_optimization)
+    is_template = "{{" in text or "{%" in text
+    if file is not None or (not is_template and as_bool(disable_optimization) is not False):
+        raise InvalidInputError(
+            "if_running='adopt' cannot be combined with file or disable_optimization, because an adopted "
+            "aggregation has neither loaded the file nor processed unchanged accounts."
+        )
+
+
+def look_up_source(
+    hook: SailPointHook, source_id: str | None, source_name: str | None, until: float | None
+) -> Source:
+    """Return the source with this ID or this name."""
+    from sailpoint_provider.isc.start.load import find_source, get_source
+
+    generation = hook._tenant.generation
+    if source_id is not None:
+        return hook._run(get_source(generation, source_id), until=until)
+    return hook._run(find_source(generation, source_name or ""), until=until)
+
+
+@contextmanager
+def start_in_time(deadlines: Deadlines, source: str | None) -> Iterator[None]:
+    """Replace an error of the block with a timeout if a deadline has passed."""
+    try:
+        yield
+    except (AggregationTimeoutError, CheckpointError):
+        raise
+    except SailPointError as error:
+        if error.final or not deadlines.have_passed(time.time()):
+            raise
+        raise deadlines.error(
+            f"The timeout passed before it was certain whether the account aggregation of source {source!r} "
+            f"had started; a retry checks. Last error: {error}"
+        ) from error
+
+
+def carried_checkpoint(event: WaitEvent, aggregation_id: str, store: CheckpointStore, log: Any) -> Checkpoint:
+    """
+    Return the checkpoint of the aggregation that a trigger waited for.
+
+    The trigger brings it back, because ``airflow dags test`` resumes a task with the event alone.
+
+    :param store: the stored checkpoint, for an event without one.
+    :raises ProtocolError: there is no checkpoint of this aggregation.
+    """
+    from sailpoint_provider.isc.start.checkpoint import read_checkpoint
+
+    try:
+        checkpoint = read_checkpoint(event.carried.get("checkpoint"))
+    except ProtocolError as error:
+        log.warning("Ignoring the checkpoint in the trigger's event. %s", error)
+        checkpoint = None
+    checkpoint = checkpoint or store.load()
+    known = None if checkpoint is None else checkpoint.aggregation_id
+    if checkpoint is None or known != aggregation_id:
+        raise ProtocolError(
+            f"The trigger's event is about aggregation {aggregation_id}, but this task is only known to have "
+            f"started {known or 'none'}. Retry the task."
+        )
+    return checkpoint

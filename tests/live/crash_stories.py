@@ -15,8 +15,8 @@ ROWS = 300
 ROW_LENGTH = 30_000
 GOES_ON = r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
 ENDED_WELL = r"^Account aggregation \w+ of source .*: succeeded"
-TAKEN_UP = r"^Aggregation \w+ of an earlier try runs: waiting for it"
-LOOKING = r"^An earlier try was cut off before ISC told an id"
+TAKEN_UP = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
+LOOKING = r"an earlier try stopped before it received an ID"
 WAS_KILLED = r"was killed"
 TRIGGER_BEGINS = r"^trigger .* starting$"
 
@@ -215,6 +215,6 @@ CASES = (
         out_of_time,
         aggregations=1,
         state="failed",
-        says=(r"AirflowTaskTimeout: The task's execution_timeout is over.*It goes on in",),
+        says=(r"AirflowTaskTimeout: The task's execution_timeout passed.*still running in",),
     ),
 )

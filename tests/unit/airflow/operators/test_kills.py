@@ -125,7 +125,9 @@ def trigger(tenant, monkeypatch, state, **changed):
 
     monkeypatch.setattr(aggregation, "state_of_task", told)
     usual = {"poll_interval": POLL, "source_id": DIRECTORY, "clear_task_on_kill": True}
-    made = SailPointAccountAggregationTrigger(somebody_elses(tenant, seconds=NEVER), **usual | changed)
+    made = SailPointAccountAggregationTrigger(
+        aggregation_id=somebody_elses(tenant, seconds=NEVER), **usual | changed
+    )
     made.task_instance = SimpleNamespace(task_id="task")
     return made
 

@@ -71,7 +71,7 @@ SailPointAccountAggregationSensor(task_id="wait", aggregation_id="0" * 32, sailp
 SailPointAccountAggregationSensor(
     task_id="wait_rendered", aggregation_id=template, sailpoint_conn_id=template, deferrable=True
 )
-SailPointAccountAggregationTrigger("0" * 32, "none")
+SailPointAccountAggregationTrigger(aggregation_id="0" * 32, sailpoint_conn_id="none")
 SailPointHook("none")
 watching = False
 print(json.dumps({

@@ -86,8 +86,8 @@ def test_repr_of_hook_operator_sensor_and_trigger_show_none(tenant, secrets):
     hook.get_source(DIRECTORY)
     operator = SailPointAccountAggregationOperator(task_id="aggregate", source_id=HR)
     sensor = SailPointAccountAggregationSensor(task_id="wait", aggregation_id=HR)
-    trigger = SailPointAccountAggregationTrigger(HR)
-    hook_parts = (hook, vars(hook), hook._tenant)
+    trigger = SailPointAccountAggregationTrigger(aggregation_id=HR)
+    hook_parts = (hook, vars(hook), hook.tenant)
     assert_hidden(secrets(), *hook_parts, operator, vars(operator), sensor, vars(sensor), trigger)
     assert_hidden(secrets(), trigger.serialize(), vars(trigger))
     hook.close()
@@ -121,7 +121,11 @@ def test_a_refused_connection_shows_none(tenant, logged, wrong):
     tenant.connect(**wrong)
     good, words = SailPointHook().test_connection()
     assert not good
-    (event,) = events_of(SailPointAccountAggregationTrigger(HR, poll_interval=POLL, tolerate_outage=0.1))
+    (event,) = events_of(
+        SailPointAccountAggregationTrigger(
+            aggregation_id=HR, poll_interval=POLL, deadlines={"tolerate_outage": 0.1}
+        )
+    )
     assert_hidden([tenant.client_secret, "wrong-secret-words"], words, event, logged.text)
 
 
@@ -129,8 +133,12 @@ def test_a_proxys_password_is_not_shown(tenant, logged):
     tenant.connect(extra={"proxies": "http://user:proxy-secret-words@127.0.0.1:1"})
     good, words = SailPointHook().test_connection()
     assert not good
-    (event,) = events_of(SailPointAccountAggregationTrigger(HR, poll_interval=POLL, tolerate_outage=0.1))
-    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook()._tenant)
+    (event,) = events_of(
+        SailPointAccountAggregationTrigger(
+            aggregation_id=HR, poll_interval=POLL, deadlines={"tolerate_outage": 0.1}
+        )
+    )
+    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook().tenant)
 
 
 def test_a_secret_in_the_wrong_place_is_not_repeated(tenant):
@@ -144,9 +152,9 @@ def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
         raise RuntimeError(f"with {tenant.client_secret} in its words")
 
     aggregation_id = tenant.started(seconds=NEVER)
-    monkeypatch.setattr(SailPointHook, "watch", explode)
+    monkeypatch.setattr(SailPointHook, "_watch", explode)
     with suppress(RuntimeError):
         SailPointHook().watch()
-    (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id))
+    (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id=aggregation_id))
     assert "RuntimeError" in event["message"]
     assert_hidden([tenant.client_secret], event)

@@ -196,7 +196,7 @@ def test_the_deadline_ends_the_wait_and_says_that_the_run_goes_on():
     with pytest.raises(AggregationTimeoutError, match="no API to cancel it") as failure:
         run.wait()
     assert run.elapsed == 95
-    assert "until 2023-11-14 22:14:55 UTC" in str(failure.value)
+    assert "at 2023-11-14 22:14:55 UTC" in str(failure.value)
 
 
 def test_an_end_seen_at_the_deadline_counts():

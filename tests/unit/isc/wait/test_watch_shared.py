@@ -174,7 +174,7 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
     for _ in range(60):
         run.watch.missed(DOWN, quiet=20)
         run.driver.clock.now += 1
-    assert [line.partition(",")[0] for line in lines(caplog, logging.WARNING)] == [
+    assert [line.partition(" (")[0] for line in lines(caplog, logging.WARNING)] == [
         "No valid response for 20 s",
         "No valid response for 40 s",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TAIL_LINES = 40
 POLITE_SECONDS = 8.0
 FINAL_SECONDS = 5.0
+UNASSIGNED_PORTS = range(20_000, 32_768)
+PORT_ATTEMPTS = 100
 # Nothing here talks to another machine, and a proxy would swallow calls to the loopback address.
 NOT_INHERITED = ("AIRFLOW", "SAILPOINT", "_AIRFLOW", "PYTHONPATH", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -226,15 +229,17 @@ def clean_environment() -> dict[str, str]:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a free port on the loopback address, the preferred one when it is free."""
-    for wanted in (preferred, 0):
-        if wanted is None:
-            continue
+    """
+    Return a free port on the loopback address, the preferred one when it is free.
+
+    Another port comes from below the range that systems give to outgoing connections and to port 0, because
+    a server may bind it only after half a minute, while other tests open hundreds of connections.
+    """
+    drawn = random.sample(UNASSIGNED_PORTS, PORT_ATTEMPTS)
+    for port in drawn if preferred is None else (preferred, *drawn):
         with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            return port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
     raise NotReadyError("This machine has no free port on 127.0.0.1.")

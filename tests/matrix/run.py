@@ -17,6 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = PROJECT / ".matrix"
 TESTS = ("tests/unit", "tests/matrix")
+PARALLEL = ("-n", os.environ.get("WORKERS", "4"), "--dist", "loadgroup")
 NEWEST_PYTHON = {"3.0.6": (3, 12), "3.1.8": (3, 13), "3.2.2": (3, 14), "3.3.2": (3, 14)}
 """The newest Python that each Airflow itself supports."""
 
@@ -65,11 +66,9 @@ def verdict_of(version: str) -> Verdict:
         return verdict(f"failed: the set-up ended with {failure.returncode}", failed=True)
     # No Airflow settings of the caller, and no database of theirs.
     environment = {name: setting for name, setting in os.environ.items() if not name.startswith("AIRFLOW")}
-    environment["AIRFLOW_HOME"] = str(ENVIRONMENTS / version / "airflow_home")
-    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     tests = [test for test in TESTS if (PROJECT / test).is_dir()]
     status = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PARALLEL, *tests],
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-
-# Airflow reads these when it is first imported: no home of the caller is touched, no database is made.
-os.environ["AIRFLOW_HOME"] = os.environ.get("AIRFLOW_HOME") or tempfile.mkdtemp(
-    prefix="airflow_of_unit_tests_"
-)
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sailpoint_provider.client import async_client, blocking
@@ -33,13 +22,6 @@ from tests.unit.airflow.airflow_cases import SPEED, ConnectedTenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def pytest_unconfigure() -> None:
-    """Remove the home that was made for these tests."""
-    home = Path(os.environ["AIRFLOW_HOME"])
-    if home.name.startswith("airflow_of_unit_tests_"):
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("live")
 
 
-# Of the package and not of the session, because a worker may have unit tests left to run.
+# Package scope stops Airflow before the same test worker runs unit tests.
 @pytest.fixture(scope="package")
 def file_drop(folder: Path) -> Iterator[FileDrop]:
     with Processes(folder / "logs") as processes:

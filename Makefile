@@ -8,6 +8,10 @@ BENCH_INSTALLED := $(VENV)/.bench-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
+# Most tests wait for servers and clocks, so twice as many workers as a small machine has cores keep it busy.
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadgroup
+COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -27,14 +31,14 @@ demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the bui
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
 	@$(RUN) -m tests.live.up
 
-test: test-unit test-scheduler ## Run every test that needs no second Airflow version
+test: $(INSTALLED) ## Run every test that needs no second Airflow version, in parallel (WORKERS)
+	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit tests/live --ignore=tests/live/test_live_crashes.py
 
-test-unit: $(INSTALLED) ## Run the unit tests, with the coverage of isc and client
-	@$(RUN) -m pytest -q tests/unit --cov=sailpoint_provider/isc --cov=sailpoint_provider/client \
-		--cov-report=term:skip-covered --cov-fail-under=95
+test-unit: $(INSTALLED) ## Run the unit tests, in parallel, with the coverage of isc and client
+	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit
 
 test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
-	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
+	@$(RUN) -m pytest -q -n 2 --dist loadgroup tests/live --ignore=tests/live/test_live_crashes.py
 
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py
@@ -52,10 +56,13 @@ test-matrix: ## Run the unit tests and a deferrable dag.test on each supported A
 bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing and starts side by side with others, into docs/benchmarks.md (10 minutes)
 	@$(RUN) -m tests.benchmarks
 
-lint: $(INSTALLED) ## Check style, formatting and types
+lint: $(INSTALLED) ## Check style, formatting, types and declared dependencies
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+	@$(RUN) -m deptry sailpoint_provider --extend-exclude sailpoint_provider/simulator
+	@$(RUN) -m deptry sailpoint_provider/simulator --optional-dependencies-dev-groups test,clients,lint,bench,docs --ignore DEP002
+	@$(RUN) -m deptry tests example_dags --optional-dependencies-dev-groups lint,docs --ignore DEP002
 
 format: $(INSTALLED) ## Put the code into the project's format
 	@$(RUN) -m ruff check --fix-only --quiet .

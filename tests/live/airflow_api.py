@@ -18,7 +18,7 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG, as Airflow tells it."""
+    """One run of a DAG, as Airflow reports it."""
 
     dag_id: str
     run_id: str
@@ -59,7 +59,7 @@ class TaskInstance:
 class LogLine:
     """One line of a task's log.
 
-    :param error: the exceptions it tells, with their messages.
+    :param error: the exceptions it carries, with their messages.
     """
 
     timestamp: str
@@ -79,7 +79,7 @@ class AirflowApi:
         self.url = url
         self._session = requests.Session()
         self._session.trust_env = False
-        # SQLite lets one writer in at a time, so on a busy machine a read may be told to come again.
+        # SQLite lets one writer in at a time, so on a busy machine a read may fail and has to be repeated.
         again = Retry(5, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), allowed_methods={"GET"})
         self._session.mount(f"{url}/api/v2/dags", HTTPAdapter(max_retries=again))
 

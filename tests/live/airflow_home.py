@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AirflowHome:
-    """Everything one Airflow of our own needs to know.
+    """Everything that one private Airflow needs.
 
     :param folder: becomes ``AIRFLOW_HOME``; what was in it is removed by :meth:`create`.
     :param dags_folder: where the DAG files are.
     :param connections: connections by id, handed over as environment variables, in Airflow's JSON form.
     :param variables: further environment variables for the Airflow processes.
     :param settings: further settings by section and option.
-    :param database_url: an empty database of somebody's own; empty for a SQLite file in the folder.
+    :param database_url: URL of an empty database; an empty string means a SQLite file in the folder.
     :param port: where the web page and the API listen, on the loopback address.
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.live.processes import Processes
 
 START_SECONDS = 120.0
-# Nobody reads logs through the log servers here, and they would listen on every address of this machine.
+# The log servers would listen on every address of this machine, and nothing here reads logs through them.
 COMPONENTS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -22,7 +22,7 @@ MONITORED = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 def start_airflow(home: AirflowHome, processes: Processes) -> AirflowApi:
-    """Make the home new, start the four processes, wait until all are healthy, and return a client."""
+    """Recreate the home, start the four processes, wait until all are healthy, and return a client."""
     home.create(processes)
     for component in COMPONENTS:
         start_component(home, processes, component)

@@ -32,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("live")
 
 
-@pytest.fixture(scope="session")
+# Package scope stops Airflow before the same test worker runs unit tests.
+@pytest.fixture(scope="package")
 def file_drop(folder: Path) -> Iterator[FileDrop]:
     with Processes(folder / "logs") as processes:
         yield start_file_drop(processes, folder, lambda subject, what: print(f"{subject:<14} {what}"))

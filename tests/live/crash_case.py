@@ -109,7 +109,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise NotReadyError(f"Waited {seconds:.0f} s for {what}, in vain.")
+            raise NotReadyError(f"Timed out after {seconds:.0f} s waiting for {what}.")
         yield
 
 

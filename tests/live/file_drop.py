@@ -155,7 +155,7 @@ def start_file_drop(
     """Start the tenant and an Airflow with the example DAGs, and let the file-drop DAG run.
 
     :param folder: an empty folder; gets Airflow's home and the watched folder.
-    :param say: told what goes on, as a subject and what happens to it.
+    :param say: called with a subject and what happens to it.
     :param speed: factor by which the tenant's aggregations run faster than real ones.
     :param usual_ports: use the well-known ports if they are free, not any free ones.
     """
@@ -177,7 +177,7 @@ def start_file_drop(
     say("airflow", "api-server, scheduler, dag processor and triggerer are starting ...")
     began = time.monotonic()
     api = start_airflow(home, processes)
-    # Where no port is stored, the page's button Test sends 0 and is told that it differs.
+    # Where no port is stored, the page's button Test sends 0 and gets an error because the ports differ.
     api.store_connection(CONNECTION_ID, tenant.connection() | {"port": 0})
     processes.wait_until(
         lambda: DAG_ID in api.dag_ids() or bool(api.import_errors()), "the example DAGs", timeout=RUN_SECONDS

@@ -1,4 +1,4 @@
-"""Looks for secrets and tokens where none may be."""
+"""Finds secrets and tokens in logs and XComs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEARER_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+")
 def log_texts(folder: Path) -> dict[str, str]:
     """Return every log below a folder by its path, but for that of the simulator.
 
-    The simulator itself tells its well-known secret to whoever starts it.
+    The simulator prints its well-known secret when it starts.
     """
     logs = (path for path in folder.rglob("*.log") if path.name != "simulator.log")
     return {str(path): path.read_text(encoding="utf-8", errors="replace") for path in logs}

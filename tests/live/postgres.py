@@ -40,7 +40,7 @@ class NoPostgresError(RuntimeError):
 
 @dataclass(frozen=True)
 class Postgres:
-    """A PostgreSQL of our own.
+    """A private PostgreSQL server.
 
     :param programs: folder of ``initdb`` and ``postgres``.
     :param folder: holds the cluster and the socket; belongs to the user that runs the server.

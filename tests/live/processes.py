@@ -1,8 +1,9 @@
-"""Starts processes, notices when one dies early, and stops every one of them for sure."""
+"""Starts processes, detects when one dies early, and always stops all of them."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 TAIL_LINES = 40
 POLITE_SECONDS = 8.0
 FINAL_SECONDS = 5.0
-# Nothing here talks to another machine, and a proxy would swallow calls to the loopback address.
+UNASSIGNED_PORTS = range(20_000, 32_768)
+PORT_ATTEMPTS = 100
+# A proxy would intercept calls to the loopback address, and nothing here calls another machine.
 NOT_INHERITED = ("AIRFLOW", "SAILPOINT", "_AIRFLOW", "PYTHONPATH", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -100,13 +103,13 @@ class Processes:
         return self._named(name).popen.pid
 
     def stop(self, name: str) -> None:
-        """Stop one process with all its children, politely at first."""
+        """Stop one process with all its children: first with its stop signal, then with SIGKILL."""
         process = self._named(name)
         self._end([process])
         self._running.remove(process)
 
     def kill(self, name: str) -> None:
-        """Kill one process with all its children, without a warning."""
+        """Kill one process with all its children, without a stop signal first."""
         process = self._named(name)
         self._running.remove(process)
         for member in members_of_sessions({process.popen.pid}):
@@ -145,7 +148,7 @@ class Processes:
             self.check()
             if time.monotonic() > deadline:
                 tails = "\n".join(process.tail() for process in self._running)
-                raise NotReadyError(f"Waited {timeout:.0f} s for {what}, in vain.\n{tails}")
+                raise NotReadyError(f"Timed out after {timeout:.0f} s waiting for {what}.\n{tails}")
             time.sleep(pause)
 
     def _launch(
@@ -218,7 +221,7 @@ def members_of_sessions(sessions: set[int]) -> list[int]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Copy this process's environment without what could change an Airflow of our own."""
+    """Copy this process's environment without the variables that could change a private Airflow."""
     kept = {
         name: setting for name, setting in os.environ.items() if not name.upper().startswith(NOT_INHERITED)
     }
@@ -226,15 +229,17 @@ def clean_environment() -> dict[str, str]:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a free port on the loopback address, the preferred one when it is free."""
-    for wanted in (preferred, 0):
-        if wanted is None:
-            continue
+    """
+    Return a free port on the loopback address, the preferred one when it is free.
+
+    Another port comes from below the range that systems give to outgoing connections and to port 0, because
+    a server may bind it only after half a minute, while other tests open hundreds of connections.
+    """
+    drawn = random.sample(UNASSIGNED_PORTS, PORT_ATTEMPTS)
+    for port in drawn if preferred is None else (preferred, *drawn):
         with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            return port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
     raise NotReadyError("This machine has no free port on 127.0.0.1.")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.live.file_drop import FileDrop
+
+# One worker runs all of these, because they share one Airflow.
+pytestmark = pytest.mark.xdist_group("file_drop")
 
 
 def source_names(file_drop: FileDrop, before: int) -> list[str]:

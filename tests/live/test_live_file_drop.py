@@ -15,6 +15,9 @@ from tests.live.leaks import leaks, log_texts
 if TYPE_CHECKING:
     from pathlib import Path
 
+# One worker runs all of these, because they share one Airflow.
+pytestmark = pytest.mark.xdist_group("file_drop")
+
 ACCOUNTS = 200
 
 

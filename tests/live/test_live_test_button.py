@@ -11,6 +11,9 @@ from tests.live.file_drop import CONNECTION_ID
 if TYPE_CHECKING:
     from tests.live.file_drop import FileDrop
 
+# One worker runs all of these, because they share one Airflow.
+pytestmark = pytest.mark.xdist_group("file_drop")
+
 STORED_PASSWORD = "***"
 
 

@@ -1,4 +1,4 @@
-"""A folder of our own, new each time, for one command at a time."""
+"""A working folder that one command at a time empties and locks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class WorkplaceTakenError(RuntimeError):
-    """Another command works in the folder."""
+    """Another command is using the folder."""
 
 
 @contextmanager
 def workplace(folder: Path) -> Iterator[Path]:
-    """Empty a folder and keep it for this process until the end; what is in it then stays to be looked at."""
+    """Empty a folder and lock it for this process; its content stays afterwards for inspection."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w", encoding="utf-8") as lock:
         try:
-            # The system lets go of it when this process ends, however it ends.
+            # The system releases the lock when this process ends, however it ends.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise WorkplaceTakenError(f"The same command already runs in {folder}.") from error
+            raise WorkplaceTakenError(f"The same command is already running in {folder}.") from error
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         yield folder

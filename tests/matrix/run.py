@@ -17,13 +17,14 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = PROJECT / ".matrix"
 TESTS = ("tests/unit", "tests/matrix")
+PARALLEL = ("-n", os.environ.get("WORKERS", "4"), "--dist", "loadgroup")
 NEWEST_PYTHON = {"3.0.6": (3, 12), "3.1.8": (3, 13), "3.2.2": (3, 14), "3.3.2": (3, 14)}
 """The newest Python that each Airflow itself supports."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the tests went on one Airflow."""
+    """The test result on one Airflow version."""
 
     version: str
     text: str
@@ -35,9 +36,7 @@ def main(versions: list[str]) -> int:
     """Run the tests on the named versions, or on all, print a table, and return the exit status."""
     unknown = [version for version in versions if version not in NEWEST_PYTHON]
     if unknown:
-        print(
-            f"There are no pins for Airflow {', '.join(unknown)}; there are for {', '.join(NEWEST_PYTHON)}."
-        )
+        print(f"No pins for Airflow {', '.join(unknown)}; supported versions: {', '.join(NEWEST_PYTHON)}.")
         return 2
     verdicts = [verdict_of(version) for version in versions or NEWEST_PYTHON]
     print("\nAirflow   result")
@@ -63,13 +62,11 @@ def verdict_of(version: str) -> Verdict:
         set_up(version, base, python)
     except subprocess.CalledProcessError as failure:
         return verdict(f"failed: the set-up ended with {failure.returncode}", failed=True)
-    # No Airflow settings of the caller, and no database of theirs.
+    # The caller's Airflow settings and database must not take part.
     environment = {name: setting for name, setting in os.environ.items() if not name.startswith("AIRFLOW")}
-    environment["AIRFLOW_HOME"] = str(ENVIRONMENTS / version / "airflow_home")
-    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     tests = [test for test in TESTS if (PROJECT / test).is_dir()]
     status = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PARALLEL, *tests],
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,9 @@ from tests.live.simulator_process import PROJECT, start_simulator
 DAG_FILE = Path(__file__).parent / "dags" / "matrix_aggregation.py"
 ACCOUNTS = 50
 
+# One worker runs all of these, because they share one run of the DAG.
+pytestmark = pytest.mark.xdist_group("dag_test")
+
 
 @dataclass(frozen=True)
 class Tried:

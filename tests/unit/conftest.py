@@ -1,8 +1,17 @@
-"""What all unit tests share: the simulated tenant, and an environment that cannot change their outcome."""
+"""What all unit tests share: a simulated tenant, and an environment that cannot change their outcome."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+
 import pytest
+
+# Airflow reads these when it is first imported. Each test process gets a home of its own, because Airflow
+# writes its settings there.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_of_unit_tests_")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from sailpoint_provider.client import tenant_state
 from sailpoint_provider.simulator.pytest_fixture import sailpoint_simulator, sailpoint_simulator_server
@@ -13,14 +22,19 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
+def pytest_unconfigure() -> None:
+    """Remove the Airflow home of this process."""
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away proxies and certificate authorities that the machine may name."""
+    """Remove the proxies and certificate authorities that the machine may set."""
     for name in (*_PROXIES, *(name.lower() for name in _PROXIES), *_AUTHORITIES):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)
 def fresh_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget tokens and request budgets, so that no test inherits another one's."""
+    """Forget tokens and request budgets, so that no test inherits those of another."""
     monkeypatch.setattr(tenant_state, "_states", {})

@@ -1,4 +1,4 @@
-"""What the tests of the Airflow side share: a tenant behind a connection, and a task runner in small."""
+"""Shared by the tests of the Airflow classes: a tenant behind a connection, and a small task runner."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ConnectedTenant:
         return self.server.control
 
     def client(self, **settings: Any) -> None:
-        """Change what the client may do, or its secret."""
+        """Change the client's scopes, or its secret."""
         self.control.client(self.client_id, **{"secret": self.client_secret} | settings)
 
     def connect(self, conn_id: str = "sailpoint_default", **changed: Any) -> None:
@@ -86,7 +86,7 @@ class ConnectedTenant:
         self.control.next_run(source_id, outcome, **planned)
 
     def started(self, source_id: str = DIRECTORY, outcome: str | None = None, **settings: Any) -> str:
-        """Start an aggregation as somebody else would, and return its id."""
+        """Start an aggregation that is not the task's own, and return its ID."""
         from sailpoint_provider.hooks.sailpoint import SailPointHook
 
         self.plan(source_id, outcome, **settings)
@@ -123,7 +123,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str = "sailpoint_default",
 
 @dataclass
 class FakeTaskInstance:
-    """What operators and sensors ask of a task instance, recorded."""
+    """The part of a task instance that operators and sensors use; it records calls."""
 
     pushed: dict[str, Any] = field(default_factory=dict)
     deferrals: list[TaskDeferred] = field(default_factory=list)
@@ -254,7 +254,7 @@ def end_of(make: Callable[[], Any], ti: FakeTaskInstance | None = None) -> Any:
 
 
 def assert_whole(result: dict[str, Any]) -> None:
-    """Make sure that a result has every key, and only JSON."""
+    """Assert that a result has every key and holds only JSON."""
     assert list(result) == list(AggregationResult.__annotations__)
     assert list(result["accounts"]) == list(AccountCounts.__annotations__)
     assert list(result["identities"]) == list(IdentityCounts.__annotations__)

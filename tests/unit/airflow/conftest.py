@@ -1,24 +1,13 @@
-"""Fixtures of the tests of the Airflow side: a home without a database, and a tenant behind a connection."""
+"""Fixtures of the tests of the Airflow classes: a tenant behind a connection, and short pauses."""
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-
-# Airflow reads these when it is first imported: no home of the caller is touched, no database is made.
-os.environ["AIRFLOW_HOME"] = os.environ.get("AIRFLOW_HOME") or tempfile.mkdtemp(
-    prefix="airflow_of_unit_tests_"
-)
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sailpoint_provider.client import async_client, blocking
@@ -35,13 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def pytest_unconfigure() -> None:
-    """Remove the home that was made for these tests."""
-    home = Path(os.environ["AIRFLOW_HOME"])
-    if home.name.startswith("airflow_of_unit_tests_"):
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def tenant_server() -> Iterator[SimulatorServer]:
     """Serve one tenant for all tests."""
@@ -51,7 +33,7 @@ def tenant_server() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def tenant(tenant_server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> ConnectedTenant:
-    """Give a fresh tenant, a client of its own, and the default connection to both."""
+    """Give a fresh tenant, its own client, and the default connection that names both."""
     tenant_server.control.reset()
     tenant_server.control.rate_limit(1_000_000)
     fresh = ConnectedTenant(tenant_server, monkeypatch, f"client-{uuid4().hex}", f"secret-{uuid4().hex}")
@@ -62,15 +44,15 @@ def tenant(tenant_server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> C
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat a failed call once, and soon."""
+    """Retry a failed call once, almost immediately."""
     quick = partial(RetryPolicy, attempts=2, first_pause=0.01)
     for transport in (blocking, async_client):
         monkeypatch.setattr(transport, "RetryPolicy", quick)
 
 
 @pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look soon and not for long after a start that nobody answered."""
+def quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search soon and briefly for a start that got no response."""
     monkeypatch.setattr(reconcile, "RECONCILE_SECONDS", 0.1)
     monkeypatch.setattr(reconcile, "RECONCILE_PAUSE", 0.02)
 

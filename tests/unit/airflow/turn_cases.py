@@ -1,4 +1,4 @@
-"""What the tests of starting once, of turns and of kills share."""
+"""Shared by the tests of starting once, of waiting for a busy source, and of kills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def crash(_=None):
 
 
 def crash_at_post(monkeypatch, when):
-    """Let the worker die right before or right after the next start is sent; after that all is well."""
+    """Let the worker die right before or right after it sends the next start; later starts succeed."""
     send, left = BlockingClient.send, [when]
 
     def sent(self, call, **bounds):
@@ -44,12 +44,12 @@ def crash_at_post(monkeypatch, when):
 
 
 def counted(tenant, source_id=DIRECTORY):
-    """Return the runs that ISC did not refuse."""
+    """Return the aggregations that ISC accepted."""
     return [run for run in tenant.control.runs(source_id) if not run["refused"]]
 
 
 def somebody_elses(tenant, source_id=DIRECTORY, file=None, **plan):
-    """Start an aggregation as somebody else would, and return its id."""
+    """Start an aggregation that is not the task's own, and return its ID."""
     tenant.plan(source_id, **plan)
     task_id = SailPointHook().load_accounts(source_id, file).id
     tenant.control.clear_requests()

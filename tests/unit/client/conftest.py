@@ -18,7 +18,7 @@ OURS = ("socket", "transport", "client session", "connector", ".csv")
 
 @pytest.fixture(params=[Blocking, EventLoop], ids=lambda world: world.name)
 def world(request):
-    """Carry calls out blocking, and on an event loop."""
+    """Run each test with the blocking client and with the async client."""
     return request.param
 
 
@@ -34,7 +34,7 @@ def tenant(sailpoint_simulator):
 
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch):
-    """Take chance out of pauses."""
+    """Remove the random part of pauses."""
     for module in (call_flow, tenant_state):
         monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.0))
 
@@ -53,7 +53,7 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tls_server(certificates):
-    """Serve a tenant over TLS, with a certificate that nobody knows."""
+    """Serve a tenant over TLS, with a certificate from a private CA."""
     with SimulatorServer(speed=20.0, tls=(str(certificates.chain), str(certificates.key))) as server:
         yield server
 
@@ -66,7 +66,7 @@ def tls_simulator(tls_server):
 
 @pytest.fixture
 def no_leaks():
-    """Fail where a socket, a session or a file was left to the garbage collector."""
+    """Fail if a socket, a session or a file was left for the garbage collector to close."""
     gc.collect()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -78,5 +78,5 @@ def no_leaks():
 
 @pytest.fixture
 def quick_retries(monkeypatch):
-    """Repeat a failed call once, and soon."""
+    """Retry a failed call once, almost immediately."""
     monkeypatch.setattr(async_client, "RetryPolicy", partial(RetryPolicy, attempts=2, first_pause=0.01))

@@ -50,7 +50,7 @@ def task_document(completion_status=None, **changes):
 
 @dataclass
 class Clock:
-    """A clock that goes on only when told to."""
+    """A clock that the test advances."""
 
     now: float = NOON
 
@@ -88,7 +88,7 @@ class Driver:
             self.pauses.append(effect.seconds)
             self.clock.now += effect.seconds
             self.paused += effect.seconds
-            assert self.paused < 50_000, "the procedure goes on for ever"
+            assert self.paused < 50_000, "the flow does not end"
             return None
         if isinstance(effect, Gather):
             self.waves.append(len(effect.calls))

@@ -1,4 +1,4 @@
-"""Crowds of waits: many aggregations that run until they are told to end, and those who wait for them."""
+"""Many aggregations that run until the test ends them, and waits for them."""
 
 from __future__ import annotations
 

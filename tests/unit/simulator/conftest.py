@@ -103,7 +103,7 @@ def control(sailpoint_simulator):  # noqa: F811
 
 @pytest.fixture
 def people(control):
-    """A small delimited source whose runs end only on request."""
+    """A small delimited-file source whose aggregation ends only when the test ends it."""
     return control.create_source("People", header=["id", "name"], collect_seconds=1e6, process_seconds=1e6)[
         "id"
     ]

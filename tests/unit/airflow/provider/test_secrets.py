@@ -87,7 +87,7 @@ def test_repr_of_hook_operator_sensor_and_trigger_show_none(tenant, secrets):
     operator = SailPointAccountAggregationOperator(task_id="aggregate", source_id=HR)
     sensor = SailPointAccountAggregationSensor(task_id="wait", aggregation_id=HR)
     trigger = SailPointAccountAggregationTrigger(aggregation_id=HR)
-    hook_parts = (hook, vars(hook), hook.tenant)
+    hook_parts = (hook, vars(hook), hook._tenant)
     assert_hidden(secrets(), *hook_parts, operator, vars(operator), sensor, vars(sensor), trigger)
     assert_hidden(secrets(), trigger.serialize(), vars(trigger))
     hook.close()
@@ -138,7 +138,7 @@ def test_a_proxys_password_is_not_shown(tenant, logged):
             aggregation_id=HR, poll_interval=POLL, deadlines={"tolerate_outage": 0.1}
         )
     )
-    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook().tenant)
+    assert_hidden(["proxy-secret-words"], words, event, logged.text, SailPointHook()._tenant)
 
 
 def test_a_secret_in_the_wrong_place_is_not_repeated(tenant):
@@ -154,7 +154,7 @@ def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
     aggregation_id = tenant.started(seconds=NEVER)
     monkeypatch.setattr(SailPointHook, "_watch", explode)
     with suppress(RuntimeError):
-        SailPointHook().watch()
+        SailPointHook()._watch()
     (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id=aggregation_id))
     assert "RuntimeError" in event["message"]
     assert_hidden([tenant.client_secret], event)

@@ -1,4 +1,4 @@
-"""Runs as ISC tells them, for the tests of waiting."""
+"""Aggregations as ISC reports them, for the tests of waiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPLETED = AccountAggregationStatus("COMPLETED", total_accounts=3, processed_ac
 
 @dataclass
 class Run:
-    """A run as ISC tells it: functions from the seconds since the wait began to an answer or an error."""
+    """An aggregation as ISC reports it: functions from the seconds of waiting to a response or an error."""
 
     task: object
     status: object

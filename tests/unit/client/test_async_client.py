@@ -103,10 +103,10 @@ def test_nothing_is_remembered_of_an_event_loop_that_is_gone(tenant):
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
 
-    before = len(async_client._transports)
+    before = len(async_client._clients)
     asyncio.run(within())
     gc.collect()
-    assert len(async_client._transports) <= before
+    assert len(async_client._clients) <= before
 
 
 def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):

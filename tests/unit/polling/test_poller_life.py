@@ -65,7 +65,7 @@ def test_a_bug_in_one_look_fails_that_wait_only(control, tenant, monkeypatch):
             raise KeyError("a bug")
         return look(self, **how)
 
-    monkeypatch.setattr(watch_module.Watch, "polling", sometimes_broken)
+    monkeypatch.setattr(watch_module.Watch, "look", sometimes_broken)
 
     async def deed():
         async with crowd(tenant, ids) as (_, waits):
@@ -148,7 +148,7 @@ def test_the_last_to_leave_closes_everything(control, tenant, count):
             session, poller = transport._session, poller_of(transport)
         assert session.closed
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert not async_client._transports[loop]
+        assert not async_client._clients[loop]
         assert (poller._waits.count, list(poller._waits)) == (0, [])
 
     on_a_loop(deed)

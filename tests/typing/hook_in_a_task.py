@@ -46,7 +46,7 @@ async def progress(aggregation_id: str) -> int | None:
 
 @dag(schedule=None)
 def hook_in_a_task() -> None:
-    progress(load("/data/hr.csv"))
+    load("/data/hr.csv") >> progress("{{ ti.xcom_pull(task_ids='load') }}")
 
 
 hook_in_a_task()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import dag, task
 
@@ -18,7 +18,8 @@ def exported(day: str) -> str:
 
 
 @task
-def report(results: list[AggregationResult]) -> str:
+def report(outputs: Any) -> str:  # Airflow types an output as XComArg, not as the value of the task
+    results: list[AggregationResult] = list(outputs)
     return ", ".join(f"{result['source_name']}: {result['state']}" for result in results)
 
 

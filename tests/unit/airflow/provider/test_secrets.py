@@ -144,7 +144,7 @@ def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
         raise RuntimeError(f"with {tenant.client_secret} in its words")
 
     aggregation_id = tenant.started(seconds=NEVER)
-    monkeypatch.setattr(SailPointHook, "watch", explode)
+    monkeypatch.setattr(SailPointHook, "_watch", explode)
     with suppress(RuntimeError):
         SailPointHook().watch()
     (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id))

@@ -146,7 +146,7 @@ def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
     aggregation_id = tenant.started(seconds=NEVER)
     monkeypatch.setattr(SailPointHook, "_watch", explode)
     with suppress(RuntimeError):
-        SailPointHook().watch()
+        SailPointHook()._watch()
     (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id))
     assert "RuntimeError" in event["message"]
     assert_hidden([tenant.client_secret], event)

@@ -35,7 +35,7 @@ def schedules(source_id: str) -> list[dict[str, Any]]:
 
 
 @task
-async def progress(aggregation_id: str) -> int | None:
+async def progress(aggregation_id: Any) -> int | None:
     hook = SailPointHook()
     response = await hook.arequest("GET", "/v2025/sources", params={"limit": 1})
     print(response.status, response.json())

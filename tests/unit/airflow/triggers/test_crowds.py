@@ -112,7 +112,7 @@ def test_the_waits_of_hooks_share_the_poller_and_bring_whole_results(tenant, rea
 
     async def together():
         waits = [
-            asyncio.create_task(SailPointHook().await_for_account_aggregation(one, poll_interval=0.2))
+            asyncio.create_task(SailPointHook().async_wait_for_account_aggregation(one, poll_interval=0.2))
             for one in ids
         ]
         await until(lambda: any(call in LISTS for call in tenant.calls()))

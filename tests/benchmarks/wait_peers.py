@@ -72,8 +72,7 @@ PEERS = {
             "aggregation_id": isc_task(number),
             "sailpoint_conn_id": CONN_ID,
             "poll_interval": POLL_INTERVAL,
-            "deadline": time.time() + _DAY,
-            "begun": time.time(),
+            "deadlines": {"deadline": time.time() + _DAY, "begun": time.time()},
         },
         connection=lambda port: {
             "conn_type": "sailpoint",

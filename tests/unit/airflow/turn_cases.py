@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from sailpoint_provider.client.blocking import BlockingClient
+from sailpoint_provider.client.call_flow import CallFlow
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from tests.unit.airflow.airflow_cases import DIRECTORY, POLL, Crash, carried_out
@@ -29,18 +29,18 @@ def crash(_=None):
 
 def crash_at_post(monkeypatch, when):
     """Let the worker die right before or right after it sends the next start; later starts succeed."""
-    send, left = BlockingClient.send, [when]
+    send, left = CallFlow.send, [when]
 
-    def sent(self, call, **bounds):
+    def sent(self, call, until):
         dies = left.pop() if call.purpose.startswith("start") and left else None
         if dies == "before":
             raise Crash
-        value = send(self, call, **bounds)
+        value = yield from send(self, call, until)
         if dies == "after":
             raise Crash
         return value
 
-    monkeypatch.setattr(BlockingClient, "send", sent)
+    monkeypatch.setattr(CallFlow, "send", sent)
 
 
 def counted(tenant, source_id=DIRECTORY):

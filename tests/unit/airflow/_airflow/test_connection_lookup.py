@@ -66,7 +66,7 @@ def looked_up(conn_id="stored"):
     """Look a connection up on an event loop."""
 
     async def within():
-        return threading.get_ident(), await SailPointHook(conn_id).atenant()
+        return threading.get_ident(), await SailPointHook(conn_id)._atenant()
 
     return asyncio.run(within())
 
@@ -104,7 +104,7 @@ def test_a_blocking_question_that_nobody_answers_ends_in_time(supervised, monkey
 
     async def within():
         try:
-            await SailPointHook("stored").atenant()
+            await SailPointHook("stored")._atenant()
         finally:
             answered.set()
 

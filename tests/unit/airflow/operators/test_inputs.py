@@ -111,7 +111,7 @@ def test_a_file_for_a_direct_source_is_final_and_nothing_is_started(tenant, tmp_
 def test_no_file_for_a_delimited_source_is_final_and_nothing_is_started(tenant):
     error = refusal(lambda: operator(source_id=HR))
     assert isinstance(error, AirflowFailException)
-    assert "give file" in str(error)
+    assert "Set file" in str(error)
     assert tenant.starts() == []
 
 

@@ -252,7 +252,7 @@ def test_what_cannot_be_remembered_after_the_start_is_only_told(tenant, quick_st
     tenant.plan(DIRECTORY)
     ti = FakeTaskInstance(store=FakeStore(before=broken))
     assert carried_out(task_of(tenant, None, False, deferrable=deferrable), ti)["state"] == "succeeded"
-    assert any("could not be stored" in record.getMessage() for record in logged.records)
+    assert any("Could not store" in record.getMessage() for record in logged.records)
 
 
 def test_a_refusal_that_cannot_be_stored_ends_the_task_without_a_retry(tenant, quick_store):
@@ -265,7 +265,7 @@ def test_a_refusal_that_cannot_be_stored_ends_the_task_without_a_retry(tenant, q
             tenant.plan(DIRECTORY)
             SailPointHook().load_accounts(DIRECTORY)
 
-    with pytest.raises(AirflowFailException, match="could not be stored") as caught:
+    with pytest.raises(AirflowFailException, match="Could not store") as caught:
         carried_out(task_of(tenant, None, False), FakeTaskInstance(store=FakeStore(before=broken)))
     assert isinstance(caught.value, CheckpointError)
 

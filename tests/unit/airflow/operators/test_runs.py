@@ -82,7 +82,8 @@ def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, genera
         "ignored": 0,
         "to_process": 7,
         "processed": 7,
-        "marked_for_deletion": 0,
+        # beta has no such field (ISC OpenAPI, account-aggregations status).
+        "marked_for_deletion": None if generation == "beta" else 0,
     }
     assert (result["deletions_skipped"], result["messages"]) == (False, [])
     assert result["started"].endswith("Z")
@@ -239,9 +240,9 @@ def test_a_deferral_hands_over_the_deadline_and_keeps_a_later_one_as_backstop(te
     )
     (deferred,) = ti.deferrals
     trigger = deferred.trigger
-    assert (trigger.poll_interval, trigger.tolerate_outage) == (POLL, 90.0)
-    assert trigger.deadline - trigger.begun == pytest.approx(600)
-    assert trigger.begun == pytest.approx(ti.begun.timestamp(), abs=5)
+    assert (trigger.poll_interval, trigger.deadlines["tolerate_outage"]) == (POLL, 90.0)
+    assert trigger.deadlines["deadline"] - trigger.deadlines["begun"] == pytest.approx(600)
+    assert trigger.deadlines["begun"] == pytest.approx(ti.begun.timestamp(), abs=5)
     assert deferred.timeout > timedelta(minutes=10)
     assert deferred.method_name == "execute_complete"
 
@@ -273,4 +274,4 @@ def test_a_client_without_a_user_may_wait_too(tenant, logged):
     tenant.client(user=False)
     tenant.plan(DIRECTORY)
     assert carried_out(lambda: operator(source_id=DIRECTORY))["state"] == "succeeded"
-    assert any("Progress is not available" in record.getMessage() for record in logged.records)
+    assert any("No progress: " in record.getMessage() for record in logged.records)

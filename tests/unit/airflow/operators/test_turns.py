@@ -8,7 +8,7 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from sailpoint_provider.client.blocking import BlockingClient
+from sailpoint_provider.client.call_flow import CallFlow
 from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.wait import deadlines, watch
@@ -35,15 +35,15 @@ MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "d
 
 @MODES
 def test_two_tasks_that_start_one_source_at_the_same_moment_both_load_it(tenant, monkeypatch, deferrable):
-    send, meeting = BlockingClient.send, Barrier(2)
+    send, meeting, met = CallFlow.send, Barrier(2), []
 
-    def together(self, call, **bounds):
+    def together(self, call, until):
         if call.purpose.startswith("start"):
             with suppress(BrokenBarrierError):
-                meeting.wait(1)
-        return send(self, call, **bounds)
+                met.append(meeting.wait(1))
+        return (yield from send(self, call, until))
 
-    monkeypatch.setattr(BlockingClient, "send", together)
+    monkeypatch.setattr(CallFlow, "send", together)
     tenant.plan(DIRECTORY)
 
     def run(_):
@@ -56,6 +56,7 @@ def test_two_tasks_that_start_one_source_at_the_same_moment_both_load_it(tenant,
     runs = counted(tenant)
     assert {result["aggregation_id"] for result in results} == {run["id"] for run in runs}
     assert len(runs) == 2
+    assert len(met) == 2, "both sent their first start at the same moment"
     assert [result["state"] for result in results] == ["succeeded"] * 2
     assert one_after_the_other(runs)
 

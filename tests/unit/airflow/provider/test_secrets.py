@@ -156,5 +156,5 @@ def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
     with suppress(RuntimeError):
         SailPointHook()._watch()
     (event,) = events_of(SailPointAccountAggregationTrigger(aggregation_id=aggregation_id))
-    assert "RuntimeError" in event["message"]
+    assert "RuntimeError" in event["error"]["message"]
     assert_hidden([tenant.client_secret], event)

@@ -175,7 +175,7 @@ def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
-    tenant = again(True, "running", record(EARLIER), file=FileState("accounts.csv", 120, "sunday"))
+    tenant = again(True, "running", record(EARLIER), file=FileState(120, "sunday"))
     assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER))
 
 

@@ -9,8 +9,8 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
-# Most tests wait for servers and clocks, so twice as many workers as a small machine has cores keep it busy.
-WORKERS ?= 4
+# Most tests wait for servers and clocks, so a few more workers than a small machine has cores keep it busy.
+WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadgroup
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint
@@ -33,14 +33,13 @@ demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the bui
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
 	@$(RUN) -m tests.live.up
 
-test: $(INSTALLED) ## Run every test that needs no second Airflow version, in parallel (WORKERS)
-	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit tests/live --ignore=tests/live/test_live_crashes.py
+test: test-unit test-scheduler ## Run every test that needs no second Airflow version
 
 test-unit: $(INSTALLED) ## Run the unit tests, in parallel, with the coverage of isc and client
 	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit
 
 test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
-	@$(RUN) -m pytest -q -n 2 --dist loadgroup tests/live --ignore=tests/live/test_live_crashes.py
+	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
 
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py

@@ -14,7 +14,7 @@ HOLD_SECONDS = 120.0
 ROWS = 300
 ROW_LENGTH = 30_000
 GOES_ON = r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
-ENDED_WELL = r"^Account aggregation \w+ of source .*: succeeded"
+ENDED_WELL = r"^Account aggregation \w+ of source .* succeeded"
 TAKEN_UP = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
 LOOKING = r"an earlier try stopped before it received an ID"
 WAS_KILLED = r"was killed"
@@ -156,7 +156,7 @@ CASES = (
         killed_before_answer,
         aggregations=1,
         state="success",
-        says=(LOOKING, r"^Aggregation \w+ came after our start: taking it for ours", ENDED_WELL),
+        says=(LOOKING, r"^ISC started account aggregation \w+; waiting for it", ENDED_WELL),
     ),
     Case(
         "SIGKILL of the worker while it uploads",
@@ -164,7 +164,7 @@ CASES = (
         killed_in_upload,
         aggregations=1,
         state="success",
-        says=(LOOKING, r"^No aggregation of source \w+ shows after 30 s: none was started", ENDED_WELL),
+        says=(LOOKING, r"^ISC did not acknowledge the file; starting again once the source is free", ENDED_WELL),
     ),
     Case(
         "marked failed while deferred",
@@ -206,7 +206,7 @@ CASES = (
         two_at_once,
         aggregations=2,
         state="2 x success",
-        says=(r"^Another account aggregation \w+ .* is running: waiting for its end", ENDED_WELL),
+        says=(r"^Another account aggregation \w+ .* is running; waiting until it has ended", ENDED_WELL),
         never_says=(WAS_KILLED,),
     ),
     Case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -85,6 +86,7 @@ class Tenant:
         running, refused = control.start(slow)["id"], control.start(slow)["id"]
         self.sources = [source["id"] for source in control.sources()]
         self.tasks = [good, bad, running, refused]
+        self.idle = direct
         self.session = requests.Session()
         form = {
             "grant_type": "client_credentials",
@@ -133,6 +135,14 @@ def test_answers_conform_to_the_documents(
         case.validate_response(response, checks=list(CHECKS))
 
     _many_times(ask, modes, tenant.known(call), tenant.filters(call))
+    if call == "load_accounts":
+        # Generated values hardly ever make a start that a source accepts: a direct source takes no file.
+        flag = {"disableOptimization": "false"}
+        start = operation.Case(
+            path_parameters={}, body=flag, media_type="multipart/form-data", headers={}, query={}
+        )
+        start.path_parameters = dict.fromkeys(re.findall(r"{(\w+)}", path), tenant.idle)
+        ask(start, None, None)
     assert min(statuses) in (200, 202), statuses
 
 

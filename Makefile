@@ -9,8 +9,8 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
-# Most tests wait for servers and clocks, so a few more workers than a small machine has cores keep it busy.
-WORKERS ?= 3
+# Tests that wait for servers and clocks hold real times, which more workers than cores would upset.
+WORKERS ?= 2
 PARALLEL := -n $(WORKERS) --dist loadgroup
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint

@@ -68,7 +68,7 @@ print(json.dumps({"seen": seen}))
 """
 
 _POLL = 0.5
-_SECONDS = 10.0
+_SECONDS = 20.0
 _SETTLED = 5.0
 
 

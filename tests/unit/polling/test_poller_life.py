@@ -122,7 +122,8 @@ def test_a_refused_status_endpoint_is_warned_of_once_in_a_crowd(control, tenant,
     control.client("simulator-client", user=False)
 
     async def deed():
-        async with crowd(tenant, ids) as (_, waits):
+        # On a slow machine the first round would begin before there is a crowd.
+        async with crowd(tenant, ids, first_pause=0.3) as (_, waits):
             await until(lambda: counted(control, "get_aggregation_status") >= 1)
             await several_sweeps(control, 6)
             await finished(control, ids)

@@ -164,7 +164,11 @@ CASES = (
         killed_in_upload,
         aggregations=1,
         state="success",
-        says=(LOOKING, r"^ISC did not acknowledge the file; starting again once the source is free", ENDED_WELL),
+        says=(
+            LOOKING,
+            r"^ISC did not acknowledge the file; starting again once the source is free",
+            ENDED_WELL,
+        ),
     ),
     Case(
         "marked failed while deferred",

@@ -183,9 +183,10 @@ class Progress:
         words = [self.state.ljust(18)]
         if self.total is not None and self.processed is not None:
             share = min(1.0, self.processed / self.total) if self.total > 0 else 1.0
+            percent = min(100, 100 * self.processed // self.total) if self.total > 0 else 100
             filled = int(share * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
-            words.append(f"{bar} {self.processed:,}/{self.total:,} accounts {int(share * 100):3}%")
+            words.append(f"{bar} {self.processed:,}/{self.total:,} accounts {percent:3}%")
         hours, rest = divmod(int(elapsed), 3600)
         words.append(f"elapsed {hours}:{rest // 60:02}:{rest % 60:02}")
         return "  ".join(words)

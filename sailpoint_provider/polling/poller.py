@@ -183,7 +183,9 @@ class Poller:
         """Poll one aggregation by itself."""
         watch = wait.watch
         try:
-            with_progress = wait.needs_full_poll or (wait.alone_until == 0.0 and self._budget_is_free(0.0))
+            with_progress = wait.needs_full_poll or (
+                wait.alone_until == 0.0 and not self._status_refused and self._budget_is_free(0.0)
+            )
             wait.needs_full_poll = False
             result = await self._client.run(watch.look(with_progress=with_progress))
             now = self._loop.time()

@@ -98,12 +98,14 @@ class Tenant:
 
     def known(self, call: str) -> list[str]:
         """Return the IDs that this call knows."""
-        return self.sources if call in ("get_source", "get_account_schema", "load_accounts") else self.tasks
+        of_sources = ("get_source", "get_account_schema", "list_schemas", "load_accounts")
+        return self.sources if call in of_sources else self.tasks
 
     def filters(self, call: str) -> list[str]:
         """Return filters that match records; randomly generated text is never a valid filter."""
         return {
             "list_sources": ['name co "Delimited"', f'id in ("{self.sources[0]}", "{self.sources[2]}")'],
+            "list_accounts": [f'sourceId eq "{self.sources[2]}"', 'nativeIdentity sw "000"'],
             "list_task_status": [f'sourceId eq "{self.sources[2]}"', 'type eq "CLOUD_ACCOUNT_AGGREGATION"'],
         }.get(call, [])
 

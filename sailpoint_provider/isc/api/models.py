@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.source_settings import delete_threshold, merges_rows
 from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ class Source:
 
     :param type: ISC's name of the kind of source, for example ``Delimited File``.
     :param has_cluster: whether a virtual appliance reads the source by itself.
+    :param delete_threshold: percentage of the accounts above which ISC skips deletions, None for none.
+    :param merges_rows: whether several rows of one key are one account.
     """
 
     id: str
@@ -151,6 +154,8 @@ class Source:
     connector: str = ""
     connection_type: str = ""
     has_cluster: bool = False
+    delete_threshold: float | None = None
+    merges_rows: bool = False
 
     @property
     def is_delimited_file(self) -> bool:
@@ -259,6 +264,8 @@ def read_source(document: Any) -> Source:
         connector=as_text(answer.get("connector")) or "",
         connection_type=as_text(answer.get("connectionType")) or "",
         has_cluster=isinstance(answer.get("cluster"), Mapping),
+        delete_threshold=delete_threshold(answer.get("deleteThreshold")),
+        merges_rows=merges_rows(answer.get("connectorAttributes")),
     )
 
 

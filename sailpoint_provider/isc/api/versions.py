@@ -20,6 +20,7 @@ class ApiVersion:
     :param sources: path of the sources.
     :param account_aggregations: path of the aggregation statuses.
     :param task_status: path of the task records.
+    :param accounts: path of the accounts.
     :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
         tasks only (beta and v2024, according to their OpenAPI documents); None where that list holds both.
     :param status_user_levels: the user levels that may read an aggregation status.
@@ -29,6 +30,7 @@ class ApiVersion:
     sources: str
     account_aggregations: str
     task_status: str
+    accounts: str
     pending_tasks: str | None = None
     status_user_levels: tuple[str, ...] = _STATUS_USER_LEVELS
 
@@ -39,13 +41,14 @@ def _yearly(name: str, *, pending: bool = False, **changes: tuple[str, ...]) -> 
         sources=f"/{name}/sources",
         account_aggregations=f"/{name}/account-aggregations",
         task_status=f"/{name}/task-status",
+        accounts=f"/{name}/accounts",
         pending_tasks=f"/{name}/task-status/pending-tasks" if pending else None,
         **changes,
     )
 
 
 API_VERSIONS: dict[str, ApiVersion] = {
-    "v1": ApiVersion("v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1"),
+    "v1": ApiVersion("v1", "/sources/v1", "/account-aggregations/v1", "/task-status/v1", "/accounts/v1"),
     "v2026": _yearly("v2026"),
     "v2025": _yearly("v2025"),
     "v2024": _yearly("v2024", pending=True),

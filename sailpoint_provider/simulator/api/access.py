@@ -28,11 +28,14 @@ class Rule:
 
 
 _SOURCES = ("idn:sources:read", "idn:sources:manage")
+_SCHEMAS = ("idn:source-schema:read", "idn:source-schema:manage")
 _TASKS = ("idn:task-management:read", "idn:task-management:write")
 RULES = {
     "list_sources": Rule(_SOURCES, _BETA),
     "get_source": Rule(_SOURCES),
-    "get_account_schema": Rule(("idn:source-schema:read", "idn:source-schema:manage"), _EVERYWHERE),
+    "list_schemas": Rule(_SCHEMAS, _EVERYWHERE),
+    "get_account_schema": Rule(_SCHEMAS, _EVERYWHERE),
+    "list_accounts": Rule(("idn:accounts:read", "idn:accounts:manage")),
     "load_accounts": Rule(("idn:sources:manage",), _BETA),
     "get_aggregation_status": Rule((), _EVERYWHERE),
     "list_task_status": Rule(_TASKS),

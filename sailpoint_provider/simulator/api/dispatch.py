@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from sailpoint_provider.simulator.api import access, sources, tasks
+from sailpoint_provider.simulator.api import access, accounts, sources, tasks
 from sailpoint_provider.simulator.api.answers import (
     Answer,
     ApiError,
@@ -126,6 +126,10 @@ class ApiRequest:
                 return sources.list_sources(tenant, query)
             case "get_source":
                 return sources.get_source(tenant, target)
+            case "list_accounts":
+                return accounts.list_accounts(tenant, target, query)
+            case "list_schemas":
+                return sources.list_schemas(tenant, target, query)
             case "get_account_schema":
                 return sources.get_account_schema(tenant, target)
             case "update_task_status":

@@ -155,6 +155,12 @@ def _check_header(source: Source, upload: UploadFile) -> None:
 
 def _accounts(tenant: Tenant, source: Source, upload: UploadFile) -> AccountSet:
     try:
-        return read_accounts(_bytes(upload), source.header, source.identity_attribute, tenant.stopping.is_set)
+        return read_accounts(
+            _bytes(upload),
+            source.header,
+            source.identity_attribute,
+            tenant.stopping.is_set,
+            merges_rows=source.merges_rows,
+        )
     except (UnknownHeader, UnreadableFile) as error:
         raise illegal(str(error)) from error

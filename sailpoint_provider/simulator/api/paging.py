@@ -38,19 +38,25 @@ def boolean(query: Mapping[str, str], name: str) -> bool:
 
 
 def page_answer(
-    records: Iterable[Any], query: Mapping[str, str], write: Callable[[Any], dict[str, Any]]
+    records: Iterable[Any],
+    query: Mapping[str, str],
+    write: Callable[[Any], dict[str, Any]],
+    total: int | None = None,
 ) -> Answer:
     """Answer one page.
 
     :param records: all matching records, in order; without ``count=true`` only those up to the page are read.
     :param query: the query parameters.
     :param write: turns a record into its JSON object.
+    :param total: number of all matching records; None to count them where the client asks for it.
     """
     limit = number(query, "limit", MAX_LIMIT, MAX_LIMIT)
     offset = number(query, "offset", 0, MAX_OFFSET)
     headers: tuple[tuple[str, str], ...] = ()
     if boolean(query, "count"):
-        records = list(records)
-        headers = (("x-total-count", str(len(records))),)
+        if total is None:
+            records = list(records)
+            total = len(records)
+        headers = (("x-total-count", str(total)),)
     page = [write(record) for record in islice(records, offset, offset + limit)]
     return json_answer(page, headers=headers)

@@ -37,10 +37,14 @@ def resolve(path: str) -> Target | None:
             return Target(generation, {"GET": "list_sources"})
         case ["sources", id] if id:
             return Target(generation, {"GET": "get_source"}, id)
+        case ["sources", id, "schemas"] if id:
+            return Target(generation, {"GET": "list_schemas"}, id)
         case ["sources", id, "schemas", "accounts"] if id:
             return Target(generation, {"GET": "get_account_schema"}, id)
         case ["sources", id, "load-accounts"] if id:
             return Target(generation, {"POST": "load_accounts"}, id)
+        case ["accounts"]:
+            return Target(generation, {"GET": "list_accounts"})
         case ["account-aggregations", id, "status"] if id:
             return Target(generation, {"GET": "get_aggregation_status"}, id)
         case ["task-status"]:

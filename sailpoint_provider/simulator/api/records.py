@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.shapes import Shapes
 
 TASK_NAME = "Cloud Account Aggregation"
+OWNER_NAME = "Source Owner"
 _RETURNS = (
     ("TASK_OUT_ACCOUNT_AGGREGATION_APPLICATIONS", "applications"),
     ("TASK_OUT_ACCOUNT_AGGREGATION_TOTAL", "total"),
@@ -192,7 +193,7 @@ def source_record(source: Source, shapes: Shapes) -> dict[str, Any]:
         "id": source.id,
         "name": source.name,
         "description": f"{source.name} accounts",
-        "owner": {"type": "IDENTITY", "id": source.owner_id, "name": "Source Owner"},
+        "owner": {"type": "IDENTITY", "id": source.owner_id, "name": OWNER_NAME},
         "cluster": None if source.kind is SourceKind.DELIMITED else cluster,
         "accountCorrelationConfig": None,
         "accountCorrelationRule": None,
@@ -205,7 +206,7 @@ def source_record(source: Source, shapes: Shapes) -> dict[str, Any]:
         "connector": connector,
         "connectorClass": "sailpoint.connector."
         + ("DelimitedFileConnector" if source.is_file else "ADLDAPConnector"),
-        "connectorAttributes": {"cloudExternalId": str(source.number), "cloudDisplayName": source.name},
+        "connectorAttributes": _connector_attributes(source),
         "deleteThreshold": source.delete_threshold,
         "authoritative": False,
         "managementWorkgroup": None,
@@ -214,10 +215,24 @@ def source_record(source: Source, shapes: Shapes) -> dict[str, Any]:
         "since": created,
         "connectorId": connector,
         "connectorName": "Delimited File" if source.is_file else "Active Directory",
-        "connectionType": "file" if source.is_file else "direct",
+        "connectionType": connection_type(source),
         "connectorImplementationId": connector,
         "created": created,
         "modified": created,
         "credentialProviderEnabled": False,
         "category": None,
     }
+
+
+def connection_type(source: Source) -> str:
+    """Return how a source is connected: by file or directly."""
+    return "file" if source.is_file else "direct"
+
+
+def _connector_attributes(source: Source) -> dict[str, Any]:
+    attributes = {"cloudExternalId": str(source.number), "cloudDisplayName": source.name}
+    if not source.merges_rows:
+        return attributes
+    key = source.identity_attribute
+    merged = [column for column in source.header if column != key]
+    return attributes | {"mergeRows": True, "indexColumn": key, "mergeColumns": merged}

@@ -1,4 +1,4 @@
-"""Sources: list, get, and the account schema."""
+"""Sources: list, get, and their schemas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.simulator.api.account_records import account_schema
 from sailpoint_provider.simulator.api.answers import Answer, ApiError, error_answer, illegal, json_answer
 from sailpoint_provider.simulator.api.filters import Field, fields, filters_of
 from sailpoint_provider.simulator.api.paging import boolean, page_answer
@@ -68,6 +69,20 @@ def list_sources(tenant: Tenant, query: Mapping[str, str]) -> Answer:
 def get_source(tenant: Tenant, target: Target) -> Answer:
     """Answer one source."""
     return json_answer(source_record(find_source(tenant, target), tenant.shapes))
+
+
+def list_schemas(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
+    """Answer the schemas of a source: that of its accounts, the only one it has.
+
+    ``include-types`` knows ``group`` alone; with any other value, ``include-names`` decides (ISC OpenAPI).
+    """
+    source = find_source(tenant, target)
+    if query.get("include-types") == "group":
+        return json_answer([])
+    names = query.get("include-names")
+    if names and "account" not in (name.strip() for name in names.split(",")):
+        return json_answer([])
+    return json_answer([account_schema(source)])
 
 
 def get_account_schema(tenant: Tenant, target: Target) -> Answer:

@@ -70,14 +70,18 @@ class SimulatorControl:
         :param name: its name, unique in the tenant.
         :param type: ``delimited``, ``direct`` or ``cluster``.
         :param settings: ``header`` (list of columns), ``identity_attribute`` (first column),
-            ``delete_threshold`` (percent, 0 for none), ``accounts`` that it holds (rows or a number),
-            ``upstream`` accounts that a connector finds (rows or a number; by default ``accounts``),
+            ``delete_threshold`` (percent, 0 for none), ``merge_rows`` (whether several rows of one identity
+            are one account, false by default), ``accounts`` that it holds (rows or a number), ``upstream``
+            accounts that a connector finds (rows or a number; by default ``accounts``),
             ``collect_seconds``, ``process_seconds`` (at speed 1), ``id``.
         """
         return dict(self._call("POST", "/sources", {"name": name, "type": type} | settings))
 
     def accounts(self, source_id: str, limit: int = 1000, offset: int = 0) -> Json:
-        """Return ``{"total": …, "accounts": [{"id": …, "attributes": {…}}, …]}``."""
+        """Return ``{"total": …, "accounts": [{"id": …, "attributes": {…}}, …]}``.
+
+        An attribute to which several merged rows gave different values is a list.
+        """
         page = urlencode({"limit": limit, "offset": offset})
         return dict(self._call("GET", f"/sources/{source_id}/accounts?{page}"))
 

@@ -53,6 +53,7 @@ def source_record(source: Source, steady: float) -> dict[str, Any]:
         "header": list(source.header),
         "identity_attribute": source.identity_attribute,
         "delete_threshold": source.delete_threshold,
+        "merge_rows": source.merges_rows,
         "accounts": len(source.held),
         "upstream": len(source.upstream),
         "busy": busy,

@@ -23,7 +23,7 @@ def list_sources(call: ControlCall) -> Any:
 @ENDPOINTS.add(
     "POST",
     "/sources",
-    "id name type header identity_attribute delete_threshold accounts upstream"
+    "id name type header identity_attribute delete_threshold merge_rows accounts upstream"
     " collect_seconds process_seconds",
 )
 def create_source(call: ControlCall) -> Any:
@@ -37,6 +37,7 @@ def create_source(call: ControlCall) -> Any:
         header=header,
         identity_attribute=body.get("identity_attribute") or header[0],
         delete_threshold=int(body.get("delete_threshold", 0)),
+        merges_rows=bool(body.get("merge_rows", False)),
         number=10001 + len(tenant.sources),
         collect_seconds=_seconds(body, "collect_seconds"),
         process_seconds=_seconds(body, "process_seconds"),

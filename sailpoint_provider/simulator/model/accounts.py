@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+Row: TypeAlias = "tuple[str | tuple[str, ...], ...]"
+"""A row; a value that several rows of one account gave is a tuple of all different ones."""
 
 ROWS_KEPT = 50_000
 """Above this many accounts, a source keeps a digest of each row instead of the row."""
@@ -18,18 +21,38 @@ def row_digest(row: Sequence[str]) -> bytes:
     return blake2b("\x1f".join(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def merged_digest(known: bytes, further: bytes) -> bytes:
+    """Return the digest of an account of several rows, which does not depend on their order."""
+    bits = (1 << 8 * len(known)) - 1
+    return ((int.from_bytes(known) + int.from_bytes(further)) & bits).to_bytes(len(known))
+
+
+def merged_row(known: Row, further: Sequence[str]) -> Row:
+    """Return the row of an account of several rows: each column with all its values but the empty one."""
+    return tuple(_merged(cell, value) for cell, value in zip(known, further, strict=True))
+
+
+def _merged(cell: str | tuple[str, ...], value: str) -> str | tuple[str, ...]:
+    values = cell if isinstance(cell, tuple) else (cell,)
+    if not value or value in values:
+        return cell
+    return (*values, value) if cell else value
+
+
 @dataclass
 class AccountSet:
     """Accounts by native identity.
 
     :param digests: digest of the row by identity.
     :param rows: row by identity, None above :data:`ROWS_KEPT` accounts.
+    :param merges_rows: whether several rows of one identity are one account.
     :param scanned: number of rows read.
     :param ignored: number of rows without an identity.
     """
 
     digests: dict[str, bytes] = field(default_factory=dict)
-    rows: dict[str, tuple[str, ...]] | None = field(default_factory=dict)
+    rows: dict[str, Row] | None = field(default_factory=dict)
+    merges_rows: bool = False
     scanned: int = 0
     ignored: int = 0
 
@@ -38,14 +61,22 @@ class AccountSet:
         return len(self.digests)
 
     def scan(self, identity: str, row: Sequence[str]) -> None:
-        """Read a row; the last row of an identity wins."""
+        """Read a row; of several rows of an identity the last one wins, unless they are merged."""
         self.scanned += 1
         if not identity:
             self.ignored += 1
             return
-        self.put(identity, row_digest(row), tuple(row) if self.rows is not None else None)
+        digest, kept = row_digest(row), tuple(row) if self.rows is not None else None
+        if self.merges_rows and identity in self.digests:
+            self._merge(identity, digest, kept)
+        else:
+            self.put(identity, digest, kept)
 
-    def put(self, identity: str, digest: bytes, row: tuple[str, ...] | None) -> None:
+    def _merge(self, identity: str, digest: bytes, row: tuple[str, ...] | None) -> None:
+        merged = None if self.rows is None or row is None else merged_row(self.rows[identity], row)
+        self.put(identity, merged_digest(self.digests[identity], digest), merged)
+
+    def put(self, identity: str, digest: bytes, row: Row | None) -> None:
         """Add or replace an account."""
         self.digests[identity] = digest
         if self.rows is not None:
@@ -61,9 +92,11 @@ class AccountSet:
             self.rows.pop(identity, None)
 
     @classmethod
-    def of_rows(cls, rows: Iterable[Sequence[str]], identity_column: int) -> AccountSet:
+    def of_rows(
+        cls, rows: Iterable[Sequence[str]], identity_column: int, merges_rows: bool = False
+    ) -> AccountSet:
         """Build a set from rows whose columns are in the order of the source's header."""
-        accounts = cls()
+        accounts = cls(merges_rows=merges_rows)
         for row in rows:
             accounts.scan(row[identity_column] if len(row) > identity_column else "", row)
         return accounts

@@ -76,6 +76,8 @@ def read_accounts(
     header: Sequence[str],
     identity_attribute: str,
     stopping: Callable[[], bool] = lambda: False,
+    *,
+    merges_rows: bool = False,
 ) -> AccountSet:
     """Read an account file row by row.
 
@@ -83,6 +85,7 @@ def read_accounts(
     :param header: columns of the source, which the file may have in any order.
     :param identity_attribute: column that identifies an account.
     :param stopping: called regularly; True stops the reading.
+    :param merges_rows: whether several rows of one identity are one account.
     :raises UnknownHeader: unless the first row names the source's columns.
     :raises UnreadableFile: if the file is not CSV.
     :raises ReadingStopped: if ``stopping`` returned True.
@@ -90,7 +93,9 @@ def read_accounts(
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
     try:
-        return _scan(csv.reader(text), header, identity_attribute, stopping)
+        accounts = AccountSet(merges_rows=merges_rows)
+        _scan(accounts, csv.reader(text), header, identity_attribute, stopping)
+        return accounts
     except csv.Error as error:
         raise UnreadableFile(str(error)) from error
     finally:
@@ -98,14 +103,17 @@ def read_accounts(
 
 
 def _scan(
-    rows: Iterator[list[str]], header: Sequence[str], identity_attribute: str, stopping: Callable[[], bool]
-) -> AccountSet:
+    accounts: AccountSet,
+    rows: Iterator[list[str]],
+    header: Sequence[str],
+    identity_attribute: str,
+    stopping: Callable[[], bool],
+) -> None:
     columns = next(rows, [])
     check_header(columns, header)
     order = [columns.index(column) for column in header]
     identity = columns.index(identity_attribute)
     width = len(columns)
-    accounts = AccountSet()
     for row in rows:
         if not row:
             continue
@@ -114,7 +122,6 @@ def _scan(
         accounts.scan(row[identity], [row[at] for at in order])
         if accounts.scanned % _ROWS_BETWEEN_CHECKS == 0 and stopping():
             raise ReadingStopped
-    return accounts
 
 
 def check_header(columns: Sequence[str], expected: Sequence[str]) -> None:

@@ -58,11 +58,13 @@ class Source:
     :param header: account attributes, which are the columns of its file.
     :param identity_attribute: the attribute that identifies an account.
     :param delete_threshold: percentage of accounts above which ISC skips deletions; 0 for no threshold.
+    :param merges_rows: whether several rows of one identity are one account.
     :param number: its older, numeric ID.
     :param held: accounts that it holds.
     :param upstream: accounts that a connector or appliance finds.
     :param collect_seconds: seconds in STARTED, at speed 1; None for the default.
     :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1; None for the default.
+    :param aggregated: wall time at which its last aggregation ended; None if none has.
     :raises ValueError: if the header or the threshold is invalid.
     """
 
@@ -72,12 +74,14 @@ class Source:
     header: tuple[str, ...]
     identity_attribute: str
     delete_threshold: int = 0
+    merges_rows: bool = False
     number: int = 0
     held: AccountSet = field(default_factory=AccountSet)
     upstream: AccountSet = field(default_factory=AccountSet)
     collect_seconds: float | None = None
     process_seconds: float | None = None
     created: float = field(default_factory=time.time)
+    aggregated: float | None = None
     owner_id: str = field(default_factory=lambda: uuid4().hex)
     cluster_id: str = field(default_factory=lambda: uuid4().hex)
     schema_id: str = field(default_factory=lambda: uuid4().hex)
@@ -103,7 +107,7 @@ class Source:
     def accounts(self, wanted: int | Sequence[Sequence[str]]) -> AccountSet:
         """Build accounts of this source from rows, or this many numbered ones."""
         rows = numbered_rows(self.header, wanted) if isinstance(wanted, int) else wanted
-        return AccountSet.of_rows(rows, self.header.index(self.identity_attribute))
+        return AccountSet.of_rows(rows, self.header.index(self.identity_attribute), self.merges_rows)
 
     def settle(self, steady: float) -> None:
         """Apply the current run's changes to the accounts held, once it has ended."""
@@ -112,6 +116,7 @@ class Source:
         state = self.current.state(steady)
         if state.outcome is not None:
             self.current.changes.apply(self.held, state.processed, self.current.optimized)
+            self.aggregated = self.current.completed()
             self.current = None
 
     def is_busy(self, steady: float) -> bool:

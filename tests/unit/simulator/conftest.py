@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.server import SimulatorServer
 
 PATHS = {
-    "v1": ("sources/v1", "account-aggregations/v1", "task-status/v1"),
+    "v1": ("sources/v1", "account-aggregations/v1", "task-status/v1", "accounts/v1"),
     **{
         generation: tuple(
-            f"{generation}/{name}" for name in ("sources", "account-aggregations", "task-status")
+            f"{generation}/{name}" for name in ("sources", "account-aggregations", "task-status", "accounts")
         )
         for generation in ("v2026", "v2025", "v2024", "beta")
     },
@@ -89,6 +89,15 @@ class Api:
 
     def sources(self, **query):
         return self.call("GET", PATHS[self.generation][0], params=query)
+
+    def accounts(self, **query):
+        return self.call("GET", PATHS[self.generation][3], params=query)
+
+    def schemas(self, source_id, **query):
+        return self.call("GET", f"{PATHS[self.generation][0]}/{source_id}/schemas", params=query)
+
+    def header_row(self, source_id):
+        return self.call("GET", f"{PATHS[self.generation][0]}/{source_id}/schemas/accounts")
 
 
 @pytest.fixture

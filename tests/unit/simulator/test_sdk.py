@@ -114,3 +114,25 @@ def test_answers_of_all_generations_have_the_shape_the_sdk_reads(api, control, g
     assert AccountAggregationStatus.from_json(api.status(id).text).status == "COMPLETED"
     assert TaskStatus.from_json(api.task(id).text).percent_complete == 100
     assert all(Source.from_dict(record).id for record in api.sources().json())
+
+
+@pytest.fixture
+def accounts(configuration):
+    from sailpoint.accounts.api.accounts_api import AccountsApi
+    from sailpoint.accounts.api_client import ApiClient
+
+    return AccountsApi(ApiClient(configuration))
+
+
+@pytest.mark.parametrize("detail", ["SLIM", "FULL"])
+def test_accounts_and_schemas(accounts, sources, control, detail):
+    source = control.create_source("Staff", header=["badge", "name"], accounts=3)["id"]
+    page = accounts.list_accounts_v1_with_http_info(
+        filters=f'sourceId eq "{source}"', limit=1, count=True, detail_level=detail
+    )
+    (account,) = page.data
+    assert (account.native_identity, account.source_name) == ("0001", "Staff")
+    assert {name.lower(): value for name, value in page.headers.items()}["x-total-count"] == "3"
+    (schema,) = sources.get_source_schemas_v1(source, include_names="account")
+    assert schema.identity_attribute == "badge"
+    assert [attribute.name for attribute in schema.attributes] == ["badge", "name"]

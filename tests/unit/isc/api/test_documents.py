@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sailpoint_provider.isc.api.schemas import SCHEMA_SCOPE
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 
 DOCUMENTS = Path(__file__).parents[5] / "shared" / "openapi"
@@ -43,3 +44,28 @@ def test_the_aggregation_status_is_for_just_the_documented_user_levels(generatio
     )
     assert set(levels) == set(known.status_user_levels)
     assert documented.get("security", [{"userAuth": []}]) == [{"userAuth": []}]
+
+
+@pytest.mark.parametrize("generation", API_VERSIONS)
+def test_accounts_can_be_counted_by_source_with_the_documented_scope(generation):
+    documented = operation(generation, API_VERSIONS[generation].accounts)
+    parameters = {one["name"]: one for one in documented["parameters"]}
+    assert "**sourceId**: *eq" in parameters["filters"]["description"]
+    assert "X-Total-Count" in parameters["count"]["description"]
+    assert parameters["limit"]["schema"]["minimum"] <= 1
+    assert "SLIM" in parameters["detailLevel"]["schema"]["enum"]
+    assert {"applicationAuth": ["idn:accounts:read", "idn:accounts:manage"]} in documented["security"]
+
+
+@pytest.mark.parametrize("generation", API_VERSIONS)
+def test_the_account_schema_takes_a_user_and_its_scope(generation):
+    sources = API_VERSIONS[generation].sources
+    name = "sourceId" if generation == "beta" else "id"
+    header = operation(generation, f"{sources}/{{{name}}}/schemas/accounts")
+    schemas = operation(generation, f"{sources}/{{sourceId}}/schemas")
+    for documented in (header, schemas):
+        assert documented["security"] == [{"userAuth": [SCHEMA_SCOPE, "idn:source-schema:manage"]}]
+    assert list(header["responses"]["200"]["content"]) == ["text/csv"]
+    assert "include-names" in {one["name"] for one in schemas["parameters"]}
+    items = schemas["responses"]["200"]["content"]["application/json"]["schema"]["items"]
+    assert "identityAttribute" in items["properties"]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, HR
+from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR
 
 FIELDS = {
     "access_token",
@@ -131,7 +131,10 @@ def test_a_call_without_a_token_is_refused(api):
         ("idn:sources:read", {"list", "get", "status"}),
         ("idn:sources:manage", {"list", "get", "start", "status"}),
         ("idn:task-management:read", {"tasks", "status"}),
-        ("idn:source-schema:read", {"schema", "status"}),
+        ("idn:source-schema:read", {"schema", "schemas", "status"}),
+        ("idn:source-schema:manage", {"schema", "schemas", "status"}),
+        ("idn:accounts:read", {"accounts", "status"}),
+        ("idn:accounts:manage", {"accounts", "status"}),
         ("idn:entitlement:manage", {"status"}),
     ],
 )
@@ -142,12 +145,23 @@ def test_each_call_requires_its_scope(api, control, scope, allowed):
     answers = {
         "list": api.sources(),
         "get": api.call("GET", f"sources/v1/{HR}"),
-        "schema": api.call("GET", f"sources/v1/{HR}/schemas/accounts"),
+        "schema": api.header_row(HR),
+        "schemas": api.schemas(HR),
+        "accounts": api.accounts(),
         "start": api.start(DIRECTORY),
         "tasks": api.tasks(),
         "status": api.status("0" * 32),
     }
     assert {name for name, answer in answers.items() if answer.status_code != 403} == allowed
+
+
+def test_a_client_without_a_user_can_count_accounts_but_not_read_a_schema(api, control):
+    control.client("machine", secret="s", user=False)
+    api.client_id, api.secret = "machine", "s"
+    api.login()
+    for api.generation in GENERATIONS:
+        assert api.accounts(count="true").status_code == 200
+        assert (api.schemas(HR).status_code, api.header_row(HR).status_code) == (403, 403)
 
 
 def test_a_client_without_a_user_can_start_but_not_read_the_aggregation_status(api, control):

@@ -1,15 +1,72 @@
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, HR
+from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR, MAINFRAME
 
 
-def test_the_account_schema_is_a_csv_row(api):
-    answer = api.call("GET", f"sources/v1/{HR}/schemas/accounts")
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_header_row_of_a_file_is_csv(api, generation):
+    api.generation = generation
+    answer = api.header_row(HR)
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.text.splitlines() == [
         "id,name,givenName,familyName,e-mail,department,manager,startDate,endDate"
     ]
-    assert api.call("GET", f"sources/v1/{DIRECTORY}/schemas/accounts").status_code == 400
+    assert api.header_row(MAINFRAME).text == "userId,name,groups\n"
+    assert api.header_row(DIRECTORY).status_code == 400
+    assert api.header_row("0" * 32).status_code == 404
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_schema_of_accounts_names_what_identifies_them(api, control, generation):
+    api.generation = generation
+    source = control.create_source(
+        "Badges", header=["badge", "name", "group"], identity_attribute="badge", merge_rows=True
+    )["id"]
+    (schema,) = api.schemas(source).json()
+    assert (schema["name"], schema["identityAttribute"], schema["displayAttribute"]) == (
+        "account",
+        "badge",
+        "name",
+    )
+    assert {one["name"]: one["isMulti"] for one in schema["attributes"]} == {
+        "badge": False,
+        "name": True,
+        "group": True,
+    }
+    assert schema["id"] == api.sources(filters=f'id eq "{source}"').json()[0]["schemas"][0]["id"]
+    assert api.schemas(DIRECTORY).json()[0]["identityAttribute"] == "distinguishedName"
+    assert api.schemas("0" * 32).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"include-names": "account"}, 1),
+        ({"include-names": "group, account"}, 1),
+        ({"include-names": "group"}, 0),
+        ({"include-types": "group"}, 0),
+        ({"include-types": "user"}, 1),
+        ({"include-types": "user", "include-names": "group"}, 0),
+    ],
+)
+def test_schemas_are_chosen_by_name_and_type(api, query, found):
+    assert len(api.schemas(HR, **query).json()) == found
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_source_shows_its_threshold_and_whether_it_merges_rows(api, control, generation):
+    api.generation = generation
+    source = control.create_source("Badges", header=["id", "group"], delete_threshold=25, merge_rows=True)
+    assert (source["delete_threshold"], source["merge_rows"]) == (25, True)
+    records = {record["name"]: record for record in api.sources().json()}
+    assert records["Badges"]["deleteThreshold"] == 25
+    settings = records["Badges"]["connectorAttributes"]
+    assert (settings["mergeRows"], settings["indexColumn"], settings["mergeColumns"]) == (
+        True,
+        "id",
+        ["group"],
+    )
+    assert "mergeRows" not in records["HR Delimited File"]["connectorAttributes"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Calls that return the account schema of a source."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.exchange import Request
+from sailpoint_provider.isc.api.identifiers import path_id
+
+if TYPE_CHECKING:
+    from sailpoint_provider.isc.api.exchange import Response
+    from sailpoint_provider.isc.api.versions import ApiVersion
+
+SCHEMA_SCOPE = "idn:source-schema:read"
+
+_DENIED = (
+    f"The client needs the scope {SCHEMA_SCOPE} and must be a personal access token, whose user needs one of "
+    "the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
+)
+_ACCOUNT = "account"
+
+
+def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
+    """Read the header row that ISC expects in a file of accounts; only delimited-file sources have one."""
+    source_id = path_id(source_id, "source_id")
+    return Request(
+        purpose=f"read the account columns of source {source_id}",
+        method="GET",
+        path=f"{generation.sources}/{source_id}/schemas/accounts",
+        read=_read_header,
+        scope=SCHEMA_SCOPE,
+        headers=(("Accept", "text/csv, application/json;q=0.5"),),
+        denied_advice=_DENIED,
+        not_found_advice="Is the source ID right, and of this tenant?",
+    )
+
+
+def identity_attribute(generation: ApiVersion, source_id: str) -> Request[str | None]:
+    """Read the attribute that identifies an account; None if the source's account schema names none."""
+    source_id = path_id(source_id, "source_id")
+    return Request(
+        purpose=f"read the account schema of source {source_id}",
+        method="GET",
+        path=f"{generation.sources}/{source_id}/schemas",
+        read=_read_identity_attribute,
+        scope=SCHEMA_SCOPE,
+        query=(("include-names", _ACCOUNT),),
+        denied_advice=_DENIED,
+        not_found_advice="Is the source ID right, and of this tenant?",
+    )
+
+
+def _read_header(answer: Response) -> tuple[str, ...]:
+    """
+    Read the answer to :func:`account_columns`.
+
+    The media type matters: read as CSV, a login page would be a header row too.
+
+    :raises ProtocolError: it is not CSV of one row with unique names.
+    """
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/csv":
+        raise ProtocolError(
+            f"HTTP {answer.status} with {kind or 'no content type'} where text/csv was expected: a proxy or "
+            "a login page may have responded instead of ISC."
+        )
+    try:
+        text = answer.body.decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except (UnicodeDecodeError, csv.Error):
+        raise ProtocolError("ISC answered text that is not CSV in UTF-8.") from None
+    if len(rows) != 1:
+        raise ProtocolError(f"ISC answered {len(rows)} rows where one header row was expected.")
+    (columns,) = rows
+    if not all(column.strip() for column in columns) or len(set(columns)) != len(columns):
+        raise ProtocolError("ISC answered a header row with an empty or repeated name.")
+    return tuple(columns)
+
+
+def _read_identity_attribute(answer: Response) -> str | None:
+    """
+    Read the answer to :func:`identity_attribute`.
+
+    :raises ProtocolError: it is not a list of schemas, or the attribute is not a string.
+    """
+    schemas = answer.json()
+    if not isinstance(schemas, list) or not all(isinstance(schema, Mapping) for schema in schemas):
+        raise ProtocolError("ISC answered something other than a JSON array of schemas.")
+    account = next((schema for schema in schemas if schema.get("name") == _ACCOUNT), None)
+    attribute = None if account is None else account.get("identityAttribute")
+    if attribute is not None and not isinstance(attribute, str):
+        raise ProtocolError("ISC answered an account schema whose 'identityAttribute' is not a string.")
+    return attribute or None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sailpoint_provider.files.source import Upload
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 BLOCK = 256 * 1024
 """Bytes of a file that are read, and handed to a connection, at a time."""

@@ -11,16 +11,15 @@ from sailpoint_provider.results import (
     AccountCounts,
     AggregationResult,
     IdentityCounts,
-    ResultFile,
     ResultMessage,
     State,
+    UploadedFile,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal, TypeAlias
 
-    from sailpoint_provider.files.source import UploadedFile
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
 
@@ -103,15 +102,8 @@ def make_result(
         identities=_identities(status),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
-        file=result_file(file),
+        file=file,
     )
-
-
-def result_file(file: UploadedFile | None) -> ResultFile | None:
-    """Return the file in the form of the result."""
-    if file is None:
-        return None
-    return ResultFile(name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
 
 
 def check_end(result: AggregationResult, *, fail_on_warning: bool = False) -> AggregationResult:

@@ -40,7 +40,7 @@ from sailpoint_provider._airflow.task_state import (
 )
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.outcome import check_end, end_line, make_result, result_file
+from sailpoint_provider.isc.outcome import check_end, end_line, make_result
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -334,7 +334,7 @@ class SailPointAccountAggregationOperator(BaseOperator):
         """Add to a result what only the start knows."""
         result["source_id"] = checkpoint.source_id
         result["source_name"] = checkpoint.source_name
-        result["file"] = result_file(checkpoint.sent)
+        result["file"] = checkpoint.sent
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

@@ -186,9 +186,9 @@ def test_a_bad_end_raises_with_the_result(completion_status):
 
 def test_a_bad_end_without_words_names_what_is_known():
     result = make_result(RUN, status("CANCELLED"))
-    with pytest.raises(AggregationFailedError, match="source 'unknown' ended as cancelled") as failure:
+    with pytest.raises(AggregationFailedError, match="source 'unknown' was cancelled") as failure:
         check_end(result)
-    assert "ISC says" not in str(failure.value)
+    assert "ISC's messages" not in str(failure.value)
 
 
 def test_a_good_end_is_returned():

@@ -92,11 +92,11 @@ class AggregationFailedError(SailPointError):
     The aggregation failed, was cancelled or was terminated, or had warnings with ``fail_on_warning``.
 
     :param result: the result of the aggregation.
-    :param message: the message; None to make it from the result.
+    :param message: how it ended, with ISC's messages.
     """
 
-    def __init__(self, result: AggregationResult, message: str | None = None, **details: Any) -> None:
-        super().__init__(_message_of(result) if message is None else message, **details)
+    def __init__(self, result: AggregationResult, message: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
         self.result = result
 
 
@@ -118,23 +118,6 @@ class CheckpointError(SailPointError):
 
 class ProtocolError(SailPointError):
     """A response is not what ISC documents: not JSON, malformed, a redirect, too large or without result."""
-
-
-def _message_of(result: AggregationResult) -> str:
-    state = result["state"].replace("_", " ")
-    source = result["source_name"] or result["source_id"] or "unknown"
-    words = [f"Account aggregation {result['aggregation_id']} of source {source!r} ended as {state}"]
-    words.append(f" (completionStatus {result['completion_status']}, status {result['status']}).")
-    texts = [message["text"] for message in result["messages"] if message["text"]]
-    if texts:
-        words.append(" ISC's messages: " + " | ".join(texts))
-    if result["completion_status"] is not None and _is_temporary(result["completion_status"]):
-        words.append(" ISC reports a temporary error; retry the task.")
-    return "".join(words)
-
-
-def _is_temporary(completion_status: str) -> bool:
-    return completion_status.upper().replace("_", "").replace(" ", "") == "TEMPERROR"
 
 
 def rebuild(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SailPointError:

@@ -60,9 +60,9 @@ class IdentityCounts(TypedDict):
     refreshed: int | None
 
 
-class ResultFile(TypedDict):
+class UploadedFile(TypedDict):
     """
-    The file that was sent.
+    The file that was sent, as ISC acknowledged it.
 
     :param name: file name without its folder.
     :param size_bytes: number of bytes sent.
@@ -107,4 +107,4 @@ class AggregationResult(TypedDict):
     identities: IdentityCounts
     deletions_skipped: bool
     messages: list[ResultMessage]
-    file: ResultFile | None
+    file: UploadedFile | None

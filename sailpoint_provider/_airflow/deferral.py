@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
 
     from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.wait.events import WaitEvent
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import AggregationResult
@@ -76,7 +77,7 @@ def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationRes
 
 
 def result_after_deferring(
-    hook: SailPointHook, aggregation_id: str, deadlines: Deadlines, log: Any
+    hook: SailPointHook, aggregation_id: str, deadlines: Deadlines, log: Any, kind: LoadKind
 ) -> AggregationResult | None:
     """
     Read the result of an aggregation whose end a trigger reported, and so verify that end.
@@ -84,14 +85,17 @@ def result_after_deferring(
     A worker may resume late, so it gets a few seconds even after the deadline.
 
     :param log: gets warnings.
+    :param kind: the kind of load.
     :returns: None if the aggregation is still running.
     """
     deadlines = deadlines.no_earlier_than(time.time() + _VERIFY_SECONDS)
-    result = hook._run(hook._watch(aggregation_id, deadlines, log=log).settled(), until=deadlines.end)
+    watch = hook._watch(aggregation_id, deadlines, log=log, kind=kind)
+    result = hook._run(watch.settled(), until=deadlines.end)
     if result is None:
         log.warning(
-            "The triggerer reported the end of aggregation %s, but ISC says that it is still running; "
-            "resuming the wait.",
+            "The triggerer reported the end of %s %s, but ISC says that it is still running. Resuming the "
+            "wait.",
+            kind.name,
             aggregation_id,
         )
     return result

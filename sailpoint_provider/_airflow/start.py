@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.api.models import Source
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.isc.wait.events import WaitEvent
@@ -64,8 +65,13 @@ def look_up_source(
 
 
 @contextmanager
-def start_in_time(deadlines: Deadlines, source: str | None) -> Iterator[None]:
-    """Replace an error of the block with a timeout if a deadline has passed."""
+def start_in_time(deadlines: Deadlines, source: str | None, kind: LoadKind) -> Iterator[None]:
+    """
+    Replace an error of the block with a timeout if a deadline has passed.
+
+    :param source: name or ID of the source, for the error.
+    :param kind: the kind of load, for the error.
+    """
     try:
         yield
     except (AggregationTimeoutError, CheckpointError):
@@ -74,8 +80,8 @@ def start_in_time(deadlines: Deadlines, source: str | None) -> Iterator[None]:
         if error.final or not deadlines.have_passed(time.time()):
             raise
         raise deadlines.error(
-            f"The timeout passed before it was certain whether the account aggregation of source {source!r} "
-            f"had started; a retry checks. Last error: {error}"
+            f"The timeout passed before it was certain whether the {kind.name} of source {source!r} had "
+            f"started. A retry checks. Last error: {error}"
         ) from error
 
 

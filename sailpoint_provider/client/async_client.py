@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import threading
 import time
-import weakref
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -26,10 +24,10 @@ from sailpoint_provider.client.call_flow import (
 )
 from sailpoint_provider.client.failures import HeadTooLongError, failure_of
 from sailpoint_provider.client.network import proxy_for, shared_tls_context
-from sailpoint_provider.client.request_head import address_of, headers_of, host_of
-from sailpoint_provider.client.response_body import AnswerBody
+from sailpoint_provider.client.request_head import address_of, headers_of
+from sailpoint_provider.client.response_body import ResponseBody
 from sailpoint_provider.client.upload_payload import UploadPayload, opened_body
-from sailpoint_provider.isc.api.exchange import BIG, Response
+from sailpoint_provider.isc.api.exchange import BIG
 from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import read_response
 from sailpoint_provider.isc.flow import Flow, Sleep
@@ -37,12 +35,12 @@ from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Callable
+    from typing import Unpack
 
     from sailpoint_provider.client.request_budget import RequestBudget
-    from sailpoint_provider.isc.api.exchange import Request
-    from sailpoint_provider.isc.api.raw import Params
+    from sailpoint_provider.isc.api.exchange import Request, Response
+    from sailpoint_provider.isc.api.raw import RawOptions
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
@@ -60,44 +58,11 @@ Companion = TypeVar("Companion", bound=Stoppable)
 _CONNECTIONS = 10
 
 
-class shared_async_client:
-    """
-    Lend the client that all users of a tenant on this event loop share; the last one closes it.
-
-    :param tenant: the tenant to call.
-    """
-
-    __slots__ = ("_client", "_tenant")
-
-    def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
-
-    async def __aenter__(self) -> AsyncClient:
-        """Return the client."""
-        loop = asyncio.get_running_loop()
-        with _lock:
-            clients = _clients.setdefault(loop, {})
-            client = clients.get(self._tenant)
-            if client is None:
-                client = clients[self._tenant] = AsyncClient(self._tenant)
-            client.users += 1
-        self._client = client
-        return client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the client if nobody else uses it."""
-        client = self._client
-        client.users -= 1
-        if client.users == 0:
-            _clients[asyncio.get_running_loop()].pop(self._tenant, None)
-            await client.close()
-
-
 class AsyncClient:
     """
-    A client for one tenant on one event loop; get it from :class:`shared_async_client`.
+    A client for one tenant on one event loop.
+
+    Get it from :class:`~sailpoint_provider.client.shared_client.shared_async_client`, which counts its users.
 
     :param tenant: the tenant to call.
     :param policy: which failed calls are repeated, and when.
@@ -154,16 +119,7 @@ class AsyncClient:
         return await self._carry_out(self._flow.send(call, until))
 
     async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        json: Any = None,
-        data: str | bytes | Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
-        until: float | None = None,
+        self, method: str, path: str, *, until: float | None = None, **options: Unpack[RawOptions]
     ) -> Response:
         """
         Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
@@ -173,10 +129,7 @@ class AsyncClient:
         :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
         :raises SailPointError: ISC responded with an error status, or did not respond.
         """
-        call = raw_request(
-            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
-        )
-        return await self.send(call, until=until)
+        return await self.send(raw_request(method, path, **options), until=until)
 
     async def close(self) -> None:
         """Stop the companions and close the connections."""
@@ -238,8 +191,8 @@ class AsyncClient:
             headers = headers_of(call, token, body.content_type)
             attempt = Attempt(self.tenant, call, deadline)
             payload = UploadPayload(body, self.tenant.upload_timeout, attempt)
-            answer = await self._request(call, token, payload, headers, attempt)
-            return replace(answer, sent=body.sent())
+            response = await self._request(call, token, payload, headers, attempt)
+            return replace(response, sent=body.sent())
         finally:
             await asyncio.to_thread(body.__exit__, None, None, None)
 
@@ -250,7 +203,7 @@ class AsyncClient:
         idle_timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=self.tenant.timeout, sock_read=attempt.idle_timeout
         )
-        received: AnswerBody | None = None
+        received: ResponseBody | None = None
         async with self._session_for(call) as session:
             try:
                 async with (
@@ -267,8 +220,7 @@ class AsyncClient:
                     ) as response,
                 ):
                     attempt.end_sending()
-                    fields = {name.lower(): value for name, value in response.headers.items()}
-                    received = AnswerBody(call, response.status, fields)
+                    received = ResponseBody(call, response.status, response.headers)
                     await read_body(response, received)
             except (aiohttp.ClientError, TimeoutError, HeadTooLongError) as error:
                 if received is None or not (received.is_error and attempt.is_over):
@@ -276,13 +228,7 @@ class AsyncClient:
                     raise failure_of(
                         self.tenant, call, attempt, error, never_sent=never_sent, status=status
                     ) from None
-        return Response(
-            status=received.status,
-            headers=fields,
-            body=received.content(),
-            received=time.time(),
-            host=host_of(self.tenant, call),
-        )
+        return received.response(self.tenant, time.time())
 
     def _proxy_for(self, call: Request[Any], url: str) -> str | None:
         """Return the proxy, looked up once: reading the environment takes as long as a request."""
@@ -319,9 +265,3 @@ def _never_sent(error: BaseException) -> bool:
     return isinstance(
         error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
     )
-
-
-_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Tenant, AsyncClient]] = (
-    weakref.WeakKeyDictionary()
-)
-_lock = threading.Lock()

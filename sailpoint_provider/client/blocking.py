@@ -28,22 +28,21 @@ from sailpoint_provider.client.call_flow import (
 from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out_of_time
 from sailpoint_provider.client.multipart import MultipartBody
 from sailpoint_provider.client.network import proxy_for, shared_tls_context
-from sailpoint_provider.client.request_head import address_of, headers_of, host_of
-from sailpoint_provider.client.response_body import PIECE, AnswerBody
-from sailpoint_provider.client.tenant_state import token_in_memory
+from sailpoint_provider.client.request_head import address_of, headers_of
+from sailpoint_provider.client.response_body import PIECE, ResponseBody
 from sailpoint_provider.client.upload_adapter import UploadAdapter
-from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import read_response
 from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import TracebackType
+    from typing import Unpack
 
-    from sailpoint_provider.isc.api.exchange import Request
-    from sailpoint_provider.isc.api.raw import Params
+    from sailpoint_provider.isc.api.exchange import Request, Response
+    from sailpoint_provider.isc.api.raw import RawOptions
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
 
@@ -85,16 +84,7 @@ class BlockingClient:
         return self._carry_out(self._flow.send(call, until))
 
     def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        json: Any = None,
-        data: str | bytes | Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        until: float | None = None,
+        self, method: str, path: str, *, until: float | None = None, **options: Unpack[RawOptions]
     ) -> requests.Response:
         """
         Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
@@ -104,9 +94,7 @@ class BlockingClient:
         :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
         :raises SailPointError: ISC responded with an error status, or did not respond.
         """
-        call = raw_request(
-            method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
-        )
+        call = raw_request(method, path, **options)
         return _as_requests(self.tenant, call, self.send(call, until=until))
 
     def close(self) -> None:
@@ -192,22 +180,13 @@ class BlockingClient:
                     proxies={"all": proxy} if proxy else None,
                 )
                 with response:
-                    fields = {name.lower(): value for name, value in response.headers.items()}
-                    content = self._content(call, response, fields, attempt)
+                    received = self._read_body(call, response, attempt)
         except (requests.RequestException, HTTPError, HeadTooLongError) as error:
             raise failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error)) from None
-        return Response(
-            status=response.status_code,
-            headers=fields,
-            body=content,
-            received=time.time(),
-            host=host_of(self.tenant, call),
-        )
+        return received.response(self.tenant, time.time())
 
-    def _content(
-        self, call: Request[Any], response: requests.Response, fields: dict[str, str], attempt: Attempt
-    ) -> bytes:
-        body = AnswerBody(call, response.status_code, fields)
+    def _read_body(self, call: Request[Any], response: requests.Response, attempt: Attempt) -> ResponseBody:
+        body = ResponseBody(call, response.status_code, response.headers)
         try:
             for piece in response.raw.stream(PIECE, decode_content=False):
                 for _ in body.add(piece):
@@ -219,7 +198,7 @@ class BlockingClient:
                 raise
             if not body.is_error:
                 raise out_of_time(self.tenant, call, attempt, status=response.status_code) from None
-        return body.content()
+        return body
 
     @contextmanager
     def _session_for(self, call: Request[Any]) -> Iterator[requests.Session]:
@@ -240,38 +219,6 @@ class BlockingClient:
                 for scheme in ("https://", "http://"):
                     session.mount(scheme, UploadAdapter(context, self.tenant.upload_timeout))
             yield session
-
-
-def send_last_word(tenant: Tenant, call: Request[Any], seconds: float) -> Response | None:
-    """
-    Send one request from a signal handler, with the token in memory.
-
-    It takes no lock and ignores the budget, because the interrupted code may hold their locks.
-
-    :param seconds: time limit for everything.
-    :returns: the response, None if there is no token in memory.
-    :raises requests.RequestException: no response in time.
-    :raises HeadTooLongError: the header of the response is too large.
-    """
-    token = token_in_memory(tenant)
-    if token is None:
-        return None
-    url = address_of(tenant, call)
-    proxy = proxy_for(tenant, url)
-    attempt = Attempt(tenant, replace(call, time_limit=seconds), Deadline())
-    with bounded_session(tenant) as session, attempt.current():
-        response = session.request(
-            call.method,
-            url,
-            data=call.content,
-            headers=headers_of(call, token),
-            timeout=seconds,
-            allow_redirects=False,
-            stream=True,  # only the status matters, and a body may arrive byte by byte
-            proxies={"all": proxy} if proxy else None,
-        )
-        response.close()
-        return Response(response.status_code, {}, b"", time.time())
 
 
 def _as_requests(tenant: Tenant, call: Request[Response], answer: Response) -> requests.Response:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sailpoint_provider.client.attempt import Attempt
-    from sailpoint_provider.client.response_body import AnswerBody
+    from sailpoint_provider.client.response_body import ResponseBody
 
 _MOST_INTERIM = 100
 
@@ -100,7 +100,7 @@ async def bounded(attempt: Attempt) -> AsyncIterator[None]:
                 attempt.changed = None
 
 
-async def read_body(response: aiohttp.ClientResponse, body: AnswerBody) -> None:
+async def read_body(response: aiohttp.ClientResponse, body: ResponseBody) -> None:
     """
     Read a response; other tasks run between the steps of decompressing it.
 

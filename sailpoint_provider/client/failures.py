@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.client.request_head import host_of
-from sailpoint_provider.client.response_body import bad_answer, doubt
+from sailpoint_provider.client.response_body import doubt, unusable_response
 from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def out_of_time(
         return attempt.passed(call)
     limit = f"{attempt.limit:g} s, the time limit of this call"
     if attempt.is_answering:
-        return bad_answer(call, f"it was incomplete after {limit}", status=status, advice=_SLOW)
+        return unusable_response(call, f"it was incomplete after {limit}", status=status, advice=_SLOW)
     message = f"Could not {call.purpose}: no response from {host_of(tenant, call)} within {limit}."
     message += doubt(call) if attempt.is_sent else " Nothing was sent."
     return TenantUnavailableError(message, sent=attempt.is_sent)
@@ -93,7 +93,7 @@ def endless_head(call: Request[Any], error: BaseException) -> SailPointError:
         if isinstance(root, HeadTooLongError)
         else "its header has too many lines, or lines that are too long"
     )
-    return bad_answer(call, why)
+    return unusable_response(call, why)
 
 
 _SLOW = (

@@ -12,14 +12,15 @@ from urllib3.filepost import encode_multipart_formdata
 
 from sailpoint_provider.client.prefetch import Prefetcher
 from sailpoint_provider.client.upload_progress import UploadProgress
-from sailpoint_provider.files.source import UploadedFile, changed, unreadable
+from sailpoint_provider.files.source import changed, unreadable
+from sailpoint_provider.results import UploadedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from sailpoint_provider.files.source import Upload
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 BLOCK = 256 * 1024
 """Bytes of a file that are read, and handed to a connection, at a time."""
@@ -107,7 +108,8 @@ class _FileReader:
         self._upload.check_unchanged()
 
     def sent(self) -> UploadedFile:
-        return UploadedFile(self.name, self.size_bytes - self._left, self._hash.hexdigest())
+        size_bytes = self.size_bytes - self._left
+        return UploadedFile(name=self.name, size_bytes=size_bytes, sha256=self._hash.hexdigest())
 
     def _read(self) -> bytes:
         try:

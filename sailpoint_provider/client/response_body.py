@@ -5,12 +5,15 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.client.request_head import host_of
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.exchange import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sailpoint_provider.isc.api.exchange import Request
+    from sailpoint_provider.isc.tenant.config import Tenant
 
 PIECE = 64 * 1024
 """Bytes that are read, and decompressed, at once."""
@@ -19,15 +22,15 @@ _MOST_OF_AN_ERROR = 1024 * 1024
 _MOST_LAYERS = 2
 
 
-class AnswerBody:
+class ResponseBody:
     """
     Collects a body; one that is too large, or cannot be decompressed, is rejected.
 
     The body of an error response is cut instead, because its status matters most.
 
-    :param call: the call that is responded to.
+    :param call: the call that it answers.
     :param status: HTTP status.
-    :param headers: header fields, names in lower case.
+    :param headers: header fields.
     :raises ProtocolError: the header announces a body that is too large, or an unsupported encoding.
     """
 
@@ -36,16 +39,17 @@ class AnswerBody:
         self.status = status
         self.is_error = not 200 <= status < 300
         self._most = min(_MOST_OF_AN_ERROR, call.most_bytes) if self.is_error else call.most_bytes
+        self._headers = {name.lower(): value for name, value in headers.items()}
         self._content = bytearray()
         self.is_full = False
-        names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+        names = [name.strip().lower() for name in self._headers.get("content-encoding", "").split(",")]
         packings = [name for name in names if name not in ("", "identity")]
         if len(packings) > _MOST_LAYERS or any(name not in _UNPACKERS for name in packings):
             self._give_up("its Content-Encoding is not gzip or deflate")
         if (
             not self.is_error
             and call.method != "HEAD"
-            and _number(headers.get("content-length")) > self._most
+            and _number(self._headers.get("content-length")) > self._most
         ):
             self._too_large()
         self._layers = [_UNPACKERS[name](self._most) for name in reversed(packings) if name in _UNPACKERS]
@@ -77,6 +81,16 @@ class AnswerBody:
         """Return the body received so far."""
         return bytes(self._content)
 
+    def response(self, tenant: Tenant, received: float) -> Response:
+        """
+        Return the response with the body received so far.
+
+        :param tenant: the tenant that was called.
+        :param received: epoch seconds at which it arrived.
+        """
+        host = host_of(tenant, self._call)
+        return Response(self.status, self._headers, self.content(), received, host=host)
+
     def _too_large(self) -> None:
         del self._content[self._most :]
         self._give_up(f"its body is larger than {_size(self._most)}, the limit for this call")
@@ -84,13 +98,13 @@ class AnswerBody:
     def _give_up(self, why: str) -> None:
         self.is_full = True
         if not self.is_error:
-            raise bad_answer(self._call, why, status=self.status)
+            raise unusable_response(self._call, why, status=self.status)
 
 
 _STRANGE = "ISC documents no such response: check the connection's host and any proxy in between."
 
 
-def bad_answer(
+def unusable_response(
     call: Request[Any], why: str, *, status: int | None = None, advice: str = _STRANGE
 ) -> ProtocolError:
     """Return the error for an unusable response, which leaves open whether a start took effect."""

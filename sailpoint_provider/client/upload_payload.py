@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.client.attempt import Attempt
     from sailpoint_provider.client.multipart import MultipartBody
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 _PIECE = 64 * 1024
 

@@ -1,4 +1,4 @@
-"""One description of a file: where it comes from, its state, what is sent, and what ISC acknowledged."""
+"""One description of a file: where it comes from, its state, and what is sent."""
 
 from __future__ import annotations
 
@@ -23,21 +23,6 @@ class FileState:
     def is_certainly(self, other: FileState | None) -> bool:
         """Return whether both are the same state; without a change marker that cannot be known."""
         return bool(self.change_marker) and self == other
-
-
-@dataclass(frozen=True)
-class UploadedFile:
-    """
-    The file that was sent, as ISC acknowledged it and as the result shows it.
-
-    :param name: file name without its folder.
-    :param size_bytes: number of bytes sent.
-    :param sha256: SHA-256 of the bytes sent, 64 hex characters.
-    """
-
-    name: str
-    size_bytes: int
-    sha256: str
 
 
 class FileSource(Protocol):

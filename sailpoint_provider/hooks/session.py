@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Unpack
 
     import requests
 
     from sailpoint_provider.client.blocking import BlockingClient
+    from sailpoint_provider.isc.api.raw import RawOptions
 
 
 class SailPointSession:
@@ -26,7 +28,7 @@ class SailPointSession:
     def __init__(self, client: BlockingClient) -> None:
         self._client = client
 
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+    def request(self, method: str, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """
         Send a request.
 
@@ -39,27 +41,27 @@ class SailPointSession:
         """
         return self._client.request(method, path, **options)
 
-    def get(self, path: str, **options: Any) -> requests.Response:
+    def get(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``GET`` request; see :meth:`request`."""
         return self.request("GET", path, **options)
 
-    def head(self, path: str, **options: Any) -> requests.Response:
+    def head(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``HEAD`` request; see :meth:`request`."""
         return self.request("HEAD", path, **options)
 
-    def post(self, path: str, **options: Any) -> requests.Response:
+    def post(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``POST`` request; see :meth:`request`."""
         return self.request("POST", path, **options)
 
-    def put(self, path: str, **options: Any) -> requests.Response:
+    def put(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``PUT`` request; see :meth:`request`."""
         return self.request("PUT", path, **options)
 
-    def patch(self, path: str, **options: Any) -> requests.Response:
+    def patch(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``PATCH`` request; see :meth:`request`."""
         return self.request("PATCH", path, **options)
 
-    def delete(self, path: str, **options: Any) -> requests.Response:
+    def delete(self, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """Send a ``DELETE`` request; see :meth:`request`."""
         return self.request("DELETE", path, **options)
 

@@ -11,16 +11,15 @@ from sailpoint_provider.results import (
     AccountCounts,
     AggregationResult,
     IdentityCounts,
-    ResultFile,
     ResultMessage,
     State,
+    UploadedFile,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal, TypeAlias
 
-    from sailpoint_provider.files.source import UploadedFile
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
 
@@ -103,26 +102,22 @@ def make_result(
         identities=_identities(status),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
-        file=result_file(file),
+        file=file,
     )
 
 
-def result_file(file: UploadedFile | None) -> ResultFile | None:
-    """Return the file in the form of the result."""
-    if file is None:
-        return None
-    return ResultFile(name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
-
-
-def check_end(result: AggregationResult, *, fail_on_warning: bool = False) -> AggregationResult:
+def check_end(
+    result: AggregationResult, *, fail_on_warning: bool = False, kind: LoadKind = ACCOUNT_AGGREGATION
+) -> AggregationResult:
     """
     Return the result if the aggregation succeeded.
 
     :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
+    :param kind: the kind of load, for the error.
     :raises AggregationFailedError: the aggregation failed.
     """
     if not is_good_end(result, fail_on_warning=fail_on_warning):
-        raise AggregationFailedError(result)
+        raise AggregationFailedError(result, _failure(result, kind))
     return result
 
 
@@ -134,9 +129,7 @@ def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> 
 
 def end_line(result: AggregationResult, kind: LoadKind = ACCOUNT_AGGREGATION) -> str:
     """Return one line for the log: how the aggregation ended, and what it did to the accounts."""
-    source = result["source_name"] or result["source_id"] or "unknown"
-    state = result["state"].replace("_", " ")
-    words = [f"{kind.title} {result['aggregation_id']} of source {source!r} {_VERBS.get(state, state)}"]
+    words = [_headline(result, kind)]
     if result["duration_seconds"] is not None:
         words.append(f" after {result['duration_seconds']:.0f} s")
     numbers = [f"{count:,} {name}" for name in _RECORDED if (count := result["accounts"][name]) is not None]
@@ -145,6 +138,24 @@ def end_line(result: AggregationResult, kind: LoadKind = ACCOUNT_AGGREGATION) ->
     if result["deletions_skipped"]:
         words.append(". ISC deleted no accounts, because the source's delete threshold was exceeded")
     return "".join(words) + "."
+
+
+def _headline(result: AggregationResult, kind: LoadKind) -> str:
+    source = result["source_name"] or result["source_id"] or "unknown"
+    state = result["state"].replace("_", " ")
+    return f"{kind.title} {result['aggregation_id']} of source {source!r} {_VERBS.get(state, state)}"
+
+
+def _failure(result: AggregationResult, kind: LoadKind) -> str:
+    """Return what the error for a bad end says: the end in ISC's words, and what to do."""
+    completion = result["completion_status"]
+    words = [_headline(result, kind), f" (completionStatus {completion}, status {result['status']})."]
+    texts = [message["text"] for message in result["messages"] if message["text"]]
+    if texts:
+        words.append(" ISC's messages: " + " | ".join(texts))
+    if completion is not None and spelled_plainly(completion) == "TEMPERROR":
+        words.append(" ISC reports a temporary error. Retry the task.")
+    return "".join(words)
 
 
 _RECORDED: tuple[_RecordedCount, ...] = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import RateLimitError, TenantUnavailableError
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.wait.batch_poll import BatchPoller
+from sailpoint_provider.polling.progress import ProgressReader
 from sailpoint_provider.polling.waits import Wait, Waits
 from sailpoint_provider.polling.work_queue import WorkQueue
 
@@ -30,10 +31,6 @@ CROWD = 20
 
 _ALONE_AT_ONCE = 5
 _BATCH_SHARE = 0.2
-_PROGRESS_SHARE = 0.4
-_MOST_PROGRESS = 20.0
-_CROWD_WITHOUT_PROGRESS = 200.0
-_SPARE_FOR_PROGRESS = 0.3
 _AT_A_TIME = 40
 _SECONDS_PER_LINE = 0.03
 
@@ -59,7 +56,6 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._waits = Waits()
         self._rounds: asyncio.Task[None] | None = None
-        self._asking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._polling = 0
         self._wake_up = asyncio.Event()
@@ -71,8 +67,7 @@ class Poller:
         self._batch_polls = 0
         self._batch_began = 0.0
         self._not_before = 0.0
-        self._progress_credit = 0.0
-        self._status_refused = False
+        self._progress = ProgressReader(client, self._waits, self._spawn, self._wake_up)
 
     async def end_of(
         self, watch: Watch, backoff: Backoff, *, first_pause: float = 0.0, least_seconds: float = 0.0
@@ -184,7 +179,7 @@ class Poller:
         watch = wait.watch
         try:
             with_progress = wait.needs_full_poll or (
-                wait.alone_until == 0.0 and not self._status_refused and self._budget_is_free(0.0)
+                wait.alone_until == 0.0 and self._progress.is_affordable()
             )
             wait.needs_full_poll = False
             result = await self._client.run(watch.look(with_progress=with_progress))
@@ -221,10 +216,11 @@ class Poller:
         await self._records.done()
         cost = self._batch_poller.requests - before
         self._not_before = now + min(
-            cost / (_BATCH_SHARE * self._rate()),
+            cost / (_BATCH_SHARE * self._client.budget.rate(time.monotonic())),
             min((wait.backoff.poll_interval for wait in self._waits), default=0.0),
         )
-        self._ask_for_progress()
+        if self._waits.count > CROWD:
+            self._progress.read(self._not_before - self._batch_began)
 
     async def _report_outage(self, waits: list[Wait], error: SailPointError) -> None:
         """Report an outage to the waits that were not polled before it."""
@@ -272,58 +268,6 @@ class Poller:
             wait.fail(error)
         return wait.outcome.done()
 
-    def _ask_for_progress(self) -> None:
-        """
-        Ask the status endpoint about the aggregations whose progress is the oldest.
-
-        The more waits there are, the less it is asked, because each gains little; and never so much that
-        polls would be delayed.
-        """
-        if self._status_refused or self._asking is not None or self._waits.count <= CROWD:
-            return
-        span = self._not_before - self._batch_began
-        self._progress_credit += min(
-            (_CROWD_WITHOUT_PROGRESS / self._waits.count) ** 2, span * _PROGRESS_SHARE * self._rate()
-        )
-        asked = int(min(self._progress_credit, _MOST_PROGRESS))
-        self._progress_credit -= asked
-        now = self._loop.time()
-        running = sorted((wait for wait in self._waits if not wait.is_alone(now)), key=_by_progress)
-        self._asking = self._spawn(self._ask_one_by_one(running[:asked], span), contextvars.Context())
-
-    async def _ask_one_by_one(self, waits: list[Wait], span: float) -> None:
-        try:
-            for wait in waits:
-                await asyncio.sleep(span / (len(waits) + 1))
-                if self._status_refused or not self._budget_is_free(_SPARE_FOR_PROGRESS):
-                    return
-                if not wait.outcome.done():
-                    wait.progress_asked = self._loop.time()
-                    await self._spawn(self._ask_progress(wait), wait.context)
-        finally:
-            self._asking = None
-
-    async def _ask_progress(self, wait: Wait) -> None:
-        try:
-            if await self._client.run(wait.watch.progress()):
-                wait.needs_full_poll = True
-                wait.poll_alone(self._loop.time())
-                self._wake_up.set()
-        except Exception as error:
-            wait.fail(error)
-        self._status_refused = not wait.watch.shows_status
-
-    def _rate(self) -> float:
-        return self._client.budget.rate(time.monotonic())
-
-    def _budget_is_free(self, share: float) -> bool:
-        """Return whether more than this share of a burst could be sent now."""
-        return self._client.budget.spare(time.monotonic()) > share
-
 
 def _by_due(wait: Wait) -> float:
     return wait.due
-
-
-def _by_progress(wait: Wait) -> float:
-    return wait.progress_asked

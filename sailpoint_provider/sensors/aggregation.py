@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -34,7 +34,7 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import given_id
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.outcome import check_end, end_line
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
@@ -90,6 +90,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
+
+    kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
 
     _watch: Watch | None = None
 
@@ -147,7 +149,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or self._deadlines_from_now()
         return self._finish_or_defer(
-            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log), deadlines
+            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self.kind), deadlines
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -165,8 +167,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
-        self.log.info("%s", end_line(result))
-        return check_end(result, fail_on_warning=self.fail_on_warning)
+        self.log.info("%s", end_line(result, self.kind))
+        return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
@@ -187,7 +189,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     def _new_watch(self, deadlines: Deadlines) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
-        return self._hook()._watch(aggregation_id, deadlines, log=self.log)
+        return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
@@ -226,7 +228,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return for_airflow(error)
 
     def _timed_out(self) -> AggregationTimeoutError:
-        name = f"{ACCOUNT_AGGREGATION.name} {self.aggregation_id}"
+        name = f"{self.kind.name} {self.aggregation_id}"
         return AggregationTimeoutError(
             f"The sensor's timeout of {self.timeout:g} s passed before {name} ended. {still_running(name)}"
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.wait import events
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -59,6 +60,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     :param carried: a JSON object that the event brings back to the task. ``airflow dags test`` brings back
         nothing but the event.
     """
+
+    kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
 
     def __init__(
         self,
@@ -167,6 +170,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             self.aggregation_id,
             source=self.source_id or "unknown",
             clear_task=self.clear_task_on_kill,
+            kind=self.kind,
         )
 
     async def _event(self) -> dict[str, Any]:
@@ -175,7 +179,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         except SailPointError as error:
             return events.broken(self.aggregation_id, error, self.carried)
         except Exception as error:
-            self.log.exception("The wait for account aggregation %s failed.", self.aggregation_id)
+            self.log.exception("The wait for %s %s failed.", self.kind.name, self.aggregation_id)
             return events.broken(self.aggregation_id, error, self.carried)
 
     async def _ended(self) -> dict[str, Any]:
@@ -185,7 +189,11 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             from sailpoint_provider.polling.poller import poller_of
 
             watch = hook._watch(
-                self.aggregation_id, deadlines, usual_seconds=self.usual_seconds, log=self.log
+                self.aggregation_id,
+                deadlines,
+                usual_seconds=self.usual_seconds,
+                log=self.log,
+                kind=self.kind,
             )
             left = deadlines.seconds_left(time.time())
             settle = min(_SETTLE_SECONDS - (time.monotonic() - began), self.poll_interval, left / 2.0)

@@ -13,9 +13,9 @@ from tenacity import nap
 
 from sailpoint_provider._airflow import deferral
 from sailpoint_provider.client import async_client, attempt, blocking, call_flow, tenant_state
-from sailpoint_provider.hooks import sailpoint
-from sailpoint_provider.operators import aggregation as operators
-from sailpoint_provider.polling import poller
+from sailpoint_provider.hooks import asynchronous, connection, sailpoint
+from sailpoint_provider.operators import load as operators
+from sailpoint_provider.polling import poller, progress
 from sailpoint_provider.sensors import aggregation as sensors
 from sailpoint_provider.simulator.model.clock import TenantClock
 from sailpoint_provider.triggers import aggregation as triggers
@@ -122,17 +122,20 @@ def make_time_pass_quickly() -> None:
         call_flow,
         tenant_state,
         poller,
+        progress,
         operators,
         sensors,
         triggers,
         sailpoint,
+        asynchronous,
+        connection,
         deferral,
     )
     for module in (*package, airflow_sensors, nap):
         _replace(module, "time", clock)
     _replace(attempt, "time", SocketTime())
     _replace(airflow_sensors, "timezone", QuickDates(timezone))
-    for module in (poller, triggers):
+    for module in (poller, progress, triggers):
         _replace(module, "asyncio", loops)
     # Transports are kept by the real loop.
     _replace(async_client, "asyncio", QuickSleeps())

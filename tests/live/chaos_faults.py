@@ -9,7 +9,7 @@ from tests.live.chaos_rivals import NEVER_ARRIVED, REFUSED_AND_LATE, REFUSED_AND
 if TYPE_CHECKING:
     from random import Random
 
-    from sailpoint_provider.isc.api.endpoints import Request
+    from sailpoint_provider.isc.api.exchange import Request
 
 Json = dict[str, Any]
 

@@ -26,8 +26,7 @@ from tests.live.chaos_tenant import HEADER, NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sailpoint_provider.isc.api.endpoints import Request
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.tenant.oauth import Token
     from tests.live.chaos_mischief import Mischief

@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
-from sailpoint_provider.isc.api.exchange import PAGE_BYTES
-from sailpoint_provider.isc.api.exchange import Request as Request
+from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
@@ -21,6 +20,7 @@ from sailpoint_provider.isc.api.models import (
     read_task_status,
     read_task_statuses,
 )
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.tenant.oauth import Token, read_token
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.tenant.config import Tenant
 
 PAGE_SIZE = 250
-ACCOUNT_AGGREGATION = "CLOUD_ACCOUNT_AGGREGATION"
+"""The most records that ISC returns in one page."""
 
 
 def token(tenant: Tenant) -> Request[Token]:
@@ -69,9 +69,9 @@ def load_accounts(
     """
     source_id = path_id(source_id, "source_id")
     return Request(
-        purpose=f"start the account aggregation of source {source_id}",
+        purpose=f"start the {ACCOUNT_AGGREGATION.name} of source {source_id}",
         method="POST",
-        path=f"{generation.sources}/{source_id}/load-accounts",
+        path=f"{generation.sources}/{source_id}/{ACCOUNT_AGGREGATION.path}",
         read=lambda answer: read_load_accounts_task(answer.json(), answer.sent),
         scope="idn:sources:manage",
         form=(("disableOptimization", "true" if disable_optimization else "false"),),
@@ -96,7 +96,7 @@ def account_aggregation_status(
     """
     aggregation_id = path_id(aggregation_id, "aggregation_id")
     return Request(
-        purpose=f"read the status of account aggregation {aggregation_id}",
+        purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
         path=f"{generation.account_aggregations}/{aggregation_id}/status",
         read=lambda answer: read_account_aggregation_status(answer.json()),
@@ -151,7 +151,7 @@ def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSu
     """
     if generation.pending_tasks is not None:
         return _task_summaries(generation.pending_tasks, offset=offset)
-    filters = f"type eq {quoted(ACCOUNT_AGGREGATION)} and completionStatus isnull"
+    filters = f"type eq {quoted(ACCOUNT_AGGREGATION.task_type)} and completionStatus isnull"
     return _task_summaries(generation.task_status, offset=offset, filters=filters, sorters="created")
 
 

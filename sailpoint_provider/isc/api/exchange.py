@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sailpoint_provider.exceptions import SailPointError
-    from sailpoint_provider.files.source import Upload, UploadedFile
+    from sailpoint_provider.files.source import Upload
+    from sailpoint_provider.results import UploadedFile
 
 T = TypeVar("T")
 

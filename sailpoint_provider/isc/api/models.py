@@ -14,7 +14,7 @@ from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sailpoint_provider.files.source import UploadedFile
+    from sailpoint_provider.results import UploadedFile
 
 _BUSY = "currently running aggregation must complete before the next one can start"
 _DELETION_SKIPPED = "deletion was skipped"

@@ -9,15 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
-from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, Request, pending_tasks, task_statuses
+from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, pending_tasks, task_statuses
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.api.versions import ApiVersion
 
 _MOST_RUNNING = 10_000

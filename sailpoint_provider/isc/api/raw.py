@@ -6,7 +6,7 @@ import json as json_module
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from sailpoint_provider.exceptions import InvalidInputError
@@ -14,6 +14,17 @@ from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request, Response
 
 Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
 """Query parameters: None is left out, a list repeats its name, a boolean becomes ``true`` or ``false``."""
+
+
+class RawOptions(TypedDict, total=False):
+    """The optional arguments of :func:`raw_request`, for functions that pass them on."""
+
+    params: Params | None
+    json: Any
+    data: str | bytes | Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    timeout: float | None
+
 
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _SAFE_METHODS = ("GET", "HEAD")

@@ -19,11 +19,9 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.isc.api.columns import column_advice
 from sailpoint_provider.isc.api.error_body import ErrorBody
-from sailpoint_provider.isc.api.exchange import BIG as BIG
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.exchange import Request
-    from sailpoint_provider.isc.api.exchange import Response as Response
+    from sailpoint_provider.isc.api.exchange import Request, Response
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.coercion import as_int, as_text
 
 if TYPE_CHECKING:
-    from sailpoint_provider.isc.api.responses import Response
+    from sailpoint_provider.isc.api.exchange import Response
 
 
 class TaskSummary(msgspec.Struct, gc=False):

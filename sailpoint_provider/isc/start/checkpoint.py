@@ -9,11 +9,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.files.source import FileState, UploadedFile  # noqa: TC001 - msgspec reads the annotations
+from sailpoint_provider.files.source import FileState  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.isc.api.identifiers import answered_id
-from sailpoint_provider.isc.outcome import BAD_STATES, result_file
+from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import AggregationResult  # noqa: TC001 - msgspec reads the annotations
+from sailpoint_provider.results import AggregationResult, UploadedFile  # noqa: TC001 - msgspec reads the annotations
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -157,7 +157,7 @@ def _problem_of_result(checkpoint: Checkpoint) -> str | None:
         return "the result belongs to another aggregation"
     if result["state"] in BAD_STATES:
         return "the result is a failure, which no task returns"
-    if result["file"] != result_file(checkpoint.sent):
+    if result["file"] != checkpoint.sent:
         return "the result names a file that ISC did not acknowledge"
     return None
 

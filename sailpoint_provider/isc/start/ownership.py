@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.flow import Flow
     from sailpoint_provider.isc.start.checkpoint import Checkpoint

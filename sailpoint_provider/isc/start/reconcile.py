@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.models import TaskStatus
-    from sailpoint_provider.isc.api.responses import Response
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.request import StartRequest
 

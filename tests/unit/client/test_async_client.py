@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client import async_client
-from sailpoint_provider.client.async_client import shared_async_client
+from sailpoint_provider.client import shared_client
 from sailpoint_provider.client.blocking import BlockingClient
+from sailpoint_provider.client.shared_client import shared_async_client
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
@@ -103,10 +103,10 @@ def test_nothing_is_remembered_of_an_event_loop_that_is_gone(tenant):
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
 
-    before = len(async_client._clients)
+    before = len(shared_client._clients)
     asyncio.run(within())
     gc.collect()
-    assert len(async_client._clients) <= before
+    assert len(shared_client._clients) <= before
 
 
 def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sailpoint_provider.client.async_client import shared_async_client
+from sailpoint_provider.client.shared_client import shared_async_client
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS

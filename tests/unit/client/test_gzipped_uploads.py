@@ -31,7 +31,11 @@ def test_what_a_packed_file_holds_arrives(world, tenant, control, tmp_path, rows
     content = csv_of(rows).encode()
     task = world.send(tenant, start_of(find_csv(write_packed(tmp_path, rows, name))))
     digest = hashlib.sha256(content).hexdigest()
-    assert (task.file.name, task.file.size_bytes, task.file.sha256) == (name[:-3], len(content), digest)
+    assert (task.file["name"], task.file["size_bytes"], task.file["sha256"]) == (
+        name[:-3],
+        len(content),
+        digest,
+    )
     (request,) = asked(control, "load_accounts")
     received = request["file"]
     assert (received["name"], received["size"], received["sha256"]) == (name[:-3], len(content), digest)
@@ -53,7 +57,7 @@ def test_a_second_attempt_does_not_count_again(world, tenant, control, tmp_path)
         return upload.open()
 
     task = world.send(tenant, start_of(opened_by(upload, open_and_note)))
-    assert task.file.sha256 == hashlib.sha256(csv_of(100).encode()).hexdigest()
+    assert task.file["sha256"] == hashlib.sha256(csv_of(100).encode()).hexdigest()
     assert len(opened) == 2
 
 

@@ -28,7 +28,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from sailpoint_provider.polling.poller import poller_of
 from sailpoint_provider.client import tenant_state
-from sailpoint_provider.client.async_client import shared_async_client
+from sailpoint_provider.client.shared_client import shared_async_client
 
 request_budget._WINDOW = 1.0
 request_budget._CALM_SECONDS = 6.0

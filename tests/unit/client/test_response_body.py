@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client.response_body import PIECE, AnswerBody
+from sailpoint_provider.client.response_body import PIECE, ResponseBody
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
@@ -14,7 +14,7 @@ CALL = replace(endpoints.sources(API_VERSIONS["v1"]), most_bytes=1_000_000)
 
 
 def body(status=200, call=CALL, **headers):
-    return AnswerBody(call, status, {name.replace("_", "-"): value for name, value in headers.items()})
+    return ResponseBody(call, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def flow(answer, *chunks):

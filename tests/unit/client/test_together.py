@@ -14,6 +14,7 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
 )
 from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.models import Source
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import Gather
@@ -90,7 +91,7 @@ def test_a_bug_in_reading_an_answer_is_not_hidden(tenant, world):
     def broken(answer):
         raise KeyError("a bug")
 
-    call = endpoints.Request(purpose="look", method="GET", path=GOOD.path, read=broken)
+    call = Request(purpose="look", method="GET", path=GOOD.path, read=broken)
     with pytest.raises(KeyError):
         world.run(tenant, together(GOOD, call))
 

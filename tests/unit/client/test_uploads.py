@@ -67,7 +67,7 @@ def test_a_file_arrives_as_it_is(world, tenant, control, tmp_path, rows, name):
     content = path.read_bytes()
     task = world.send(tenant, start_of(find_csv(path)))
     digest = hashlib.sha256(content).hexdigest()
-    assert (task.file.name, task.file.size_bytes, task.file.sha256) == (name, len(content), digest)
+    assert (task.file["name"], task.file["size_bytes"], task.file["sha256"]) == (name, len(content), digest)
     (request,) = asked(control, "load_accounts")
     assert (request["file"]["size"], request["file"]["sha256"]) == (len(content), digest)
     assert request["parts"] == ["disableOptimization", "file"]
@@ -90,8 +90,8 @@ def test_a_second_attempt_sends_the_whole_file_again(world, tenant, control, tmp
     control.fault(kind, path="load-accounts", times=1, **settings)
     path = write_csv(tmp_path, rows=3000)
     task = world.send(tenant, start_of(find_csv(path)))
-    assert task.file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert asked(control, "load_accounts")[1]["file"]["sha256"] == task.file.sha256
+    assert task.file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert asked(control, "load_accounts")[1]["file"]["sha256"] == task.file["sha256"]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -220,7 +220,7 @@ def test_a_large_file_is_never_held_in_memory(world, tmp_path):
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert task.file.size_bytes == 64 * MIB
+    assert task.file["size_bytes"] == 64 * MIB
     assert server.received[-1].size > 64 * MIB
     assert int(server.received[-1].headers["content-length"]) == server.received[-1].size
     assert peak < 16 * MIB

@@ -26,7 +26,7 @@ def main(world, url, authority, small, large):
     for path in (small, large):
         call = endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
         sizes.append(
-            {"blocking": Blocking, "event_loop": EventLoop}[world].send(tenant, call).file.size_bytes
+            {"blocking": Blocking, "event_loop": EventLoop}[world].send(tenant, call).file["size_bytes"]
         )
         peaks.append(peak())
     print(sizes[1], peaks[1] - peaks[0])

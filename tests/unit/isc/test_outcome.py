@@ -3,7 +3,6 @@ import json
 import pytest
 
 from sailpoint_provider.exceptions import AggregationFailedError
-from sailpoint_provider.files.source import UploadedFile
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
     read_account_aggregation_status,
@@ -18,6 +17,7 @@ from sailpoint_provider.isc.outcome import (
     make_result,
     progress_of,
 )
+from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
 
 STATUSES = [None, *sorted(KNOWN_STATUSES), "SOMETHING_NEW"]
@@ -114,7 +114,7 @@ def test_a_result_holds_what_both_answers_say():
         attributes={"total": "9", "created": 1, "updated": 2, "deleted": 3, "optimized": 4, "ignored": 5},
         messages=[{"type": "WARN", "key": "k", "localizedText": {"message": "Account deletion was skipped"}}],
     )
-    result = make_result(RUN, said, record, file=UploadedFile("a.csv", 3, "f" * 64))
+    result = make_result(RUN, said, record, file=UploadedFile(name="a.csv", size_bytes=3, sha256="f" * 64))
     assert result == {
         "aggregation_id": RUN,
         "source_id": SOURCE,
@@ -186,9 +186,9 @@ def test_a_bad_end_raises_with_the_result(completion_status):
 
 def test_a_bad_end_without_words_names_what_is_known():
     result = make_result(RUN, status("CANCELLED"))
-    with pytest.raises(AggregationFailedError, match="source 'unknown' ended as cancelled") as failure:
+    with pytest.raises(AggregationFailedError, match="source 'unknown' was cancelled") as failure:
         check_end(result)
-    assert "ISC says" not in str(failure.value)
+    assert "ISC's messages" not in str(failure.value)
 
 
 def test_a_good_end_is_returned():

@@ -9,7 +9,8 @@ import time
 from contextlib import asynccontextmanager
 
 from sailpoint_provider.client import tenant_state
-from sailpoint_provider.client.async_client import AsyncClient, shared_async_client
+from sailpoint_provider.client.async_client import AsyncClient
+from sailpoint_provider.client.shared_client import shared_async_client
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.wait.backoff import Backoff

@@ -11,8 +11,8 @@ import weakref
 
 import pytest
 
-from sailpoint_provider.client import async_client
-from sailpoint_provider.client.async_client import shared_async_client
+from sailpoint_provider.client import shared_client
+from sailpoint_provider.client.shared_client import shared_async_client
 from sailpoint_provider.isc.wait import watch as watch_module
 from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from sailpoint_provider.polling import poller
@@ -149,7 +149,7 @@ def test_the_last_to_leave_closes_everything(control, tenant, count):
             session, poller = transport._session, poller_of(transport)
         assert session.closed
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert not async_client._clients[loop]
+        assert not shared_client._clients[loop]
         assert (poller._waits.count, list(poller._waits)) == (0, [])
 
     on_a_loop(deed)

@@ -104,7 +104,11 @@ def test_a_file_arrives_from_every_store(kind, name, bucket, attached, tmp_path,
     stored = gzip.compress(content) if name.endswith(".gz") else content
     task = hook.load_accounts(HR, located(kind, stored, bucket, memory_store, tmp_path, name))
     digest = hashlib.sha256(content).hexdigest()
-    assert (task.file.name, task.file.size_bytes, task.file.sha256) == ("accounts.csv", len(content), digest)
+    assert (task.file["name"], task.file["size_bytes"], task.file["sha256"]) == (
+        "accounts.csv",
+        len(content),
+        digest,
+    )
     assert [(file["size"], file["sha256"]) for file in received(tenant)] == [(len(content), digest)]
 
 

@@ -102,7 +102,7 @@ def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_pa
     file = tenant.csv(tmp_path, rows=5)
     hook = SailPointHook(api_version=generation)
     task = called(world, "load_accounts", HR, file, disable_optimization=True, hook=hook)
-    assert task.file.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert task.file["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert called(world, "get_account_aggregation_status", task.id, hook=hook).status == "STARTED"
     assert called(world, "get_task_status", task.id, hook=hook).source_id == HR
     assert [one.id for one in called(world, "list_task_statuses", hook=hook)] == [task.id]

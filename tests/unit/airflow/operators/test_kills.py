@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from sailpoint_provider.client import tenant_state
-from sailpoint_provider.hooks import sailpoint
+from sailpoint_provider.hooks import kill as kill_module
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.triggers import aggregation
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -95,8 +95,8 @@ def test_a_record_that_cannot_be_cleared_is_only_told(tenant, logged, kind):
 
 @pytest.mark.parametrize("kind", ["timeout", "stall"])
 def test_a_stalled_server_holds_a_kill_for_three_seconds_at_most(tenant, monkeypatch, kind):
-    assert sailpoint._KILL_SECONDS == 3.0
-    monkeypatch.setattr(sailpoint, "_KILL_SECONDS", 0.3)
+    assert kill_module._KILL_SECONDS == 3.0
+    monkeypatch.setattr(kill_module, "_KILL_SECONDS", 0.3)
     task, _ = killed(tenant, on_kill_clear_task=True)
     tenant.control.fault(kind, method="PATCH", delay_seconds=2)
     begun = time.monotonic()

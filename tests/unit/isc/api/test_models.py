@@ -3,7 +3,6 @@ from datetime import UTC, datetime
 import pytest
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.files.source import UploadedFile
 from sailpoint_provider.isc.api.models import (
     TaskMessage,
     read_account_aggregation_status,
@@ -13,6 +12,7 @@ from sailpoint_provider.isc.api.models import (
     read_task_status,
     read_task_statuses,
 )
+from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
 
 BUSY = (
@@ -44,7 +44,7 @@ def start_document(**task):
 
 
 def test_a_documented_start_is_read():
-    file = UploadedFile("a.csv", 1, "0" * 64)
+    file = UploadedFile(name="a.csv", size_bytes=1, sha256="0" * 64)
     task = read_load_accounts_task(start_document(), file)
     assert (task.id, task.success, task.completion_status, task.messages) == (RUN, True, None, ())
     assert task.file is file

@@ -6,7 +6,8 @@ import pytest
 
 from sailpoint_provider import exceptions
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.responses import BIG, error_of, read_response, retry_after, says_token_expired
+from sailpoint_provider.isc.api.exchange import BIG
+from sailpoint_provider.isc.api.responses import error_of, read_response, retry_after, says_token_expired
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, task_document, tenant

@@ -14,7 +14,7 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
-from sailpoint_provider.files.source import FileSource, FileState, UploadedFile
+from sailpoint_provider.files.source import FileSource, FileState
 from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
 from sailpoint_provider.isc.api.versions import API_VERSIONS
@@ -22,6 +22,7 @@ from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
 from sailpoint_provider.isc.start.request import StartRequest
 from sailpoint_provider.isc.start.starter import Starter
 from sailpoint_provider.isc.wait.deadlines import Deadlines
+from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
 
 LOG = logging.getLogger("beginning")
@@ -33,7 +34,7 @@ BUSY_WORDS = TaskMessage(
 )
 PLACE = "/drop/accounts.csv"
 STATE = FileState(120, "monday")
-SENT = UploadedFile("accounts.csv", 120, "a" * 64)
+SENT = UploadedFile(name="accounts.csv", size_bytes=120, sha256="a" * 64)
 LOST = TenantUnavailableError("the connection broke", sent=True)
 UNKNOWN = UnknownAggregationError("not found", status=404)
 DAY = 86400.0

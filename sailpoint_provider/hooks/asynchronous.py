@@ -1,0 +1,153 @@
+"""The hook's methods for event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider import isc
+from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider.exceptions import SailPointError
+from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
+from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.outcome import check_end
+from sailpoint_provider.isc.tenant.diagnosis import diagnose
+from sailpoint_provider.isc.wait.backoff import Backoff
+from sailpoint_provider.isc.wait.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping
+
+    from sailpoint_provider.files.locate import FileLocation
+    from sailpoint_provider.files.source import Upload
+    from sailpoint_provider.isc.api.exchange import Response
+    from sailpoint_provider.isc.api.models import (
+        AccountAggregationStatus,
+        Source,
+        StartedAggregation,
+        TaskStatus,
+    )
+    from sailpoint_provider.isc.api.raw import Params
+    from sailpoint_provider.results import AggregationResult
+
+
+class AsyncMethods(ConnectedHook):
+    """
+    The methods with the prefix ``a``, which never block an event loop.
+
+    Each takes, returns and raises what its blocking counterpart in
+    :class:`~sailpoint_provider.hooks.sailpoint.SailPointHook` does.
+    """
+
+    async def arequest(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name of the blocking counterpart
+    ) -> Response:
+        """
+        Send a request to any endpoint of the tenant; see :meth:`request`.
+
+        :returns: the successful response, with ``status``, ``headers``, ``body`` and ``json()``.
+        """
+        async with self._connected() as client:
+            return await client.request(
+                method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
+            )
+
+    async def aget_source(self, source_id: str) -> Source:
+        """Return the source with that ID; see :meth:`get_source`."""
+        return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
+
+    async def afind_source(self, name: str) -> Source:
+        """Return the one source with that name; see :meth:`find_source`."""
+        return await self._arun(isc.load.find_source((await self._atenant()).generation, name))
+
+    async def aload_accounts(
+        self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
+    ) -> StartedAggregation:
+        """Start an account aggregation; see :meth:`load_accounts`."""
+        given_id(source_id, "source_id")
+        upload = await asyncio.to_thread(upload_of, file)
+        generation = (await self._atenant()).generation
+        return await self._arun(
+            isc.load.start(generation, source_id, upload, disable_optimization=disable_optimization)
+        )
+
+    async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
+        """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
+        given_id(aggregation_id, "aggregation_id")
+        call = isc.endpoints.account_aggregation_status((await self._atenant()).generation, aggregation_id)
+        return await self._asend(call)
+
+    async def aget_task_status(self, task_id: str) -> TaskStatus:
+        """Return ISC's record of a task; see :meth:`get_task_status`."""
+        call = isc.endpoints.task_status((await self._atenant()).generation, task_id)
+        return await self._asend(call)
+
+    async def alist_task_statuses(
+        self,
+        *,
+        task_ids: str | Collection[str] | None = None,
+        source_ids: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        completion_statuses: str | Collection[str] | None = None,
+        running: bool | None = None,
+        newest_first: bool = True,
+        limit: int | None = None,
+    ) -> AsyncIterator[TaskStatus]:
+        """Iterate over the task records of all pages; see :meth:`list_task_statuses`."""
+        await import_async_client()
+        from sailpoint_provider.isc.api.paging import TaskPages
+        from sailpoint_provider.isc.api.task_query import TaskQuery
+
+        query = TaskQuery.from_arguments(
+            task_ids=task_ids,
+            source_ids=source_ids,
+            types=types,
+            completion_statuses=completion_statuses,
+            running=running,
+        )
+        generation = (await self._atenant()).generation
+        pages = TaskPages(generation, query, newest_first=newest_first, limit=limit)
+        async with self._connected() as client:
+            while (call := pages.next_call()) is not None:
+                for record in pages.take(await client.send(call)):
+                    yield record
+
+    async def async_wait_for_account_aggregation(
+        self,
+        aggregation_id: str,
+        *,
+        poll_interval: float = 30.0,
+        timeout: float = 86400.0,  # noqa: ASYNC109 - the name of the blocking counterpart
+    ) -> AggregationResult:
+        """Wait for an aggregation to end, and return its result; see :meth:`wait_for_account_aggregation`."""
+        given_id(aggregation_id, "aggregation_id")
+        backoff = Backoff(seconds(poll_interval, "poll_interval"))
+        deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
+        await self._atenant()
+        watch = self._watch(aggregation_id, deadlines)
+        async with self._connected() as client:
+            from sailpoint_provider.polling.poller import poller_of
+
+            result = None
+            while result is None:
+                await poller_of(client).end_of(watch, backoff)
+                result = await client.run(watch.settled())
+        return check_end(result)
+
+    async def atest_connection(self) -> tuple[bool, str]:
+        """Get a token and read one source; see :meth:`test_connection`."""
+        try:
+            tenant = await self._atenant()
+            await self._asend(isc.endpoints.sources(tenant.generation, limit=1))
+        except SailPointError as error:
+            return False, diagnose(error)
+        return True, connected_to(tenant)

@@ -116,7 +116,7 @@ def test_the_triggerers_own_log_says_once_of_each_list_that_it_is_refused(
 ) -> None:
     told = [line.partition(REFUSED)[2] for line in place.triggerer_lines() if REFUSED in line]
     lists = sorted(text.partition(",")[0] for text in told)
-    assert lists == ["the list of running aggregations", "the list of task statuses by id"]
+    assert lists == ["the list of running aggregations", "the list of task statuses by ID"]
 
 
 def test_no_tasks_log_tells_of_the_poller_and_its_refused_lists(story: CrowdStory) -> None:

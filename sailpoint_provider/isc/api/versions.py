@@ -21,7 +21,7 @@ class ApiVersion:
     :param account_aggregations: path of the aggregation statuses.
     :param task_status: path of the task records.
     :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
-        tasks only (beta and v2024, according to their OpenAPI documents); None where that list holds both.
+        tasks only (beta and v2024, according to their OpenAPI documents); None if that list holds both.
     :param status_user_levels: the user levels that may read an aggregation status.
     """
 

@@ -1,10 +1,10 @@
-"""Start an aggregation of a direct source without waiting, do something else, and wait for it later.
+"""Start an aggregation of a direct source, do other work, and wait for the aggregation later.
 
-A direct source is read by Identity Security Cloud itself, so there is no file. The operator ends as soon as
-the aggregation has been started; the sensor waits for it, deferred, and hands on the same result that a
-waiting operator would have.
+Identity Security Cloud reads a direct source itself, so there is no file. The operator succeeds as soon as
+the aggregation has started. The sensor then waits for it in the triggerer, and returns the same result as an
+operator that waits.
 
-It runs when it is triggered; give it a ``schedule`` of your own.
+The DAG has no schedule: trigger it, or set ``schedule``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
     tags=["sailpoint"],
 )
 def example_sailpoint_direct_source() -> None:
-    """Start, do other work, wait, use the result."""
+    """Start the aggregation, do other work, wait, and use the result."""
     start = SailPointAccountAggregationOperator(
         task_id="start",
         source_name="{{ params.source_name }}",
@@ -42,8 +42,8 @@ def example_sailpoint_direct_source() -> None:
 
     @task
     def other_work(aggregation_id: str) -> None:
-        """Stand for whatever need not wait for the aggregation."""
-        log.info("Aggregation %s runs in the tenant; no worker waits for it.", aggregation_id)
+        """Do whatever does not depend on the aggregation."""
+        log.info("Aggregation %s is running in the tenant; no worker waits for it.", aggregation_id)
 
     wait = SailPointAccountAggregationSensor(
         task_id="wait",
@@ -55,7 +55,7 @@ def example_sailpoint_direct_source() -> None:
 
     @task
     def use_result(aggregation: dict[str, Any]) -> None:
-        """Say how the aggregation ended."""
+        """Log how the aggregation ended."""
         log.info(
             "%s of %s: %s after %s s, %s.",
             aggregation["aggregation_id"],

@@ -1,12 +1,12 @@
-"""A file arrives in a folder, its accounts are aggregated, and a task uses the result.
+"""Wait for a file in a folder, load its accounts, and use the result.
 
-Every run waits for one CSV and loads it; then the next run begins to wait. Nothing here holds a worker
-while it waits: the sensor and the aggregation are both deferred to the triggerer.
+Each run waits for one CSV and loads it; then the next run begins to wait. No wait holds a worker: the sensor
+and the operator are both deferred to the triggerer.
 
-Before it runs, Airflow needs two connections: ``sailpoint_default`` for the tenant, and ``fs_default`` of
-type File (path) for the watched folder. Whoever drops a file there writes it under another name first, for
-example ``.accounts.csv.part``, and renames it to ``….csv`` when it is complete: a file that was picked up
-half written would remove every account whose row was still missing.
+The DAG needs two Airflow connections: ``sailpoint_default`` for the tenant, and ``fs_default`` of type File
+(path) for the watched folder. Write each file under a temporary name, such as ``.accounts.csv.part``, and
+rename it to ``….csv`` when it is complete. An incomplete file would remove every account whose row is still
+missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
     tags=["sailpoint"],
 )
 def example_sailpoint_file_drop() -> None:
-    """Wait for a file, aggregate it, use the result."""
+    """Wait for a file, load it, and use the result."""
     wait_for_file = FileSensor(
         task_id="wait_for_file",
         fs_conn_id=WATCHED_FOLDER,
@@ -53,10 +53,10 @@ def example_sailpoint_file_drop() -> None:
 
     @task
     def claim_file() -> str:
-        """Move the oldest file aside, so that the next drop cannot replace it while it is being loaded."""
+        """Move the oldest file, so that the next drop cannot replace it while it is being loaded."""
         watched = Path(FSHook(WATCHED_FOLDER).get_path())
         claimed = watched / "claimed" / f"{get_current_context()['dag_run'].run_after:%Y%m%dT%H%M%S%f}.csv"
-        # The name belongs to the run, so a retry finds what an earlier try has moved.
+        # The name belongs to the run, so a retry finds the file that an earlier try moved.
         if not claimed.exists():
             oldest = min(watched.glob("*.csv"), key=lambda path: path.stat().st_mtime)
             claimed.parent.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def example_sailpoint_file_drop() -> None:
 
     @task
     def use_result(aggregation: dict[str, Any], file: str) -> str:
-        """Say what changed, and put the file with the loaded ones; a file that failed stays where it is."""
+        """Log what changed, and move the file to the loaded ones; after a failure it stays where it is."""
         accounts = aggregation["accounts"]
         log.info(
             "%s: %s accounts created, %s updated, %s deleted, %s unchanged.",

@@ -1,14 +1,14 @@
-"""Aggregate several sources: one after the other where the order matters, side by side where it does not.
+"""Aggregate several sources: in order if the order matters, otherwise side by side.
 
-The first DAG runs each source only after the one before has really ended. The second maps one task over a
-list of sources and limits how many of them run at once with a pool. Make that pool with ``include_deferred``,
-else a deferred task frees its slot at once and all of them run together::
+The first DAG aggregates each source only after the previous aggregation has really ended. The second maps one
+task over a list of sources, and limits with a pool how many of them run at once. Create that pool with
+``--include-deferred``; otherwise a deferred task frees its slot, and all of them run at once::
 
-    airflow pools set --include-deferred sailpoint 2 "Aggregations at the same time"
+    airflow pools set --include-deferred sailpoint 2 "Concurrent aggregations"
 
-and name it in the environment: ``SAILPOINT_EXAMPLE_POOL=sailpoint``.
+Then name it in the environment: ``SAILPOINT_EXAMPLE_POOL=sailpoint``.
 
-Both run when they are triggered; give them a ``schedule`` of your own.
+The DAGs have no schedule: trigger them, or set ``schedule``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @task
 def use_results(aggregations: list[dict[str, Any]]) -> None:
-    """Say how each of the sources ended."""
+    """Log how the aggregation of each source ended."""
     for aggregation in aggregations:
         log.info("%s: %s, %s", aggregation["source_name"], aggregation["state"], aggregation["accounts"])
 

@@ -1,4 +1,4 @@
-"""Values of answers and settings, read leniently: what is documented and what is seen become the same."""
+"""Reads values of responses and settings leniently: documented and observed spellings give the same value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 def as_time(value: Any) -> datetime | None:
-    """Return a time in UTC from ISO 8601 text or epoch milliseconds (both seen), None where it is neither."""
+    """Return a time in UTC from ISO 8601 text or epoch milliseconds (ISC sends both); None for others."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -23,7 +23,7 @@ def as_time(value: Any) -> datetime | None:
 
 
 def as_int(value: Any) -> int | None:
-    """Return a whole number from a number or its text, None where it is neither."""
+    """Return a whole number from a number or its text; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -39,7 +39,7 @@ def as_int(value: Any) -> int | None:
 
 
 def as_bool(value: Any) -> bool | None:
-    """Return a truth value from JSON's own or the text ``true`` or ``false``, None where it is neither."""
+    """Return a boolean from a boolean or the text ``true`` or ``false``; None for anything else."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -48,7 +48,7 @@ def as_bool(value: Any) -> bool | None:
 
 
 def as_text(value: Any) -> str | None:
-    """Return a text that is not empty, None otherwise."""
+    """Return text without surrounding spaces; None for empty text and anything else."""
     if isinstance(value, str) and value.strip():
         return value.strip()
     return None

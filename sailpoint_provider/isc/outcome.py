@@ -40,8 +40,8 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
     The task record decides, because the status endpoint's COMPLETED can hide errors (ISC OpenAPI: "possibly
     with errors"). The status endpoint alone ends a run only with CANCELLED or TERMINATED.
 
-    :param status: response of the status endpoint, None where it knows nothing.
-    :param task: the task record, None where ISC has none.
+    :param status: response of the status endpoint, None if it knows nothing.
+    :param task: the task record, None if ISC has none.
     :returns: ``running`` until the end is certain.
     """
     said = status.status if status is not None else None
@@ -79,8 +79,8 @@ def make_result(
     """
     Build the result of an aggregation; values that ISC did not give are None.
 
-    :param status: response of the status endpoint, None where it knows nothing.
-    :param task: the task record, None where ISC has none.
+    :param status: response of the status endpoint, None if it knows nothing.
+    :param task: the task record, None if ISC has none.
     :param source_id: ID of the source, None to take it from the task record.
     :param source_name: name of the source, None to take it from the task record.
     :param file: the file that was sent, None for none.
@@ -168,9 +168,9 @@ class Progress:
     Progress of an aggregation, for the log.
 
     :param state: status of the status endpoint, or ``running``, with the percentage where only that is known.
-    :param processed: processed accounts, None where unknown.
-    :param total: accounts to process, None where unknown.
-    :param percent: 0 to 100 from the task record, None where unknown.
+    :param processed: processed accounts, None if unknown.
+    :param total: accounts to process, None if unknown.
+    :param percent: 0 to 100 from the task record, None if unknown.
     """
 
     state: str
@@ -180,7 +180,7 @@ class Progress:
 
     @property
     def share(self) -> float | None:
-        """The share of the work that is done, 0 to 1; None where unknown."""
+        """The share of the work that is done, 0 to 1; None if unknown."""
         if self.total and self.processed is not None:
             return min(1.0, self.processed / self.total)
         return None if self.percent is None else min(1.0, max(0.0, self.percent / 100))

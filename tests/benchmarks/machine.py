@@ -1,4 +1,4 @@
-"""On what the figures were taken: the machine and the versions, without a name or a path of the machine."""
+"""Describes the machine and the versions that were measured, without names or paths of the machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _PACKAGES = (
 
 
 def machine() -> Table:
-    """Return what the figures depend on."""
+    """Return everything that the figures depend on."""
     memory = psutil.virtual_memory().total / 2**30
     rows = [
         ("Date", datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")),
         ("Processor", f"{_processor()}, {_cores()} cores"),
-        ("CheckpointStore", f"{memory:.0f} GiB"),
+        ("Memory", f"{memory:.0f} GiB"),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("OpenSSL", ssl.OPENSSL_VERSION),

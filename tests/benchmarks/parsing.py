@@ -1,4 +1,4 @@
-"""What a DAG file pays for: the import of the classes, and their construction."""
+"""The cost of a DAG file: the import of the classes, and the construction of operators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {"sailpoint": "this package", "dbt-cloud": "dbt-cloud", "airbyte": "Air
 
 
 def measure() -> Section:
-    """Measure imports in fresh interpreters, and constructions in one warm one."""
+    """Measure imports in fresh interpreters, and constructions in a warm one."""
     with tempfile.TemporaryDirectory(prefix="parse_bench_") as home:
         imports = _imports(home)
         made = _run(home, "make")
@@ -32,21 +32,22 @@ def measure() -> Section:
     ratio = _ratio(made, "ours")
     return Section(
         "Parsing a DAG file",
-        f"Import: fresh interpreters, {_IMPORTS} for each package, in turns, with compiled files on disk. "
-        "What operators, sensors, triggers and hook add to a process that has loaded airflow.sdk, the "
-        f"common-compat names and airflow.triggers.base. Construction: {INSTANCES} operators in a DAG, "
-        f"in one warm process, {ROUNDS} rounds in turns. All figures are medians.",
+        f"Import: {_IMPORTS} fresh interpreters for each package, alternating between the packages, with "
+        "compiled files on disk. The figures are what operators, sensors, triggers and hook add to a process "
+        "that has already loaded airflow.sdk, the common-compat names and airflow.triggers.base. "
+        f"Construction: {INSTANCES} operators in a DAG, {ROUNDS} rounds in one warm process, alternating "
+        "between the operators. All figures are medians.",
         (_import_table(imports), _construction_table(made)),
         (
             Bar(
-                "import adds (wall)",
+                "wall time that the import adds",
                 f"≤ {_IMPORT_MS:.0f} ms",
                 f"{ours['wall_ms']:.1f} ms",
                 ours["wall_ms"] <= _IMPORT_MS,
             ),
             Bar("third-party modules added", "0", f"{ours['third_party']:.0f}", ours["third_party"] == 0),
             Bar(
-                f"{INSTANCES} operators against BashOperator",
+                f"CPU time of {INSTANCES} operators, relative to BashOperator",
                 f"≤ {_RATIO} x",
                 f"{ratio:.2f} x",
                 ratio <= _RATIO,
@@ -56,7 +57,7 @@ def measure() -> Section:
 
 
 def _imports(home: str) -> dict[str, dict[str, float] | None]:
-    """Import each package a few times; the first round only makes sure that all is compiled."""
+    """Import each package a few times; the first round only compiles everything."""
     known = {package: [_run(home, "import", package)] for package in MODULES}
     for _ in range(_IMPORTS):
         for package, runs in known.items():
@@ -97,7 +98,8 @@ def _import_table(imports: dict[str, dict[str, float] | None]) -> Table:
             )
         rows.append((_NAMES[package], *cells))
     columns = ("package", "wall ms", "CPU ms", "modules", "third-party modules")
-    return Table("Import adds", columns, tuple(rows), ("Third-party: neither Airflow's nor its own.",))
+    note = "Third-party modules belong neither to Airflow nor to the package itself."
+    return Table("Import adds", columns, tuple(rows), (note,))
 
 
 def _ratio(made: dict[str, list[float]], kind: str) -> float:
@@ -118,5 +120,5 @@ def _construction_table(made: dict[str, list[float]]) -> Table:
         f"{INSTANCES} operators in a DAG",
         ("operator", "CPU ms", "x BashOperator"),
         rows,
-        ("Operators of packages that are not installed are left out.",),
+        ("Operators of packages that are not installed are omitted.",),
     )

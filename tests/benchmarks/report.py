@@ -1,4 +1,4 @@
-"""The shape of results, and how they are shown on a terminal and in Markdown."""
+"""The results of measurements, and their form on a terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Table:
     :param title: what it shows.
     :param columns: headings.
     :param rows: cells as text, as many as there are columns.
-    :param notes: what has to be known to read it.
+    :param notes: what a reader must know about it.
     """
 
     title: str
@@ -85,7 +85,7 @@ def on_terminal(section: Section) -> str:
         lines = [table.title, *_aligned(table.columns, table.rows), *(f"* {note}" for note in table.notes)]
         parts.append("\n".join(lines))
     if section.bars:
-        parts.append("\n".join(["Bars", *_aligned(_BAR_COLUMNS, _bar_rows(section.bars))]))
+        parts.append("\n".join(["Targets", *_aligned(_BAR_COLUMNS, _bar_rows(section.bars))]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,11 +98,11 @@ def as_markdown(section: Section) -> str:
         if table.notes:
             parts.append("\n".join(f"- {note}" for note in table.notes))
     if section.bars:
-        parts += ["### Bars", _piped(_BAR_COLUMNS, _bar_rows(section.bars), left=4)]
+        parts += ["### Targets", _piped(_BAR_COLUMNS, _bar_rows(section.bars), left=4)]
     return "\n\n".join(parts) + "\n"
 
 
-_BAR_COLUMNS = ("Promise", "Bound", "Measured", "Kept")
+_BAR_COLUMNS = ("Promise", "Target", "Measured", "Met")
 
 
 def _bar_rows(bars: Iterable[Bar]) -> list[tuple[str, ...]]:

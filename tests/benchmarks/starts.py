@@ -1,4 +1,4 @@
-"""What a start costs: requests, checks before deferring, and the operator's own time."""
+"""The cost of a start: requests, checks before deferring, and the operator's own time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SECONDS = 300.0
 
 
 def measure() -> Section:
-    """Start aggregations up to their deferral, against the simulator in another process, over TLS."""
+    """Run starts up to their deferral, over TLS against the simulator in another process."""
     with tempfile.TemporaryDirectory(prefix="start_bench_") as name:
         folder = Path(name)
         authority, identity = _certificates(folder)
@@ -36,10 +36,11 @@ def measure() -> Section:
             starts = _run(url, authority, folder)
     return Section(
         "Starts",
-        f"The operator from execute to its deferral on a warm token, {STARTS} starts of each kind after two "
-        "to warm up, against the simulator in a process of its own, over TLS. Own time is all of it but the "
-        "waits from the end of a request to the head of its answer, so connecting and handshakes are the "
-        "operator's. The authorities to trust are certifi's and the server's. Files have 1,000 rows.",
+        f"The operator from execute to its deferral with a token in memory: {STARTS} starts of each kind "
+        "after two warm-up starts, over TLS against the simulator in its own process. Own time excludes only "
+        "the waits between the end of a request and the head of its response, so it includes connections and "
+        "handshakes. The trusted certificate authorities are certifi's and the server's. Files have 1,000 "
+        "rows.",
         (_table(starts),),
         _bars(starts),
     )
@@ -55,7 +56,7 @@ def _bars(starts: list[Start]) -> tuple[Bar, ...]:
         Bar("requests per start on v2024, beta", "≤ 4", str(most_elsewhere), most_elsewhere <= 4),
         Bar("checks before deferring", f"≤ {_CHECKS}", str(checks), checks <= _CHECKS),
         Bar(
-            "own time, the slowest kind of start",
+            "own time of the slowest kind of start",
             f"< {_OWN_MS:.0f} ms",
             f"{own:.1f} ms",
             own < _OWN_MS,
@@ -66,7 +67,8 @@ def _bars(starts: list[Start]) -> tuple[Bar, ...]:
 def _table(starts: list[Start]) -> Table:
     rows = tuple(
         (
-            f"{start.generation}, by {start.by}{', with file' if start.has_file else ''}",
+            f"{start.generation}, by {'ID' if start.by == 'id' else start.by}"
+            f"{', with file' if start.has_file else ''}",
             str(start.requests),
             str(start.checks),
             f"{start.total_ms:.1f}",
@@ -77,17 +79,17 @@ def _table(starts: list[Start]) -> Table:
     first = starts[0].first_own_ms
     return Table(
         "A start, by generation and kind",
-        ("start", "requests", "checks", "ms in all", "own ms"),
+        ("start", "requests", "checks", "total ms", "own ms"),
         rows,
         (
-            "Requests and checks are the most that any start took, times are medians.",
-            f"The first start of the process also loads requests and asks for a token: {first:.0f} ms own.",
+            "Requests and checks are maxima over all starts; times are medians.",
+            f"The first start of the process also imports requests and gets a token: {first:.0f} own ms.",
         ),
     )
 
 
 def _certificates(folder: Path) -> tuple[Path, Path]:
-    """Make the file of authorities, as long as in real life, and the server's key with its certificate."""
+    """Write a realistic bundle of certificate authorities, and the server's key with its certificate."""
     authority, identity = folder / "authorities.pem", folder / "server.pem"
     signer = trustme.CA()
     signed = signer.issue_cert("127.0.0.1")

@@ -1,4 +1,4 @@
-"""One upload by one client, in a process of its own, told as one line of JSON on its standard output."""
+"""Runs one upload of one client in its own process, and prints the result as one line of JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ A fast tenant over TLS that takes uploads and keeps nothing; run it as a process
 
 It reads a multipart body to its end, finds the part ``file`` in it and writes one line of JSON per upload to
 its standard output: how many bytes the file had, whether the body was whole, the closing boundary last, and
-the SHA-256 of the file where it was told to hash.
+the SHA-256 of the file if it is to hash.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class MultipartBody:
     """
     A multipart body that passes by; only its two ends are kept.
 
-    :param boundary: as the header field tells it.
+    :param boundary: the boundary in the header field.
     :param announced: the ``Content-Length``.
     :param hashes: whether the file is hashed.
     """

@@ -1,4 +1,4 @@
-"""Uploads against curl and SailPoint's SDK: one file, one server over TLS, a process for each client."""
+"""Uploads compared with curl and SailPoint's SDK: one file, one server over TLS, one process per client."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ _LEAST_OF_CURL = 0.9
 _MOST_MEMORY = 8 * MIB
 
 _TEXT = (
-    "One CSV of 2 GiB goes to one server on loopback, over TLS with a verified certificate. The server "
-    "reads the multipart body, finds the file in it and hashes it, so every run is known to have brought "
-    "the whole file unchanged. This package hashes the file as well, because a task's result tells the "
-    "SHA-256; curl and the SDK do not. Runs of this package and of curl alternate. Each client is a "
-    "process of its own; this package and the SDK are timed from when they have a token, "
-    "curl as it says itself. Extra memory is the peak of a process less the peak of the same process when "
-    "it sends a file of a few bytes."
+    "Each client uploads the same CSV of 2 GiB to a server on loopback, over TLS with a verified "
+    "certificate. The server extracts the file from the multipart body and hashes it, which proves that "
+    "every run sent the whole file unchanged. This package hashes the file too, because a task's result "
+    "contains the SHA-256; curl and the SDK do not. Runs of this package and of curl alternate. Each client "
+    "runs in its own process. This package and the SDK are timed once they have a token; curl reports its "
+    "own time. Extra memory is the peak of a process minus its peak when it sends a file of a few bytes."
 )
 
 
@@ -49,9 +48,9 @@ class Run:
     """
     One upload.
 
-    :param seconds: until the answer.
-    :param cpu_seconds: of the client.
-    :param peak_bytes: the most memory that the client held; None where nobody can tell.
+    :param seconds: seconds until the response.
+    :param cpu_seconds: processor time of the client.
+    :param peak_bytes: peak memory of the client; None if it was not measured.
     """
 
     seconds: float
@@ -87,15 +86,15 @@ class Sink:
 
     def check(self, size: int) -> None:
         """
-        Make sure that the last upload brought a whole file, and the same content as others of that size.
+        Check that the last upload was a complete file, with the same content as others of that size.
 
-        :raises RuntimeError: it did not.
+        :raises RuntimeError: it was not.
         """
         taken = json.loads(self._line())
         if not taken["whole"] or taken["file_bytes"] != size:
-            raise RuntimeError(f"The server did not get a whole file of {size} bytes: {taken}")
+            raise RuntimeError(f"The server did not receive a complete file of {size} bytes: {taken}")
         if self._hashes.setdefault(size, taken["sha256"]) != taken["sha256"]:
-            raise RuntimeError(f"The server got another content than before: {taken}")
+            raise RuntimeError(f"The server received other content than before: {taken}")
 
     def close(self) -> None:
         """End the process."""
@@ -108,7 +107,7 @@ class Sink:
 
 
 def measure() -> Section:
-    """Measure; somewhat less than two minutes."""
+    """Measure uploads; takes just under two minutes."""
     with tempfile.TemporaryDirectory(prefix="uploads-") as name:
         folder = Path(name)
         large, small = folder / "large.csv", folder / "small.csv"
@@ -128,7 +127,7 @@ def measure() -> Section:
     extra = max(_peak(run) for run in runs[OURS]) - _peak(idle["ours"])
     table = Table(
         "2 GiB over TLS to one server, medians",
-        ("client", "runs", "seconds", "MiB/s", "of curl", "CPU s of the client", "extra memory"),
+        ("client", "runs", "seconds", "MiB/s", "throughput relative to curl", "CPU s", "extra memory"),
         (
             _row(OURS, runs, f"{extra / MIB:.1f} MiB"),
             *([_row(CURL, runs, "not measured")] if runs[CURL] else []),
@@ -139,7 +138,7 @@ def measure() -> Section:
     bars = [Bar("extra memory for 2 GiB", "<= 8 MiB", f"{extra / MIB:.1f} MiB", extra <= _MOST_MEMORY)]
     if runs[CURL]:
         share = _seconds(runs[CURL]) / _seconds(runs[OURS])
-        bars.append(Bar("throughput", ">= 0.9 of curl -F", f"{share:.2f}", share >= _LEAST_OF_CURL))
+        bars.append(Bar("throughput relative to curl -F", ">= 0.9", f"{share:.2f}", share >= _LEAST_OF_CURL))
     return Section("Uploads", _TEXT, (table, stored), tuple(bars))
 
 
@@ -197,10 +196,10 @@ def _from_stores(sink: Sink, folder: Path) -> Table:
                 extra = f"{(_peak(run) - _peak(idle)) / MIB:.1f} MiB"
                 rows.append((f"{place}, .{kind}", f"{run.seconds:.1f}", extra))
     return Table(
-        f"{STORED // MIB} MiB from elsewhere, this package, one run each",
+        f"{STORED // MIB} MiB from different places, this package, one run each",
         ("from", "seconds", "extra memory"),
         tuple(rows),
-        ("The S3 server is moto on loopback, in Python, and sets the backoff of its rows.",),
+        ("The S3 server is moto on loopback. It is written in Python and limits the speed of its rows.",),
     )
 
 
@@ -244,7 +243,7 @@ def _write_csv(path: Path, size: int) -> None:
         while left > 0:
             left -= stream.write(block[:left])
         stream.flush()
-        os.fsync(stream.fileno())  # else the disk is busy with it while the first runs are timed
+        os.fsync(stream.fileno())  # otherwise the disk still writes it while the first runs are timed
 
 
 def _row(client: str, runs: dict[str, list[Run]], memory: str) -> tuple[str, ...]:
@@ -256,15 +255,15 @@ def _row(client: str, runs: dict[str, list[Run]], memory: str) -> tuple[str, ...
 
 def _notes(runs: dict[str, list[Run]], bare: dict[str, list[Run]]) -> tuple[str, ...]:
     if not runs[CURL]:
-        return ("curl is not on the PATH, so it was left out.",)
+        return ("curl is not on the PATH, so it was omitted.",)
     ours, curl = _seconds(bare[OURS]), _seconds(bare[CURL])
     cpu = {client: median(run.cpu_seconds for run in runs[client]) for client in (OURS, CURL)}
     notes = [
-        f"To a server that does not hash, on the same cores, one run each: this package "
-        f"{ours:.2f} s, curl {curl:.2f} s, {curl / ours:.2f} of curl."
+        f"With a server that does not hash, on the same cores, one run each: this package {ours:.2f} s, curl "
+        f"{curl:.2f} s; throughput relative to curl {curl / ours:.2f}."
     ]
     if cpu[CURL] < cpu[OURS]:
-        notes.append("curl takes less of the processor: it neither hashes nor checks the file for changes.")
+        notes.append("curl takes less processor time: it neither hashes the file nor checks it for changes.")
     return tuple(notes)
 
 

@@ -1,4 +1,4 @@
-"""The figures of one case: medians over its runs, and the worst run where a promise says never."""
+"""The figures of one case: medians over its runs, and the worst run where a target allows no exception."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IN_TIME = 1.5 * POLL_INTERVAL
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured several times: so many waits of a peer, with that delay of each answer."""
+    """What is measured several times: a peer, its number of waits, and the delay of each response."""
 
     peer: str
     count: int
@@ -49,7 +49,7 @@ class Figures:
     :param late_p50: half of the ends were noticed after so long.
     :param late_p95: 95 % of the ends were noticed after so long.
     :param late_max: the last end was noticed after so long.
-    :param voids: what events said that told of no success, one for each void run.
+    :param voids: for each void run, an event that reported something other than success.
     """
 
     runs: int

@@ -1,4 +1,4 @@
-"""The three triggers that are compared: how each is made, connected, and says that all went well."""
+"""The three triggers that are compared: how each is created and connected, and how it reports success."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 POLL_INTERVAL = 5.0
-"""For all three; their operators look every 60 s (dbt Cloud, Airbyte) and every 30 s (ours) unless told."""
+"""For all three; by default, their operators poll every 60 s (dbt Cloud, Airbyte) and every 30 s (ours)."""
 
 CONN_ID = "benchmark"
 _DAY = 86400.0

@@ -54,7 +54,8 @@ class Outcome:
     :param cpu: processor seconds of the process meanwhile.
     :param stalls: how long the loop stood still.
     :param noticed: seconds from a job's end to the event, one for each wait; infinite for none.
-    :param void: what an event said that told of no success, or that ends are missing; None if all is well.
+    :param void: an event that reported something other than success, or which ends are missing; None for
+        neither.
     :param log_lines: how many lines the triggers and their libraries logged.
     """
 
@@ -122,7 +123,7 @@ async def run_waits(peer: Peer, series: Series, triggers: Sequence[Any], watch: 
 
 
 def failure(peer: Peer, payload: Any) -> str | None:
-    """Return what an event says, unless it tells of success."""
+    """Return what an event reports, unless it reports success."""
     try:
         return None if peer.is_success(payload) else str(payload)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The section on waits: its tables and its promises, from the figures."""
+"""The section on waits: its tables and its targets, from the figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROWS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("Requests", lambda it: f"{it.requests:,.0f}"),
     ("Most requests in any 10 s", lambda it: f"{it.busiest:,}"),
     ("Requests that ISC's limit would refuse", lambda it: f"{it.would_refuse:,.0f}"),
-    ("Answers 429", lambda it: f"{it.refused:,}"),
+    ("429 responses", lambda it: f"{it.refused:,}"),
     ("Connections opened", lambda it: f"{it.opened:,.0f}"),
     ("Most connections at once", lambda it: f"{it.most_open:,}"),
     ("Processor time, s", lambda it: f"{it.cpu:.2f}"),
@@ -45,8 +45,8 @@ _ROWS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
 
 
 _MEDIANS = (
-    "Medians over the runs; the most requests in any 10 s, the most connections at once and the answers 429 "
-    "are those of the worst run."
+    "Medians over the runs; the most requests in any 10 s, the most connections at once and the 429 "
+    "responses are from the worst run."
 )
 
 
@@ -76,32 +76,32 @@ def ladder_table(cases: Mapping[Case, Figures]) -> Table:
             row += ["", "", ""] if it is None else _growth_cells(it, count)
         rows.append(tuple(row))
     notes = (
-        f"Medians of the runs above at {MAIN:,} waits, one run each at the others.",
-        f"The peers were not run with {MOST:,} waits.",
+        f"At {MAIN:,} waits, medians of the runs above; otherwise one run each.",
+        f"The other packages were not run with {MOST:,} waits.",
         *_where_few_are_better(cases),
     )
-    return Table("From 1 wait to 5,000, answers at once", tuple(columns), tuple(rows), notes)
+    return Table("From 1 wait to 5,000, immediate responses", tuple(columns), tuple(rows), notes)
 
 
 def memory_table(weights: Mapping[str, float]) -> Table:
-    """Show what one wait holds in memory."""
+    """Show how much memory one wait takes."""
     rows = tuple((PEERS[peer].title, f"{each / _KIB:.1f}") for peer, each in weights.items())
     note = (
-        f"Resident memory with {MAIN:,} waits less that with one, by the number of the others; one run each. "
-        "What the allocator keeps of a burst of connections counts too."
+        f"Resident memory with {MAIN:,} waits minus that with one wait, divided by {MAIN - 1:,}; one run "
+        "each. It includes what the allocator retains after a burst of connections."
     )
-    return Table("CheckpointStore of one wait", ("", "KiB"), rows, (note,))
+    return Table("Memory of one wait", ("", "KiB"), rows, (note,))
 
 
 def bars(cases: Mapping[Case, Figures], weights: Mapping[str, float]) -> tuple[Bar, ...]:
-    """Return the promises and whether they were kept."""
+    """Return the targets and whether they were met."""
     kept = [bar for delay in DELAYS for bar in _bars_at(cases, delay)]
     kept += [_falls(cases, "Requests", lambda it: it.requests), _falls(cases, "CPU", lambda it: it.cpu)]
     each = weights[OURS] / _KIB
-    kept.append(Bar("CheckpointStore of one wait", "< 20 KiB", f"{each:.1f} KiB", each < 20))
+    kept.append(Bar("Memory of one wait", "< 20 KiB", f"{each:.1f} KiB", each < 20))
     voids = [text for it in cases.values() for text in it.voids]
     measured = voids[0][:100] if voids else "all"
-    kept.append(Bar("Events that tell of success, in all runs of all three", "all", measured, not voids))
+    kept.append(Bar("Events that report success, in all runs of all three", "all", measured, not voids))
     return tuple(kept)
 
 
@@ -115,7 +115,7 @@ def _bars_at(cases: Mapping[Case, Figures], delay: float) -> list[Bar]:
     kept = []
     for peer in (DBT, AIRBYTE):
         share = cases[Case(peer, MAIN, delay)].requests / ours.requests
-        what = f"Requests, part of {PEERS[peer].title}'s"
+        what = f"Requests relative to {PEERS[peer].title}"
         kept.append(bar(what, "<= 1/100", f"1/{share:.1f}", share >= 100))
     share = cases[Case(DBT, MAIN, delay)].cpu / ours.cpu
     connections = max(ours.opened_at_most, ours.most_open)
@@ -123,14 +123,14 @@ def _bars_at(cases: Mapping[Case, Figures], delay: float) -> list[Bar]:
     return [
         *kept,
         bar("Requests in any 10 s, worst run", f"<= {budget:g}", f"{ours.busiest}", ours.busiest <= budget),
-        bar("Answers 429, all runs", "0", f"{ours.refused}", ours.refused == 0),
+        bar("429 responses, all runs", "0", f"{ours.refused}", ours.refused == 0),
         bar(
-            "Connections in all, worst run",
+            "Total connections, worst run",
             f"<= {_CONNECTIONS}",
             f"{connections}",
             connections <= _CONNECTIONS,
         ),
-        bar("CPU, part of dbt Cloud's", "<= 1/20", f"1/{share:.1f}", share >= 20),
+        bar("CPU time relative to dbt Cloud", "<= 1/20", f"1/{share:.1f}", share >= 20),
         bar(
             "Longest stall without garbage collection",
             "<= 50 ms",
@@ -150,7 +150,7 @@ def _falls(cases: Mapping[Case, Figures], what: str, of: Callable[[Figures], flo
     measured += _void_mark(ladder)
     return Bar(
         f"{what} per wait at {', '.join(f'{count:,}' for count in LADDER)} waits",
-        f"falls to {MAIN:,}, then at most + 10 %",
+        f"falls up to {MAIN:,} waits, then rises by 10 % at most",
         measured,
         falls and each[-1] <= 1.1 * each[-2] and not any(it.voids for it in ladder),
     )
@@ -165,9 +165,9 @@ _COMPARED: tuple[tuple[str, Callable[[Figures], float]], ...] = (
     ("shorter stalls without garbage collection", lambda it: it.stall_apart),
     ("shorter garbage collections", lambda it: it.collection),
     (f"more ends noticed within {IN_TIME:g} s", lambda it: -it.in_time),
-    ("a sooner median notice of an end", lambda it: it.late_p50),
-    ("a sooner notice of 95 % of the ends", lambda it: it.late_p95),
-    ("a sooner notice of the last end", lambda it: it.late_max),
+    ("ends noticed sooner (median)", lambda it: it.late_p50),
+    ("ends noticed sooner (95 %)", lambda it: it.late_p95),
+    ("ends noticed sooner (all)", lambda it: it.late_max),
 )
 
 
@@ -202,7 +202,7 @@ _COMPARED_BY_COUNT: tuple[tuple[str, Callable[[Figures], float]], ...] = (
 
 def _void_notes(of_peers: Mapping[str, Figures]) -> list[str]:
     return [
-        f"VOID: {len(it.voids)} of {it.runs} runs of {PEERS[peer].title} told of something else than "
+        f"VOID: {len(it.voids)} of {it.runs} runs of {PEERS[peer].title} reported something other than "
         f"success: {it.voids[0][:200]}"
         for peer, it in of_peers.items()
         if it.voids
@@ -218,7 +218,7 @@ def _growth_cells(it: Figures, count: int) -> list[str]:
 
 
 def _delay_words(delay: float) -> str:
-    return f"answers after {delay * 1000:.0f} ms" if delay else "answers at once"
+    return f"responses after {delay * 1000:.0f} ms" if delay else "immediate responses"
 
 
 def _ms(seconds: float) -> str:

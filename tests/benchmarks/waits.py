@@ -1,4 +1,4 @@
-"""The section on waits: many remote jobs waited for at once, by this package and by two others."""
+"""The section on waits: this package and two others wait for many remote jobs at once."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ _SLOW = DELAYS[1]
 _APART = POLL_INTERVAL / 2
 
 _TEXT = f"""\
-Jobs at a remote service are waited for in triggers, as many as there are tasks: by this package's
-`SailPointAccountAggregationTrigger`, by `DbtCloudRunJobTrigger` and by `AirbyteSyncTrigger`. All jobs of a
-run begin together and take from {JOB_SECONDS:g} s to {JOB_SECONDS + SPREAD_SECONDS:g} s, evenly spread, so
-that the ends do not fall on a look by luck. Everybody looks every {POLL_INTERVAL:g} s; all other settings
-are the ones that each package's own operator gives its trigger.
+Each task waits for a job at a remote service in a trigger: this package's
+`SailPointAccountAggregationTrigger`, `DbtCloudRunJobTrigger` or `AirbyteSyncTrigger`. All jobs of a run
+begin together and take from {JOB_SECONDS:g} s to {JOB_SECONDS + SPREAD_SECONDS:g} s, evenly spread, so
+that their ends do not coincide with a poll by chance. All triggers poll every {POLL_INTERVAL:g} s. All
+other settings are those that the package's own operator gives its trigger.
 
-The same server program answers all three, on loopback and over TLS, with answers of the shape and the
-weight of real ones, at once or after {_SLOW * 1000:.0f} ms. It enforces ISC's limit of 100 requests in 10 s
-(fixed windows) for this package, and for the others counts what the limit would have refused. Each run is a
-process of its own with one event loop, and has a server process to itself. Processor time is the client's
-process alone, from just before the triggers start to the last event, without the import of the trigger's
-module. A stall is how late a tick of 5 ms comes. Every log line is made and written, by Airflow's own
-logging, as in a triggerer.
+The same server program serves all three on loopback, over TLS, with responses that have the form and size
+of real ones, either immediately or after {_SLOW * 1000:.0f} ms. It enforces ISC's limit of 100 requests
+in 10 s (fixed windows) for this package; for the others, it counts the requests that the limit would have
+refused. Each run has a process with one event loop, and a server process, to itself. Processor time is
+that of the client's process, from just before the triggers start to the last event, without the import of
+the trigger's module. A stall is the delay of a tick that is due every 5 ms. All log lines are produced
+and written by Airflow's own logging, as in a triggerer.
 
-What ran beside what: this package's runs of 1,000 waits, {ROUNDS} with each delay, ran side by side and
-beside no other package. Then came {ROUNDS} rounds, each of dbt Cloud (both delays side by side, half a poll
-interval apart) and of Airbyte with answers at once, alone, because beside anything busy it stands still for
-longer. With answers after {_SLOW * 1000:.0f} ms Airbyte waits for each of them on the event loop, so that a
-run takes minutes and hardly any processor time, and it asks hardly more than once for each wait, so that a
-hundredth of its requests is out of anybody's reach: its {ROUNDS} runs ran side by side, beside all
-others. The runs of 1, 20 and 100 waits, and this package's of {MOST:,}, were one batch, half a second
-apart; the memory was read in runs of its own, side by side. The authority that the clients trust is one
-certificate, not the usual bundle of more than a hundred, which makes Airbyte, with its TLS context for
-every trigger, quicker than it would be."""
+How the runs were arranged: this package's runs of 1,000 waits, {ROUNDS} with each delay, ran side by
+side, and beside no other package. {ROUNDS} rounds followed, each of dbt Cloud (both delays side by side,
+half a poll interval apart) and then of Airbyte with immediate responses, alone, because it stalls for
+longer beside anything busy. With responses after {_SLOW * 1000:.0f} ms, Airbyte waits for each response
+on the event loop. A run then takes minutes with hardly any processor time, and polls each job little more
+than once, so that a hundredth of its requests is impossible for any client. Its {ROUNDS} runs ran side by
+side, beside all others. The runs of 1, 20 and 100 waits, and this package's run of {MOST:,}, were one
+batch, half a second apart. Memory was measured in separate runs, side by side. The clients trust a single
+certificate authority instead of the usual bundle of more than a hundred. This makes Airbyte, which
+creates a TLS context for every trigger, faster than it would be."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class Measured:
 
 
 def measure() -> Section:
-    """Run everything and sum it up."""
+    """Run everything and summarize it."""
     with tempfile.TemporaryDirectory(prefix="benchmark_waits_") as folder:
         return section_of(asyncio.run(_measured(Bench(Path(folder)))))
 
 
 def section_of(measured: Measured) -> Section:
-    """Make the section of what was measured."""
+    """Build the section from the measurements."""
     cases = by_case(measured.results)
     return Section(
         title="Waits",
@@ -107,9 +107,9 @@ async def _measured(bench: Bench) -> Measured:
         weights = await bench.weigh_together([Plan(peer, MAIN) for peer in PEERS])
         _say("memory of one wait")
         results = await bench.run_together(_ladder())
-        _say(f"{', '.join(map(str, LADDER[:-2]))} waits, and {MOST} of ours")
+        _say(f"{', '.join(map(str, LADDER[:-2]))} waits, and {MOST} of this package")
         results += await bench.run_together(_ours())
-        _say(f"{MAIN} waits of ours, {ROUNDS} runs with each delay")
+        _say(f"{MAIN} waits of this package, {ROUNDS} runs with each delay")
         for number in range(ROUNDS):
             for batch in _round():
                 results += await bench.run_together(batch)

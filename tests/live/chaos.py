@@ -1,7 +1,9 @@
-"""Chaos: a thousand tasks through the real operator and trigger, with trouble at every step; then the truth.
+"""
+Chaos: a thousand tasks run the real operator, sensor and trigger, with crashes and faults at every step.
 
-Run it with ``make chaos``. Environment: ``CHAOS_SEED`` (any text), ``CHAOS_TASKS`` (1000), ``CHAOS_WEATHER``
-(factor on the chance of trouble, 0 for none), ``CHAOS_ONLY`` (names of units or tasks, to replay them alone).
+The outcome is then compared with the tenant's own record. Run it with ``make chaos``. Environment:
+``CHAOS_SEED`` (any text), ``CHAOS_TASKS`` (1000), ``CHAOS_WEATHER`` (factor on the probability of crashes and
+faults, 0 for none), ``CHAOS_ONLY`` (names of units or tasks, to replay only these).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ LEAST_SUCCESS = 0.9
 
 
 def main() -> int:
-    """Run it, print what happened, and return the exit status: 1 for anything that must not be."""
+    """Run it, print what happened, and return the exit status: 1 if a rule was violated."""
     seed = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
     tasks = int(os.environ.get("CHAOS_TASKS") or TASKS)
     weather = float(os.environ.get("CHAOS_WEATHER") or 1.0)
@@ -46,9 +48,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if not verdicts:
-        print(
-            f"Nothing was run: no unit or task of this seed is called {' or '.join(only)}.", file=sys.stderr
-        )
+        print(f"Nothing was run: this seed has no unit or task named {' or '.join(only)}.", file=sys.stderr)
         return 1
     _print_summary(verdicts, time.monotonic() - begun)
     if any(verdict.violations for verdict in verdicts):
@@ -56,15 +56,15 @@ def main() -> int:
         return 1
     settled, all_tasks = sum(v.settled for v in verdicts), sum(v.tasks for v in verdicts)
     if settled < LEAST_SUCCESS * all_tasks and not only:
-        print(f"\nOnly {settled} of {all_tasks} tasks came to a proper end: that shows too little.")
+        print(f"\nOnly {settled} of {all_tasks} tasks ended properly, too few to prove anything.")
         print(f"CHAOS_SEED={seed}")
         return 1
-    print("\nEverything is as it must be.")
+    print("\nNo rule was violated.")
     return 0
 
 
 def _prepare_environment(folder: Path) -> None:
-    """Keep what the caller's Airflow or proxies say away from the processes, which inherit this."""
+    """Remove the caller's Airflow and proxy settings from the environment, which the processes inherit."""
     for name in [name for name in os.environ if name.upper().startswith(NOT_INHERITED)]:
         del os.environ[name]
     os.environ |= {
@@ -106,19 +106,22 @@ def _print_summary(verdicts: list[Verdict], seconds: float) -> None:
         f"\n{total('tasks')} tasks in {seconds:.0f} s, {total('tries')} tries, {total('deferrals')} deferrals"
     )
     print(
-        f"  {total('succeeded')} succeeded, {total('skipped')} skipped, {gave_up.total()} gave up"
+        f"  {total('succeeded')} succeeded, {total('skipped')} skipped, {gave_up.total()} failed"
         f"{_in_words(gave_up)}"
     )
-    print(f"  {total('clears')} clears, {crashes.total()} crashes, {troubles.total()} troubles")
+    print(f"  {total('clears')} clears, {crashes.total()} crashes, {troubles.total()} faults")
     print(f"  {total('aggregations')} aggregations, {total('refused')} starts refused as busy")
     print(f"  {total('files')} files arrived, {total('lost')} LOST, {total('guessed')} GUESSED")
-    print(f"  {total('told_terminated')} cancelled runs told as terminated, the status endpoint being silent")
+    print(
+        f"  {total('told_terminated')} cancelled runs reported as terminated, because the status endpoint "
+        "did not respond"
+    )
     _print_table("Crashes", crashes)
-    _print_table("Troubles", troubles)
+    _print_table("Faults", troubles)
     kinds = _sum(verdict.kinds for verdict in verdicts)
-    _print_list("What else happened", {name: kinds[name] for name in KINDS})
+    _print_list("Other events", {name: kinds[name] for name in KINDS})
     doubled = _sum(verdict.doubled for verdict in verdicts)
-    _print_list("Aggregations started again for one order", {name: doubled[name] for name in REASONS})
+    _print_list("Aggregations started more than once", {name: doubled[name] for name in REASONS})
 
 
 def _print_violations(verdicts: list[Verdict], seed: str, tasks: int, weather: float) -> None:

@@ -1,4 +1,4 @@
-"""What a task meets of Airflow, in small: its instance with XComs, its DAG run, and the task state store."""
+"""A minimal Airflow for one task: its task instance with XComs, its DAG run, and the task state store."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Report:
     :param kind: ``failed`` is for good, after an ``error`` or a ``crash`` another try comes.
     :param attempt: the try.
     :param ended: epoch seconds.
-    :param look: the last look at the source's records.
-    :param known: IDs that answers gave to this try, and those that the state store held at its start.
+    :param look: the last read of the source's records.
+    :param known: IDs that this try received in responses, and the ID that the state store held at its start.
     :param result: what was returned, or what an aggregation that ended badly came to.
     :param error: the exception.
     """

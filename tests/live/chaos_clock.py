@@ -1,4 +1,4 @@
-"""Time that passes quickly, for the package, its tenants and Airflow alike: forty seconds in a real one."""
+"""A fast clock for the package, its tenants and Airflow alike: forty seconds pass in one real second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FACTOR = 40.0
-"""So many seconds pass in a real one. Only sockets and late gateways keep real time."""
+"""Seconds of the fast clock in one real second. Only sockets and late gateways keep real time."""
 
 
 class QuickTime:
@@ -44,7 +44,7 @@ class QuickTime:
 
 
 CLOCK = QuickTime()
-"""The time of this process; whatever chaos compares is told in its epoch seconds."""
+"""The fast clock of this process; all times that chaos compares are its epoch seconds."""
 
 
 class SocketTime:
@@ -143,5 +143,5 @@ def make_time_pass_quickly() -> None:
 
 def _replace(module: ModuleType, name: str, stand_in: object) -> None:
     if not hasattr(module, name):
-        raise AttributeError(f"{module.__name__} has no {name} any more: chaos would wait in real time")
+        raise AttributeError(f"{module.__name__} no longer has {name}: adapt tests/live/chaos_clock.py")
     setattr(module, name, stand_in)

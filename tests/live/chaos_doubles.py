@@ -1,4 +1,4 @@
-"""Which aggregations were started twice for one order, and whether each has a reason."""
+"""Finds aggregations that a task started more than once for one load, and checks that each has a reason."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.live.chaos_starts import Post
     from tests.live.chaos_truth import Run, Truth
 
-UNANSWERED = "the first start was not answered"
-RIVAL_IN_GAP = "the first start was not answered, and a rival began or was refused in the same gap"
-NOT_STORED = "the first start's ID was not stored"
+UNANSWERED = "the first start got no usable response"
+RIVAL_IN_GAP = "the first start got no usable response, and a rival began or was refused meanwhile"
+NOT_STORED = "the ID of the first start was not stored"
 NO_STORE = "a retry without a state store"
 OTHER_CLEARED = "another task of the run was cleared meanwhile"
 REASONS = (UNANSWERED, RIVAL_IN_GAP, NOT_STORED, NO_STORE, OTHER_CLEARED)
@@ -24,10 +24,10 @@ REASONS = (UNANSWERED, RIVAL_IN_GAP, NOT_STORED, NO_STORE, OTHER_CLEARED)
 @dataclass(frozen=True)
 class Doubles:
     """
-    The aggregations beyond the first of each order.
+    The aggregations after the first of each load.
 
-    :param reasons: why, one for each that has a reason.
-    :param wrongs: each order that has more of them than reasons.
+    :param reasons: why they were started, for each that has a reason.
+    :param wrongs: each load with more such aggregations than reasons.
     """
 
     reasons: tuple[str, ...]
@@ -35,10 +35,10 @@ class Doubles:
 
 
 def doubles_of(story: Story, truth: Truth) -> Doubles:
-    """Look through one task's starts. An order is one state of the file between two clears."""
+    """Check one task's starts. A load is one state of the file between two clears."""
     reasons: list[str] = []
     wrongs: list[str] = []
-    for (epoch, version), group in groupby(story.ledger.posts, key=_order_of):
+    for (epoch, version), group in groupby(story.ledger.posts, key=_load_of):
         posts = list(group)
         runs = [
             (post, run)
@@ -53,25 +53,25 @@ def doubles_of(story: Story, truth: Truth) -> Doubles:
         if len(found) < excess:
             ids = ", ".join(run.id for _, run in runs)
             wrongs.append(
-                f"{len(runs)} aggregations ({ids}) for one order (clear {epoch}, file {version}), but only "
-                f"{len(found)} have a reason to be followed by another"
+                f"started {len(runs)} aggregations ({ids}) for one load (clear {epoch}, file {version}), but "
+                f"only {len(found)} of them give a reason for another start"
             )
     return Doubles(tuple(reasons), tuple(wrongs))
 
 
-def _order_of(post: Post) -> tuple[int, int]:
+def _load_of(post: Post) -> tuple[int, int]:
     return post.attempt.epoch, post.attempt.version
 
 
 def _reason(story: Story, post: Post, run: Run, posts: list[Post], truth: Truth) -> str | None:
-    """Return why another start may follow this one, None where none may."""
+    """Return why another start may follow this one; None if none may."""
     task, ledger = story.task, story.ledger
     if post.told is None:
         if not task.is_plain:
             return UNANSWERED
         if _rival_in_gap(story, post, run, truth):
             return RIVAL_IN_GAP
-        # What cannot be told from a rival's is found again by the look, unless that is forgotten.
+        # The task finds this aggregation again in the records, unless it has lost its baseline.
     later = [one for one in posts if one.attempt.number > post.attempt.number]
     if not later:
         return None
@@ -88,9 +88,9 @@ def _reason(story: Story, post: Post, run: Run, posts: list[Post], truth: Truth)
 
 def _rival_in_gap(story: Story, post: Post, run: Run, truth: Truth) -> bool:
     """
-    Tell whether a rival came between the look before a start and the next start, or ours came too late.
+    Return whether a rival came between the read before a start and the next start, or the start came late.
 
-    A rival that was refused counts: its record may be taken for that of ours.
+    A refused rival counts: its record looks like that of a refused start of the task.
     """
     sent = [one.sent for one in story.ledger.posts if one.sent > post.sent]
     end = min(sent, default=story.end.ended)

@@ -86,7 +86,7 @@ class _Draw:
         return Unit(self._name, self._number, self._kind, tuple(tasks), source, outcomes, rivals)
 
     def _rows(self, number: int) -> list[int]:
-        """Draw numbers of rows: the same for all files of most units, so that none is told by its rows."""
+        """Draw numbers of rows, mostly the same for all files of a unit, so that rows identify none."""
         rng = self._rng
         if not self._with_file:
             return [0] * number

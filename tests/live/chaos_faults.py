@@ -1,4 +1,4 @@
-"""Which trouble meets which call: what the real thing, or a network before it, could do."""
+"""Draws the fault that a call meets: anything that ISC, or a network in between, could do."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STATUS_CALLS = ("task_status", "aggregation_status")
 LIST_CALLS = ("list_tasks", "list_pending", "find_source")
 CHANCES = {"load_accounts": 0.4, "token": 0.08}
 USUAL_CHANCE = 0.1
-# Real seconds after which a client gives up; troubles that need it are kept rare.
+# Real seconds after which a client gives up; faults that take that long are rare.
 SILENCE_SECONDS = 1.0
 LATE_SECONDS = 0.25
-"""How much later a start can take effect than its gateway gave up: a good half of what is waited for."""
+"""Most real seconds after its gateway's timeout at which a start takes effect: 10 s of the fast clock."""
 
 
 def name_of(call: Request[Any]) -> str:
-    """Return what a call is called here."""
+    """Return the name of a call."""
     if call.is_token_request:
         return "token"
     path = call.path
@@ -41,12 +41,12 @@ def name_of(call: Request[Any]) -> str:
 
 def draw_trouble(name: str, rng: Random, weather: float, secrets: list[str]) -> Json | None:
     """
-    Decide whether a request is met with trouble, and with which.
+    Decide whether a request meets a fault, and which.
 
-    :param name: the call, as :func:`name_of` says.
-    :param weather: factor on the usual chance.
+    :param name: the call, as :func:`name_of` returns it.
+    :param weather: factor on the usual probability.
     :param secrets: what a careless server may send back.
-    :returns: a trouble as the simulator's control API writes it, some kinds of our own among them; None for
+    :returns: a fault in the form of the simulator's control API, or of a kind that only chaos knows; None for
         none.
     """
     if rng.random() >= min(0.8, CHANCES.get(name, USUAL_CHANCE) * weather):
@@ -56,16 +56,16 @@ def draw_trouble(name: str, rng: Random, weather: float, secrets: list[str]) -> 
 
 
 def late_start(rng: Random) -> Json:
-    """Return the trouble of a start that takes effect only after its gateway has given up."""
+    """Return the fault of a start that takes effect only after its gateway has timed out."""
     return {"kind": "late", "delay_seconds": rng.uniform(0.0, LATE_SECONDS)}
 
 
 def trouble_beside_rival(kind: str, rng: Random) -> Json | None:
     """
-    Return the trouble that makes of a start with a rival what its kind says.
+    Return the fault that a start beside a rival of this kind meets.
 
     :param kind: one of :data:`tests.live.chaos_rivals.RIVAL_KINDS`.
-    :returns: a trouble, None where the answer comes.
+    :returns: a fault; None if the response arrives.
     """
     if kind == REFUSED_AND_LATE:
         return late_start(rng)
@@ -75,7 +75,7 @@ def trouble_beside_rival(kind: str, rng: Random) -> Json | None:
 
 
 def _lost(when: str) -> tuple[Json, ...]:
-    """Return the troubles after which a client cannot know whether a request took effect."""
+    """Return the faults after which a client cannot know whether a request took effect."""
     return (
         {"kind": "reset", "when": when},
         {"kind": "disconnect", "when": when},
@@ -134,11 +134,13 @@ def _careless(rng: Random, secrets: list[str]) -> Json:
 
 
 def title_of(trouble: Json) -> str:
-    """Return the name under which a trouble is counted."""
+    """Return the name under which a fault is counted."""
     kind, status = trouble["kind"], trouble.get("status", "")
     if kind == "rate_limit":
-        effect = trouble["retry_after"]
-        return f"429 with {'a date' if isinstance(effect, dict) else 'seconds' if effect else 'no effect'}"
+        wait = trouble["retry_after"]
+        if not wait:
+            return "429 without Retry-After"
+        return f"429 with Retry-After as {'a date' if isinstance(wait, dict) else 'seconds'}"
     if kind == "answer":
-        kind = f"answer {status}" + (" that tells secrets" if "body" in trouble else "")
-    return f"{kind}, {trouble['when']} it took effect" if "when" in trouble else str(kind)
+        kind = f"HTTP {status}" + (" that reveals a secret" if "body" in trouble else "")
+    return f"{kind}, {trouble['when']} the request took effect" if "when" in trouble else str(kind)

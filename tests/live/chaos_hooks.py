@@ -1,4 +1,4 @@
-"""Puts mischief between the flow of the package: at each request, pause and read of a file."""
+"""Puts crashes and faults between the steps of the package: at each request, pause and read of a file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Listener(logging.Handler):
 
 
 def listen_to_logs() -> None:
-    """Take in what the package and its libraries log, from DEBUG on."""
+    """Record and check what the package and its libraries log, from DEBUG on."""
     root = logging.getLogger()
     root.handlers[:] = [_Listener()]
     root.setLevel(logging.DEBUG)
@@ -58,12 +58,12 @@ def listen_to_logs() -> None:
         SailPointAccountAggregationSensor,
         SailPointAccountAggregationTrigger,
     ):
-        # Airflow's own loggers go past the standard library.
+        # Airflow's own loggers bypass the standard library.
         setattr(kind, "log", logging.getLogger(f"chaos.{kind.__name__}"))  # noqa: B010
 
 
 def tell_of(mischief: Mischief, error: BaseException) -> None:
-    """Take in an exception as Airflow would show it."""
+    """Record and check an exception as Airflow would show it."""
     text = "".join(traceback.format_exception(error))
     mischief.note(text)
     mischief.check(f"{text} {error!r}", f"the exception {type(error).__name__}")
@@ -71,9 +71,9 @@ def tell_of(mischief: Mischief, error: BaseException) -> None:
 
 def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
     """
-    Change the transports for the rest of this process.
+    Patch both clients for the rest of this process.
 
-    :param revoke: makes the tokens of a client of the tenant with that URL invalid.
+    :param revoke: revokes the tokens of a client, given the tenant's URL and the client ID.
     """
 
     def prepared(
@@ -89,12 +89,12 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         mischief.reach(f"before {name}")
         mischief.note(f"{call.method} {call.path}")
         bearer = token.value if token is not None else None
-        effect: dict[str, Any] = {"kind": NOTHING}
+        order: dict[str, Any] = {"kind": NOTHING}
         if name == "load_accounts":
             trouble, rival = mischief.trouble_for_start(bearer)
-            effect |= {"tag": mischief.ledger.send().tag}
+            order |= {"tag": mischief.ledger.send().tag}
             if rival is not None:
-                effect |= {"rival": rival.to_json()}
+                order |= {"rival": rival.to_json()}
         else:
             trouble = mischief.trouble_for(name, bearer)
         if trouble is not None and trouble["kind"] == "refuse":
@@ -102,8 +102,8 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         elif trouble is not None and trouble["kind"] == "revoke":
             revoke(tenant.base_url, tenant.client_id)
         elif trouble is not None:
-            effect |= trouble
-        return headers | {HEADER: json.dumps(effect)}
+            order |= trouble
+        return headers | {HEADER: json.dumps(order)}
 
     def failed(call: Request[Any], error: SailPointError) -> None:
         mischief = current.get()
@@ -189,7 +189,7 @@ def _put_points_into_uploads() -> None:
 
 
 def _put_nobody_behind_addresses() -> None:
-    """Let a refused request knock at a port where nobody listens."""
+    """Send a refused request to a port on which nothing listens."""
     for module in (blocking, async_client):
         right_address = module.address_of
 
@@ -219,5 +219,5 @@ def _reach(point: str, comes: bool) -> None:
 
 def _put(owner: object, name: str, stand_in: object) -> None:
     if not hasattr(owner, name):
-        raise AttributeError(f"{owner!r} has no {name} any more: chaos could not get between its flow")
+        raise AttributeError(f"{owner!r} no longer has {name}: adapt tests/live/chaos_hooks.py")
     setattr(owner, name, stand_in)

@@ -1,4 +1,4 @@
-"""How much of each kind of trouble a run has really seen: a zero shows what it did not try."""
+"""Counts how often a run met each kind of event: a zero shows what it did not try."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from tests.live.chaos_tenant import Traits
     from tests.live.chaos_truth import Truth
 
-EQUAL_ROWS = "aggregations of others with a file of as many rows as ours"
-UNHEARD_REFUSALS = "refused starts of which the task did not hear"
-IN_GAP = "aggregations of others in the 30 s after an unanswered start"
-OVER_BEFORE_RETRY = "such aggregations that were over before the next try"
+EQUAL_ROWS = "rivals' aggregations with as many rows as the task's file"
+UNHEARD_REFUSALS = "refused starts whose response never reached the task"
+IN_GAP = "rivals' aggregations within 30 s of a start without a usable response"
+OVER_BEFORE_RETRY = "of these, ended before the next try"
 KILLED_AT_START = "workers killed before, during or after a start"
-AT_ONCE = "sources with tasks that began at the same instant"
+AT_ONCE = "sources with tasks that began at the same moment"
 NO_STORE = "tasks without a state store"
 NO_STORE_RETRIES = "retries without a state store"
-AHEAD, BEHIND = "tasks whose tenant's clock is ahead", "tasks whose tenant's clock is behind"
-KEPT = "tasks whose tenant keeps refused starts"
-NOT_KEPT = "tasks whose tenant keeps no refused starts"
-ADOPTED = "aggregations of others that were adopted"
-GAVE_WAY = {"fail": "tries that failed for a rival", "skip": "tries that skipped for a rival"}
+AHEAD, BEHIND = "tasks on a tenant whose clock is ahead", "tasks on a tenant whose clock is behind"
+KEPT = "tasks on a tenant that records refused starts"
+NOT_KEPT = "tasks on a tenant that does not record refused starts"
+ADOPTED = "rivals' aggregations that were adopted"
+GAVE_WAY = {"fail": "tries that failed because of a rival", "skip": "tries that skipped because of a rival"}
 WAYS = ("poke", "reschedule", "deferrable")
-WATCHED_RIVAL, WATCHED_TASK = "sensors of a rival's aggregation", "sensors of an operator's aggregation"
+WATCHED_RIVAL, WATCHED_TASK = "sensors for a rival's aggregation", "sensors for an operator's aggregation"
 RESCHEDULES = "reschedules of sensors"
-OUTAGES = "outages of Airflow longer than it is asked again"
-KEPT_MAX_TRIES = "clears with other retries, so that max_tries stayed"
+OUTAGES = "outages of Airflow's API longer than all retries"
+KEPT_MAX_TRIES = "clears after a change of retries that left max_tries as it was"
 OTHERS_CLEARED = "clears of another task of the run"
 _CALLS = ("get", "set", "delete", "xcom_push")
 _AIRFLOW = [f"{call}, {when} it took effect" for call in _CALLS for when in ("before", "after")]
@@ -59,7 +59,7 @@ KINDS = (
     RESCHEDULES,
     WATCHED_RIVAL,
     WATCHED_TASK,
-    *(f"Airflow failed: {what}" for what in _AIRFLOW),
+    *(f"Airflow's API failed: {what}" for what in _AIRFLOW),
     OUTAGES,
     KEPT_MAX_TRIES,
     OTHERS_CLEARED,
@@ -67,7 +67,7 @@ KINDS = (
 
 
 def kinds_of(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> Counter[str]:
-    """Count the kinds of trouble of one unit."""
+    """Count the events of one unit."""
     kinds: Counter[str] = Counter()
     kinds[AT_ONCE] += unit.begins_at_once
     for story in stories:
@@ -79,7 +79,7 @@ def kinds_of(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> 
         kinds[OTHERS_CLEARED] += story.others_cleared
         kinds[KILLED_AT_START] += sum(story.mischief.crashes[point] for point in _STARTS)
         for what, number in story.mischief.airflow_troubles.items():
-            kinds[f"Airflow failed: {what}"] += number
+            kinds[f"Airflow's API failed: {what}"] += number
         if story.task.watching is not None:
             kinds[f"sensors, {story.task.watching.way}"] += 1
             kinds[WATCHED_RIVAL if story.task.watching.task is None else WATCHED_TASK] += 1

@@ -1,4 +1,4 @@
-"""What befalls one task: where its process ends, which requests meet trouble, and what it let slip."""
+"""What happens to one task: where its process crashes, which requests fail, and which secrets it leaks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TRIGGERER_CRASH_CHANCE = 0.2
 IN_FLIGHT_CHANCE = 0.4
 OUTAGE_CHANCE = 0.2
 OUTAGE_REQUESTS = 6
-"""More than a request to Airflow is repeated."""
+"""More than the attempts of one request to Airflow."""
 FEWER_RIVALS = 0.7
-"""Factor on the chance of a rival for each that came, so that a task comes to an end."""
+"""Factor on the probability of a rival for each earlier one, so that every task comes to an end."""
 WORKER_POINTS = {
     "before load_accounts": 4,
     "after load_accounts": 6,
@@ -76,21 +76,21 @@ _TRIGGERER_POINTS = (
 
 
 class Crash(BaseException):
-    """The process ends here; nothing more runs of it."""
+    """Ends the process at this point; nothing of it runs afterwards."""
 
 
 class AirflowTroubleError(Exception):
-    """Airflow's own API did not answer a task."""
+    """Airflow's own API did not respond to a task."""
 
 
 @dataclass(frozen=True)
 class Dangers:
     """
-    How likely what is to befall a task.
+    How likely crashes and faults are for a task.
 
-    :param weather: factor on the chance of trouble; 0 for none at all.
-    :param airflow: chance that a request to Airflow fails.
-    :param rival: chance that a rival meets a start.
+    :param weather: factor on their probability; 0 for none at all.
+    :param airflow: probability that a request to Airflow fails.
+    :param rival: probability that a start meets a rival.
     :param rival_rows: rows of such a rival's file; 0 for a direct source.
     """
 
@@ -103,12 +103,12 @@ class Dangers:
 @dataclass
 class Mischief:
     """
-    Everything random that befalls one task, drawn by what it concerns, so that a task can be replayed alone.
+    Everything random that happens to one task. It is seeded by its subject, so a task can be replayed alone.
 
     :param seed: seed of the whole run.
     :param task: name of the task.
-    :param dangers: how likely what is.
-    :param secrets: what must not be seen anywhere: the client's secret, and its tokens as they come.
+    :param dangers: how likely crashes and faults are.
+    :param secrets: what must not appear anywhere: the client's secret, and its tokens once they are issued.
     """
 
     seed: str
@@ -133,7 +133,7 @@ class Mischief:
 
     @property
     def weather(self) -> float:
-        """Factor on the chance of trouble."""
+        """Factor on the probability of crashes and faults."""
         return self.dangers.weather
 
     def rng(self, *subject: object) -> Random:
@@ -141,7 +141,7 @@ class Mischief:
         return Random(":".join(map(str, (self.seed, self.task, *subject))))
 
     def begin_try(self, number: int) -> None:
-        """Decide where the process of a try ends, if it does."""
+        """Decide where the process of a try crashes, if it does."""
         rng = self._begin(f"try {number}")
         chance = (CRASH_CHANCE if number <= 3 else CRASH_CHANCE_LATER) * min(1.0, self.weather)
         if rng.random() < chance:
@@ -150,11 +150,11 @@ class Mischief:
 
     def begin_trigger(self, number: int, attempt: int) -> float | None:
         """
-        Decide where the triggerer ends during a wait, if it does.
+        Decide where the triggerer crashes during a wait, if it does.
 
         :param number: number of the try.
         :param attempt: number of the wait within it.
-        :returns: real seconds after which it is stopped in order, None for never.
+        :returns: real seconds after which it is stopped properly; None for never.
         """
         rng = self._begin(f"trigger {number}.{attempt}")
         if rng.random() >= TRIGGERER_CRASH_CHANCE * min(1.0, self.weather):
@@ -165,7 +165,7 @@ class Mischief:
         return None
 
     def resume(self, number: int) -> None:
-        """Come back to a try after its wait, where only what is left of its crash can come."""
+        """Resume a try after its wait, and decide again where its process crashes, if it does."""
         self._resumed += 1
         self._begin(f"try {number} resumed {self._resumed}")
         rng = self.rng(self._place, "crash")
@@ -180,7 +180,7 @@ class Mischief:
         return self.rng(place)
 
     def reach(self, point: str) -> None:
-        """Come to a point between two flow, where a crash may wait."""
+        """Reach a point between two steps of a flow, where the process may crash."""
         self._met[point] += 1
         if self._crash_at == (point, self._met[point]):
             where = "triggerer, " if self._place.startswith("trigger") else ""
@@ -190,9 +190,9 @@ class Mischief:
 
     def trouble_for(self, name: str, token: str | None) -> dict[str, Any] | None:
         """
-        Decide what meets the next request of that call.
+        Decide which fault the next request of that call meets; None for none.
 
-        :param token: the token that goes with it.
+        :param token: the token that it carries.
         """
         self._met[name] += 1
         rng = self.rng(self._place, name, self._met[name])
@@ -204,7 +204,7 @@ class Mischief:
         return None if trouble is None else self._counted(name, trouble)
 
     def trouble_for_start(self, token: str | None) -> tuple[dict[str, Any] | None, RivalAtStart | None]:
-        """Decide what meets the next start: a trouble, a rival, or both."""
+        """Decide what the next start meets: a fault, a rival, both or neither."""
         name = "load_accounts"
         number = self._met[name] + 1
         rng = self.rng(self._place, "rival", number)
@@ -226,10 +226,10 @@ class Mischief:
 
     def ask_airflow(self, what: str) -> bool:
         """
-        Come to a request to Airflow.
+        Reach a request to Airflow, where the process may crash.
 
-        :returns: whether it fails after it took effect.
-        :raises AirflowTroubleError: it fails before.
+        :returns: whether the request fails after it took effect.
+        :raises AirflowTroubleError: it fails before it takes effect.
         """
         self.reach(f"before {what}")
         rng = self.rng(self._place, "airflow", what, self._met[f"before {what}"])
@@ -249,11 +249,11 @@ class Mischief:
         return True
 
     def note(self, line: str) -> None:
-        """Write into the trace of this task."""
+        """Add a line to the trace of this task."""
         self.trace.append(f"{CLOCK.time():.3f} {line}")
 
     def check(self, text: str, where: str) -> None:
-        """Make sure that a text holds no secret and no token, not even the end of one."""
+        """Check that a text contains no secret and no token, not even the end of one."""
         if _TOKEN.search(text) or any(secret[-_TAIL:] in text for secret in self.secrets):
             self.leaks.append(f"a secret or token is in {where}: {text[:300]!r}")
 

@@ -104,7 +104,7 @@ class Player:
             self._lay_file(len(self.story.hashes))
 
     def play(self) -> Story:
-        """Run the task until Airflow would not touch it again."""
+        """Run the task until Airflow would not run it again."""
         current.set(self._mischief)
         time.sleep(self._task.begins_after)
         self._dag_run.begin()
@@ -115,14 +115,14 @@ class Player:
                 self._ti.xcoms.clear()
                 self._ti.first_poke = None
         except BaseException as error:
-            self.story.wrongs.append(f"chaos itself broke: {error!r}")
+            self.story.wrongs.append(f"the chaos program itself failed: {error!r}")
             tell_of(self._mischief, error)
             self.story.reports.append(self._report("failed", error=error))
         self.is_over = True
         return self.story
 
     def _goes_on(self, report: Report) -> bool:
-        """Take a report in, and tell whether another try comes: a retry, or the first after a clear."""
+        """Record a report; return whether another try follows: a retry, or the first after a clear."""
         self.story.reports.append(report)
         self._mischief.note(f"=== {report.kind} {report.error!r}")
         rng = self._mischief.rng("after try", self._ti.try_number)
@@ -203,7 +203,7 @@ class Player:
         pushed = self._ti.xcoms.get(AGGREGATION_ID)
         if pushed != result[AGGREGATION_ID]:
             self.story.wrongs.append(
-                f"XCom aggregation_id is {pushed} where the result is {result[AGGREGATION_ID]}"
+                f"XCom aggregation_id is {pushed}, but the result has {result[AGGREGATION_ID]}"
             )
 
     def _operator(self) -> Any:
@@ -245,7 +245,7 @@ class Player:
                 return json.loads(text)
 
     def _wait_until(self, moment: float) -> None:
-        """Let go of the worker until a rescheduled sensor pokes again, in the same try."""
+        """Release the worker until a rescheduled sensor pokes again, in the same try."""
         if self._ti.first_poke is None:
             self._ti.first_poke = self.story.ledger.attempt.began
         self.story.reschedules += 1
@@ -256,7 +256,7 @@ class SensorPlayer(Player):
     """Runs one sensor, once it is known what it waits for."""
 
     def wait_for(self, aggregation_id: str) -> None:
-        """Take in what it waits for."""
+        """Record what it waits for."""
         self.story.watched = aggregation_id
 
     def _check_success(self, result: Any) -> None:

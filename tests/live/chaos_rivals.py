@@ -1,4 +1,4 @@
-"""Rivals: aggregations of the same source that somebody else starts, at the worst moments."""
+"""Rivals: aggregations of the same source that another client starts, at the worst moments."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 HEADER = ("id", "name", "e-mail")
 _QUICKLY_OVER = 0.35
 
-REFUSED_AND_LOST = "a start was refused for a rival, and the answer was lost"
-REFUSED_AND_LATE = "a start was refused for a rival, after its gateway had given up"
-REFUSED = "a start was refused for a rival, and the answer came"
-NEVER_ARRIVED = "a start never arrived, and a rival began in the gap"
-RIVAL_REFUSED_AND_LOST = "a rival was refused because of ours, whose answer was lost"
-RIVAL_REFUSED = "a rival was refused because of ours, whose answer came"
+REFUSED_AND_LOST = "a start was refused because of a rival, and the response was lost"
+REFUSED_AND_LATE = "a start was refused because of a rival, after the gateway had timed out"
+REFUSED = "a start was refused because of a rival, and the response arrived"
+NEVER_ARRIVED = "a start never arrived, and a rival began instead"
+RIVAL_REFUSED_AND_LOST = "a rival was refused because of a start whose response was lost"
+RIVAL_REFUSED = "a rival was refused because of a start whose response arrived"
 RIVAL_KINDS = (
     REFUSED_AND_LOST,
     REFUSED_AND_LATE,
@@ -46,11 +46,11 @@ def marker_of(*subject: object) -> str:
 @dataclass(frozen=True)
 class Rival:
     """
-    An aggregation that somebody else starts.
+    An aggregation that another client starts.
 
-    :param name: its name, by which its file is told apart.
+    :param name: its name, which makes its file unique.
     :param rows: rows of its file; 0 for a direct source.
-    :param seconds: how long it runs, in seconds of the quick clock.
+    :param seconds: how long it runs, in seconds of the fast clock.
     :param outcome: how it ends.
     :param begins_after: real seconds between the start of its unit and its own.
     """
@@ -63,13 +63,13 @@ class Rival:
 
     @classmethod
     def draw(cls, name: str, rows: int, rng: Random, *, begins_after: float = 0.0) -> Rival:
-        """Draw one; many are over long before a retry looks."""
+        """Draw one; many end long before a retry reads the records."""
         seconds = rng.uniform(2.0, 6.0) if rng.random() < _QUICKLY_OVER else rng.uniform(6.0, 45.0)
         outcome = "success" if rng.random() < 0.8 else rng.choice(("error", "warning", "terminated"))
         return cls(name, rows, seconds, outcome, begins_after)
 
     def start(self, tenant: Tenant, source_id: str) -> Run:
-        """Start it, or have it refused where the source is busy; in the thread of the tenant alone."""
+        """Start it, or have it refused if the source is busy; call this only in the tenant's thread."""
         source = tenant.sources[source_id]
         file, accounts = None, None
         if self.rows:

@@ -32,7 +32,7 @@ _STATES = {
 _STARTING_SECONDS = 10.0
 """A source refuses starts while it still reads the file of an aggregation, whose record comes later."""
 _SHOWN_SECONDS = RECONCILE_SECONDS - 6.0
-"""So soon after a start that nobody answered, a new aggregation may well be ours."""
+"""For so long after a start without a usable response, a new aggregation may be the task's own."""
 
 
 def wrong_report(story: Story, report: Report, truth: Truth, *, keeps_refusals: bool) -> list[str]:
@@ -47,33 +47,33 @@ def wrong_report(story: Story, report: Report, truth: Truth, *, keeps_refusals: 
         # Airflow's own timeout of a deferral; the task is retried.
         return [] if story.backstops else ["Airflow's timeout of a deferral, which had not passed"]
     if report.error is not None and not isinstance(report.error, _EXPECTED):
-        return [f"unexpected {report.error!r}"]
+        return [f"raised an unexpected {report.error!r}"]
     if report.result is None:
         return []
     run = truth.run(report.result["aggregation_id"])
     if run is None:
-        return [f"reported aggregation {report.result['aggregation_id']}, which the tenant did not run"]
+        return [f"reported aggregation {report.result['aggregation_id']}, which the tenant never ran"]
     wrongs = wrong_result(story, report.result, run)
     wrongs += _wrong_origin(story, report, run, truth)
     if report.kind != "success":
         return wrongs
     epoch = report.attempt.epoch
     if epoch and run.completed is not None and run.completed < story.cleared[epoch - 1] - ROUNDING:
-        wrongs.append(f"went green after a clear with aggregation {run.id}, which had ended before")
+        wrongs.append(f"succeeded after a clear with aggregation {run.id}, which had ended before the clear")
     if run in truth.own(story) and report.result["file"] != _named(run):
-        wrongs.append(f"says that it sent {report.result['file']}, but ISC received {_named(run)}")
+        wrongs.append(f"reported the file {report.result['file']}, but ISC received {_named(run)}")
     return wrongs
 
 
 def wrong_result(story: Story, result: Json, run: Run) -> list[str]:
-    """Return in what a result differs from the tenant's record."""
+    """Return how a result differs from the tenant's record."""
     wrongs = []
     truth = _STATES.get(run.outcome or "", "running")
     if truth == "cancelled" and result["state"] == "terminated" and result["status"] is None:
-        # ISC's task record has no word for it; without the status endpoint nobody can know.
+        # A task record cannot say "cancelled"; only the status endpoint can.
         story.told_terminated += 1
     elif result["state"] != truth and (story.task.waits or result["state"] != "running"):
-        wrongs.append(f"reported {result['state']} for aggregation {run.id}, which {truth}")
+        wrongs.append(f"reported {result['state']!r} for aggregation {run.id}, whose state is {truth!r}")
     total = result["accounts"]["scanned"]
     if total is not None and total != run.total:
         wrongs.append(f"reported {total} accounts for aggregation {run.id}, which scanned {run.total}")
@@ -87,24 +87,24 @@ def _named(run: Run) -> Json | None:
 
 
 def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[str]:
-    """Make sure that a task took what it had to take: its own, acknowledged start, where that matters."""
+    """Check that a task took the right aggregation: its own, acknowledged one, if that matters."""
     is_own = run in truth.own(story)
     if story.task.is_plain:
         return [] if is_own and run.id in report.known else _wrong_choice(story, report, run, truth)
     if not is_own:
-        with_rows = f" with {run.total} rows, as ours" if run.total in story.task.rows else ""
-        return [f"{LOST}: took aggregation {run.id} for its own, which {run.origin} started{with_rows}"]
+        with_rows = f", with as many rows ({run.total})" if run.total in story.task.rows else ""
+        return [f"{LOST}: took aggregation {run.id}, which {run.origin} started{with_rows}, for its own"]
     if story.task.rows and run.sha256 != story.hashes[report.attempt.version]:
         return [f"{LOST}: took aggregation {run.id}, which loaded another state of its file"]
     if story.task.options.get("disable_optimization") and run.optimized:
         return [f"{LOST}: took aggregation {run.id}, which skipped unchanged accounts"]
     if run.id not in report.known:
-        return [f"{GUESSED}: took aggregation {run.id}, whose ID no answer and no stored checkpoint gave it"]
+        return [f"{GUESSED}: took aggregation {run.id}, whose ID came from no response and no checkpoint"]
     return []
 
 
 def _wrong_choice(story: Story, report: Report, run: Run, truth: Truth) -> list[str]:
-    """Make sure that a task without a file adopted an aggregation only where it may."""
+    """Check that a task without a file adopted an aggregation only if it may."""
     # What the state store held was chosen by an earlier try.
     choice = story.ledger.choice(run.id, None if run.id in report.known else report.attempt)
     if choice is None:
@@ -117,17 +117,20 @@ def _wrong_choice(story: Story, report: Report, run: Run, truth: Truth) -> list[
         since = max(intent.answered for intent in begun)
         others = [one for one in truth.started if one != run and since < one.created < look.begun]
         if others:
-            return [f"took aggregation {run.id}, though {len(others)} more came since its unanswered start"]
+            return [
+                f"took aggregation {run.id}, although {len(others)} more began after its start without a "
+                "usable response"
+            ]
         return []
     if not story.task.has_store and _is_retry(story, choice) and run.ran_within(look.begun, choice.made):
         if run.created >= choice.attempt.dag_started - ROUNDING:
             return []
         return [f"took aggregation {run.id}, which began before its DAG run"]
-    return [f"took aggregation {run.id} of {run.origin} without an unanswered start"]
+    return [f"took aggregation {run.id} of {run.origin}, although no start lacked a usable response"]
 
 
 def _open_intents(story: Story, choice: Choice) -> list[Look]:
-    """Return the looks before starts whose fate the task could not know when it chose, as far as it knew."""
+    """Return the reads before starts of which the task did not know, when it chose, what became of them."""
     settled, unsettled = (
         {
             post.look
@@ -154,17 +157,17 @@ def _is_retry(story: Story, choice: Choice) -> bool:
 
 
 def _wrong_giving_way(story: Story, report: Report, truth: Truth, keeps_refusals: bool) -> list[str]:
-    """Make sure that a task skipped or failed for a rival alone, never for what may be its own start."""
+    """Check that a task skipped or failed only because of a rival, never because of its own start."""
     word = "skipped" if report.kind == "skipped" else "failed as busy"
     if story.task.if_running != ("skip" if report.kind == "skipped" else "fail"):
         return [f"{word}, although if_running is {story.task.if_running}"]
     until = report.ended + _STARTING_SECONDS
     running = [run for run in truth.started if run.ran_within(report.look.begun, until)]
     if not running:
-        return [f"{word}, although nothing ran"]
+        return [f"{word}, although nothing was running"]
     rivals = [run for run in running if run in truth.rivals(story)]
     if not rivals:
-        return [f"{word} for aggregation {running[-1].id}, its own"]
+        return [f"{word} because of its own aggregation {running[-1].id}"]
     open_posts = [
         post
         for post in story.ledger.posts
@@ -173,7 +176,7 @@ def _wrong_giving_way(story: Story, report: Report, truth: Truth, keeps_refusals
         and not (keeps_refusals and _was_refused(post, truth))
     ]
     if all(any(_may_be_of(post, rival) for post in open_posts) for rival in rivals):
-        return [f"{word} for aggregation {rivals[-1].id}, which may have been its own unanswered start"]
+        return [f"{word} because of aggregation {rivals[-1].id}, which may have been its own"]
     return []
 
 

@@ -22,26 +22,28 @@ def wrong_sensor_report(story: Story, report: Report, truth: Truth) -> list[str]
     """Return what is wrong with how a try of a sensor ended."""
     run = truth.run(str(story.watched))
     if run is None:
-        return [f"waited for {story.watched}, which the tenant did not run"]
+        return [f"waited for {story.watched}, which the tenant never ran"]
     if report.kind == "skipped":
         if not story.task.options["soft_fail"]:
             return ["skipped without soft_fail"]
         return (
-            [] if _is_bad(run, story, report) or _is_late(story, report) else [f"skipped, but {run.outcome}"]
+            []
+            if _is_bad(run, story, report) or _is_late(story, report)
+            else [f"skipped, although the outcome of the aggregation is {run.outcome}"]
         )
     if isinstance(report.error, AirflowSensorTimeout):
         return [] if _is_late(story, report) else ["timed out before its timeout"]
     if report.error is not None and not isinstance(report.error, _EXPECTED):
-        return [f"unexpected {report.error!r}"]
+        return [f"raised an unexpected {report.error!r}"]
     if isinstance(report.error, AggregationFailedError) and not _is_bad(run, story, report):
-        return [f"failed for aggregation {run.id}, which had ended as {run.outcome}"]
+        return [f"failed because of aggregation {run.id}, whose outcome is {run.outcome}"]
     if report.result is None:
         return []
     wrongs = wrong_result(story, report.result, run)
     if report.result["aggregation_id"] != run.id:
         wrongs.append(f"waited for {run.id} and reported {report.result['aggregation_id']}")
     if report.kind == "success" and (not run.is_good_for(story) or not _had_ended(run, report)):
-        wrongs.append(f"went green for aggregation {run.id}, whose outcome is {run.outcome}")
+        wrongs.append(f"succeeded for aggregation {run.id}, whose outcome is {run.outcome}")
     return wrongs
 
 
@@ -54,5 +56,5 @@ def _is_bad(run: Run, story: Story, report: Report) -> bool:
 
 
 def _is_late(story: Story, report: Report) -> bool:
-    """Tell whether its time was over, by its own timeout or by Airflow's for a deferral."""
+    """Return whether its time was over, by its own timeout or by Airflow's for a deferral."""
     return story.backstops > 0 or report.ended - report.attempt.began >= story.task.options["timeout"]

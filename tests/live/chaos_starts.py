@@ -1,4 +1,4 @@
-"""Every start of one task, as the task itself can know it: what it saw, sent, was answered and kept."""
+"""Every start of one task, as the task itself can know it: what it read, sent, received and stored."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Attempt:
 @dataclass(frozen=True)
 class Look:
     """
-    One look at the source's task records.
+    One read of the source's task records.
 
-    :param begun: epoch seconds at which ISC was asked.
-    :param answered: epoch seconds at which its answer was there; what began later was not in it.
+    :param begun: epoch seconds of the request.
+    :param answered: epoch seconds of the response; it does not contain what began later.
     """
 
     begun: float = 0.0
@@ -51,9 +51,9 @@ class Look:
 @dataclass(frozen=True)
 class Intent:
     """
-    What a task was about to do.
+    An intent to start.
 
-    :param look: the look before it.
+    :param look: the read before it.
     """
 
     attempt: Attempt
@@ -65,11 +65,11 @@ class Post:
     """
     One start that was sent.
 
-    :param tag: the name under which the tenant keeps it.
-    :param look: the look before it.
+    :param tag: its name in the tenant's record.
+    :param look: the read before it.
     :param sent: epoch seconds.
-    :param told: the ID that its answer gave.
-    :param is_settled: whether its fate was known: an ID, a refusal, an error of ours, or no connection.
+    :param told: the ID in its response.
+    :param is_settled: whether its outcome is known: an ID, a refusal, a 4xx, or no connection.
     """
 
     tag: str
@@ -83,9 +83,9 @@ class Post:
 @dataclass(frozen=True)
 class Choice:
     """
-    One time that a task followed an aggregation.
+    A task's decision to follow an aggregation.
 
-    :param look: the look before it.
+    :param look: the read before it.
     :param made: epoch seconds.
     """
 
@@ -104,7 +104,7 @@ class Ledger:
     :param intents: each start that was sent, and each intent that was stored.
     :param choices: each time that the task followed an aggregation.
     :param ever_stored: IDs that the state store has held.
-    :param known: IDs that answers gave to this try, and those that the state store held at its start.
+    :param known: IDs that this try received in responses, and the ID that the state store held at its start.
     """
 
     task: str
@@ -123,22 +123,22 @@ class Ledger:
         self.known = {self._kept} if self._kept is not None else set()
 
     def look_begins(self) -> None:
-        """Take in that ISC is asked for the source's records."""
+        """Record that ISC is asked for the source's records."""
         self.look = Look(CLOCK.time(), CLOCK.time())
 
     def look_is_answered(self) -> None:
-        """Take in that the records are there."""
+        """Record that the records are there."""
         self.look = replace(self.look, answered=CLOCK.time())
 
     def send(self) -> Post:
-        """Take in a start that is about to be sent."""
+        """Record a start that is about to be sent."""
         post = Post(f"{self.task}#{len(self.posts) + 1}", self.attempt, self.look, CLOCK.time())
         self.posts.append(post)
         self.intents.append(Intent(self.attempt, self.look))
         return post
 
     def answered(self, status: int, body: bytes) -> None:
-        """Take in a whole answer to the start that was sent last."""
+        """Record a complete response to the start that was sent last."""
         post = self.posts[-1]
         if BUSY_TEXT in body.decode(errors="replace"):
             post.is_settled = True
@@ -149,11 +149,11 @@ class Ledger:
             post.is_settled = True
 
     def never_sent(self) -> None:
-        """Take in that the start that was sent last never left."""
+        """Record that the start that was sent last never left."""
         self.posts[-1].is_settled = True
 
     def stored(self, checkpoint: dict[str, Any] | None) -> None:
-        """Take in what the state store holds from now on."""
+        """Record what the state store holds from now on."""
         self._kept = None
         if checkpoint is None:
             return
@@ -164,7 +164,7 @@ class Ledger:
             self.intents.append(Intent(self.attempt, self.look))
 
     def follow(self, aggregation_id: str) -> None:
-        """Take in that the task follows an aggregation."""
+        """Record that the task follows an aggregation."""
         self.choices.append(Choice(aggregation_id, self.attempt, self.look, CLOCK.time()))
 
     def choice(self, aggregation_id: str, attempt: Attempt | None = None) -> Choice | None:

@@ -1,4 +1,4 @@
-"""A tenant that meets each request with the trouble which the request itself asks for."""
+"""A tenant that meets each request with the fault that a header of the request orders."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ChaosTenant(Tenant):
 
 
 class _WantedFaults(FaultScript):
-    """Meets a request with what its header asks for."""
+    """Meets a request with the fault that its header orders."""
 
     def pick(self, method: str, path: str, generation: str | None) -> Effect | None:
         wanted = _wanted.get()
@@ -95,14 +95,14 @@ class _WantedFaults(FaultScript):
 
 
 class _Application(TenantApplication):
-    """Reads the header; the trouble ``late`` and rivals it carries out itself."""
+    """Reads the header, and carries out rivals and the fault ``late`` itself."""
 
     tenant: ChaosTenant
     loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.loop = asyncio.get_running_loop()
-        wanted = _wish(scope)
+        wanted = _ordered(scope)
         _origin.set(wanted.pop("tag", SOMEBODY))
         asked = wanted.pop("rival", None)
         at_start = None if asked is None else RivalAtStart.of_json(asked)
@@ -115,7 +115,7 @@ class _Application(TenantApplication):
     def _start(self, at_start: RivalAtStart, scope: Message) -> None:
         found = _SOURCE.search(scope["path"])
         if found is None:
-            raise ValueError(f"{scope['path']} starts nothing: no rival can meet it")
+            raise ValueError(f"no rival can meet {scope['path']}, which is not a start")
         self.tenant.start_rival(at_start.rival, found[1])
 
     async def _meet(self, wanted: dict[str, Any], scope: Message, receive: Receive, send: Send) -> None:
@@ -129,7 +129,7 @@ class _Application(TenantApplication):
             messages.append(await receive())
         if messages[-1]["type"] != "http.request":
             return
-        await send_answer(send, error_answer(504, "The gateway waits no longer."), self.tenant.clock)
+        await send_answer(send, error_answer(504, "The gateway timed out."), self.tenant.clock)
         await asyncio.sleep(wanted["delay_seconds"])
         waiting = iter(messages)
 
@@ -169,11 +169,11 @@ class ChaosServer(SimulatorServer):
 
         loop = self.application.loop
         if loop is None:
-            raise RuntimeError("the tenant was never asked, so its loop is not known")
+            raise RuntimeError("the tenant has received no request, so its event loop is unknown")
         return asyncio.run_coroutine_threadsafe(start(), loop).result(_RIVAL_SECONDS)
 
 
-def _wish(scope: Message) -> dict[str, Any]:
+def _ordered(scope: Message) -> dict[str, Any]:
     for name, text in scope.get("headers", ()):
         if name == HEADER.encode():
             return dict(json.loads(text))
@@ -190,4 +190,4 @@ def _sent_by(origin: str) -> Iterator[None]:
 
 
 async def _to_nobody(message: Message) -> None:
-    """Throw an answer away, whose client has left."""
+    """Discard an answer whose client has left."""

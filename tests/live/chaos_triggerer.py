@@ -1,4 +1,4 @@
-"""Plays the triggerer for a deferred task: it crashes, stops in order, starts anew, or comes too late."""
+"""Plays the triggerer for a deferred task: it may crash, stop properly, restart or come too late."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ TRIGGER_TIMEOUT = ("__fail__", {"error": "Trigger timeout"})
 
 
 def waited(deferred: TaskDeferred, story: Story, try_number: int) -> tuple[str, dict[str, Any]]:
-    """Let a triggerer wait, and return with what the task is to go on."""
+    """Let a triggerer wait, and return the method and arguments with which the task resumes."""
     mischief = story.mischief
     stored = json.dumps([deferred.trigger.serialize(), deferred.kwargs or {}])
     mischief.check(stored, "the arguments of a deferral")
     (path, arguments), kwargs = json.loads(stored)
     if not isinstance(deferred.timeout, timedelta):
-        story.wrongs.append("a deferral has no backstop")
+        story.wrongs.append("deferred without a timeout")
     number = story.deferrals
     module, _, name = path.rpartition(".")
     for restart in range(MOST_RESTARTS):
-        deadlines = mischief.begin_trigger(try_number, number * MOST_RESTARTS + restart)
+        stop_after = mischief.begin_trigger(try_number, number * MOST_RESTARTS + restart)
         if mischief.rng("backstop", number, restart).random() < BACKSTOP_CHANCE * mischief.weather:
-            mischief.note("the backstop of the deferral is over")
+            mischief.note("the timeout of the deferral has passed")
             story.backstops += 1
             return TRIGGER_TIMEOUT
         forget_shares(story.task.name)
         try:
-            payloads = asyncio.run(_payloads(getattr(import_module(module), name)(**arguments), deadlines))
+            payloads = asyncio.run(_payloads(getattr(import_module(module), name)(**arguments), stop_after))
         except Crash:
             continue
         if payloads is None:
-            mischief.crashes["triggerer, stopped in order"] += 1
+            mischief.crashes["triggerer, stopped properly"] += 1
             continue
         (payload,) = payloads
         text = json.dumps(payload)
@@ -54,14 +54,14 @@ def waited(deferred: TaskDeferred, story: Story, try_number: int) -> tuple[str, 
     raise AssertionError("the triggerer never came to an end")
 
 
-async def _payloads(trigger: BaseTrigger, deadlines: float | None) -> list[Any] | None:
-    """Run a trigger; None where its triggerer was stopped before it had ended."""
+async def _payloads(trigger: BaseTrigger, stop_after: float | None) -> list[Any] | None:
+    """Run a trigger and return its events; None if its triggerer was stopped first."""
 
     async def run() -> list[Any]:
         return [event.payload async for event in trigger.run()]
 
     running = asyncio.create_task(run())
-    await asyncio.wait((running,), timeout=deadlines)
+    await asyncio.wait((running,), timeout=stop_after)
     if running.done():
         return await running
     running.cancel()

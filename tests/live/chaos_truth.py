@@ -61,7 +61,7 @@ class Run:
         return None if self.file is None else str(self.file["sha256"])
 
     def ran_within(self, begin: float, end: float) -> bool:
-        """Tell whether it ran at some time between two moments."""
+        """Return whether it ran at some time between two moments."""
         return (
             self.counts
             and self.created <= end + ROUNDING
@@ -69,7 +69,7 @@ class Run:
         )
 
     def is_good_for(self, story: Story) -> bool:
-        """Tell whether it ended well in the eyes of a task, or has not ended."""
+        """Return whether it ended well in the eyes of a task, or has not ended."""
         if self.outcome == "warning" and story.task.options.get("fail_on_warning"):
             return False
         return self.outcome is None or self.outcome in _GOOD

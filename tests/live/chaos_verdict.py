@@ -1,4 +1,4 @@
-"""Compares what Airflow was told with the tenant's own record of its runs."""
+"""Compares what Airflow recorded with the tenant's own record of its runs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 @dataclass
 class Verdict:
     """
-    What came of a unit.
+    What became of a unit.
 
-    :param settled: tasks that ended as they should: well, or giving way to a rival, or seeing a bad end.
-    :param lost: ends without the task's own file loaded, or with a guess that it was.
-    :param told_terminated: cancelled runs told as terminated, as their task records say.
-    :param doubled: why aggregations were started again for one order.
-    :param kinds: how many of each kind of trouble occurred.
-    :param violations: what must not be, each in a sentence.
+    :param settled: tasks that ended properly: in success, in favour of a rival, or because of a bad end.
+    :param lost: tasks that succeeded although their own file was not loaded.
+    :param guessed: tasks that succeeded although no acknowledgement showed that it was.
+    :param told_terminated: cancelled runs reported as terminated, which is what their task records say.
+    :param doubled: why aggregations were started more than once for one load.
+    :param kinds: how many events of each kind occurred.
+    :param violations: violated rules, each in a sentence.
     """
 
     unit: str
@@ -55,7 +56,7 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
 
     def take_in(self, story: Story, wrongs: list[str]) -> None:
-        """Count what happened to one task."""
+        """Add what happened to one task."""
         self.succeeded += story.end.kind == "success"
         self.skipped += story.end.kind == "skipped"
         self.settled += _is_settled(story)
@@ -73,7 +74,7 @@ class Verdict:
 
 
 def judge(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> Verdict:
-    """Judge a unit by its tenant's truth."""
+    """Judge a unit by its tenant's record."""
     verdict = Verdict(unit.name, tuple(task.name for task in unit.tasks), len(stories))
     verdict.aggregations = len(truth.started)
     verdict.refused = len(truth.runs) - verdict.aggregations
@@ -94,7 +95,7 @@ def judge(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> Ver
         whole = {sha256 for story in stories for sha256 in story.hashes}
         verdict.files = len(own)
         verdict.violations += [
-            f"{unit.name}: the file of aggregation {run.id} did not arrive whole"
+            f"{unit.name}: the file of aggregation {run.id} did not arrive complete"
             for run in own
             if run.sha256 not in whole
         ]

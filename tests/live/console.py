@@ -1,4 +1,4 @@
-"""What the demo and ``make up`` write for a person."""
+"""The terminal output of the demo and ``make up``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Console:
     def __init__(self) -> None:
         self._began = time.monotonic()
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # The progress bars are not worth dying for on a terminal that cannot show them.
+            # A terminal that cannot show the progress bars must not end the demo.
             sys.stdout.reconfigure(errors="replace")
 
     def say(self, subject: str, what: str) -> None:
@@ -28,7 +28,7 @@ class Console:
 
 
 def table(lines: Sequence[tuple[str, Mapping[str, int | None], str]]) -> str:
-    """Return a table of counts, each line with its name in front and a remark behind."""
+    """Return a table of counts; each line begins with its name and ends with a remark."""
     width = max(len(name) for name, _, _ in lines)
     heading = "".join(f"{count:>11}" for count in COUNTED)
     text = [" " * width + heading]

@@ -1,4 +1,4 @@
-"""What a crash case is, how several run side by side, and what is found in the end."""
+"""Describes crash cases, runs several side by side, and collects what each of them showed."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _NUMBER = re.compile(r"\b[0-9a-f]{32}\b|\d+")
 
 @dataclass(frozen=True)
 class Case:
-    """One case: what happens, and what must come of it.
+    """One case: what happens, and what must be true afterwards.
 
     :param title: what happens, for the table.
-    :param dag_ids: the DAGs that take part; the names of their sources begin with the first of them.
-    :param story: makes it happen; goes on at each turn that it gets, until it is over.
-    :param aggregations: how many the tenant must have started.
-    :param state: how the tasks must end.
-    :param says: regular expressions, for each a line of the tasks' logs.
+    :param dag_ids: the DAGs that take part; the names of their sources begin with the first of these IDs.
+    :param story: makes it happen, one step at each turn.
+    :param aggregations: number of aggregations that the tenant must have started.
+    :param state: final state of the tasks.
+    :param says: regular expressions; each must match a line of the tasks' logs.
     :param never_says: regular expressions that no line may match.
-    :param before: brings the DAGs to where the story begins, where the story strikes everybody's Airflow.
+    :param before: prepares the DAGs, for a story that affects the whole Airflow and must run alone.
     """
 
     title: str
@@ -57,12 +57,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a case.
+    """What a case showed.
 
-    :param aggregations: how many the tenant started.
-    :param state: how the tasks stand.
-    :param log: every line that their logs say.
-    :param failure: why the story broke off, empty when it did not.
+    :param aggregations: number of aggregations that the tenant started.
+    :param state: state of the tasks.
+    :param log: every line of their logs.
+    :param failure: why the story was aborted; empty if it was not.
     """
 
     case: Case
@@ -73,7 +73,7 @@ class Finding:
 
     @property
     def said(self) -> list[str]:
-        """The lines that the case is about, cut short; of many that differ in numbers only, the first."""
+        """The lines that the case is about, shortened; of lines that differ only in numbers, the first."""
         expressions = self.case.says + self.case.never_says
         alike: dict[str, list[str]] = {}
         for line in self.log:
@@ -82,12 +82,14 @@ class Finding:
         told = []
         for lines in alike.values():
             shown = [_shortened(line) for line in lines]
-            told += shown if len(lines) <= MOST_ALIKE else [f"{shown[0]} (and {len(lines) - 1} more like it)"]
+            told += (
+                shown if len(lines) <= MOST_ALIKE else [f"{shown[0]} (and {len(lines) - 1} more like this)"]
+            )
         return told
 
     @property
     def faults(self) -> list[str]:
-        """What is not as it must be."""
+        """What is wrong, one sentence each."""
         found = [self.failure] if self.failure else []
         if self.aggregations != self.case.aggregations:
             found.append(f"{self.aggregations} aggregations instead of {self.case.aggregations}")
@@ -95,16 +97,16 @@ class Finding:
             found.append(f"the tasks are {self.state} instead of {self.case.state}")
         for words in self.case.says:
             if not any(re.search(words, line) for line in self.log):
-                found.append(f"no line of the log says {words!r}")
+                found.append(f"no line of the log matches {words!r}")
         for words in self.case.never_says:
-            found += [f"the log says {line!r}" for line in self.log if re.search(words, line)]
+            found += [f"the log contains {line!r}" for line in self.log if re.search(words, line)]
         return found
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> Story:
-    """Wait for a condition, a look at each turn.
+    """Wait for a condition, which is checked once per turn.
 
-    :param what: what is waited for, for the message when it does not come.
+    :param what: what is awaited, for the error.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -119,7 +121,7 @@ def until_state(place: CrashPlace, dag_id: str, state: str, *, tries: int = 1) -
     def arrived() -> bool:
         tasks = place.tasks(dag_id)
         if state != "failed" and any(task.state in LOST for task in tasks):
-            raise RuntimeError(f"{dag_id} is lost while it should become {state}.")
+            raise RuntimeError(f"A task of {dag_id} failed; it should have become {state}.")
         return bool(tasks) and all(task.state == state and task.try_number >= tries for task in tasks)
 
     return until(arrived, f"{dag_id} to be {state}")
@@ -129,15 +131,15 @@ def until_logged(place: CrashPlace, dag_id: str, words: str, seconds: float = 60
     """Wait until a line of the tasks' logs matches a regular expression."""
     return until(
         lambda: any(re.search(words, line) for line in place.log_texts(dag_id)),
-        f"the log of {dag_id} to say {words!r}",
+        f"a line in the log of {dag_id} that matches {words!r}",
         seconds,
     )
 
 
 def find_out(place: CrashPlace, cases: Sequence[Case]) -> list[Finding]:
-    """Let every case happen and return what came of them.
+    """Run every case and return what they showed.
 
-    Those that strike only their own tasks run side by side, the others one after the other.
+    Cases that affect only their own tasks run side by side, the others one after another.
     """
     failures = _side_by_side(place, {case.title: (case.before or case.story)(place) for case in cases})
     for case in cases:
@@ -147,8 +149,8 @@ def find_out(place: CrashPlace, cases: Sequence[Case]) -> list[Finding]:
 
 
 def table(findings: Iterable[Finding]) -> str:
-    """Return the findings for a person to read."""
-    heading = ("case", "aggregations", "task", "what the log told")
+    """Return the findings as a table for the terminal."""
+    heading = ("case", "aggregations", "task", "lines of the log")
     rows = [(finding.case.title, str(finding.aggregations), finding.state) for finding in findings]
     widths = [max(len(cell) for cell in column) for column in zip(heading[:3], *rows, strict=True)]
     text = [
@@ -168,7 +170,7 @@ def table(findings: Iterable[Finding]) -> str:
 
 
 def _side_by_side(place: CrashPlace, stories: dict[str, Story]) -> dict[str, str]:
-    """Give each story its turn until all are over; return why some broke off."""
+    """Give the stories turns until all have ended; return why some were aborted."""
     failures = {}
     going = dict(stories)
     while going:

@@ -1,4 +1,4 @@
-"""The cases that strike everybody's Airflow or tenant, so that each has it for itself."""
+"""The cases that affect the whole Airflow or tenant, so they run one after another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 REFUSE_SECONDS = 30.0
 WAITS = 50
-# Retries after kills take a minute anyway, and till then a small machine is left to the short cases.
+# Retries after kills take a minute anyway; until then, the short cases have a small machine to themselves.
 HEAD_START_SECONDS = 30.0
 NO_ANSWER = r"^No valid response for \d+ s \(tolerate_outage=1800 s\)"
 TRIGGERERS = ("triggerer", "second-triggerer")
@@ -27,11 +27,11 @@ def before_tenant_cut_off(place: CrashPlace) -> Story:
 
 
 def tenant_cut_off(place: CrashPlace) -> Story:
-    """Cut the tenant off for a while, in the middle of all waits."""
+    """Make the tenant unreachable for a while, during all waits."""
     dag_id = "tenant_cut_off"
     place.control.fault("refuse", path="task-status", times=1, seconds=REFUSE_SECONDS)
-    yield from until(lambda: not place.tenant.is_up(), "the tenant to be cut off")
-    yield from until(place.tenant.is_up, "the tenant to be back")
+    yield from until(lambda: not place.tenant.is_up(), "the tenant to become unreachable")
+    yield from until(place.tenant.is_up, "the tenant to be reachable again")
     yield from until_logged(place, dag_id, NO_ANSWER)
     place.finish(dag_id)
     yield from until_state(place, dag_id, "success")
@@ -54,9 +54,11 @@ def scheduler_stopped(place: CrashPlace) -> Story:
 
 
 def before_triggerer_killed(place: CrashPlace) -> Story:
-    """Bring all tasks to their waits on the first triggerer, and start the second one."""
+    """Let the first triggerer wait for all tasks, and start the second one."""
     begun = time.monotonic()
-    yield from until(lambda: time.monotonic() - begun > HEAD_START_SECONDS, "the head start of the others")
+    yield from until(
+        lambda: time.monotonic() - begun > HEAD_START_SECONDS, "the other cases to get a head start"
+    )
     for number in range(WAITS):
         place.create_source(f"many_waits_{number}")
     place.trigger("many_waits")
@@ -65,11 +67,11 @@ def before_triggerer_killed(place: CrashPlace) -> Story:
 
 
 def triggerer_killed(place: CrashPlace) -> Story:
-    """Kill the triggerer that has all the waits."""
+    """Kill the triggerer that holds all waits."""
     yield from until(lambda: place.api.live_triggerers() == len(TRIGGERERS), "the second triggerer")
     (first,) = {task.triggerer for task in _waiting(place)}
     if len(_waiting(place)) != WAITS:
-        raise RuntimeError(f"The first triggerer has {len(_waiting(place))} of {WAITS} waits.")
+        raise RuntimeError(f"The first triggerer holds {len(_waiting(place))} of {WAITS} waits.")
     place.processes.kill(TRIGGERERS[0])
     yield from until(
         lambda: len(moved := _waiting(place)) == WAITS and first not in {task.triggerer for task in moved},
@@ -87,7 +89,7 @@ def _waiting(place: CrashPlace) -> list[TaskInstance]:
 
 CASES = (
     Case(
-        "the tenant is cut off for 30 s",
+        "the tenant is unreachable for 30 s",
         ("tenant_cut_off",),
         tenant_cut_off,
         aggregations=1,

@@ -1,4 +1,4 @@
-"""Where the crash cases happen: a real Airflow on PostgreSQL, and a tenant that can be told what to do."""
+"""Where the crash cases happen: a real Airflow on PostgreSQL, and a tenant under control."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DAGS_FOLDER = Path(__file__).resolve().parent / "dags"
 READ_SECONDS = 120.0
-# No aggregation ends by itself: each case says when.
+# No aggregation ends by itself: each case ends its own.
 LONG_SECONDS = 86400.0
 # Crashes are noticed sooner than usual, but not so soon that a busy machine looks like a crash.
 SETTINGS = {
@@ -132,10 +132,10 @@ def crash_place(database_url: str, folder: Path) -> Iterator[CrashPlace]:
                 folder / "home",
                 DAGS_FOLDER,
                 connections={
-                    # The many waits of one triggerer must not queue for their turn.
+                    # The many waits of one triggerer must not wait for the request budget.
                     "sailpoint_default": tenant.connection()
                     | {"extra": {"api_version": "v1", "requests_per_10s": 1000}},
-                    # Trouble is told apart by the generation it strikes.
+                    # Each case's faults match only the API generation of its connection.
                     "sailpoint_v2025": tenant.connection() | {"extra": {"api_version": "v2025"}},
                     "sailpoint_v2026": tenant.connection() | {"extra": {"api_version": "v2026"}},
                     "sailpoint_gate": tenant.connection() | {"host": gate.url},

@@ -1,4 +1,4 @@
-"""The cases that strike only their own tasks: killed workers, people's clicks, two at once, out of time."""
+"""The cases that affect only their own tasks: killed workers, user actions, concurrent DAGs, timeouts."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ if TYPE_CHECKING:
 HOLD_SECONDS = 120.0
 ROWS = 300
 ROW_LENGTH = 30_000
-GOES_ON = r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
+STILL_RUNNING = (
+    r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
+)
 ENDED_WELL = r"^Account aggregation \w+ of source .* succeeded"
-TAKEN_UP = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
-LOOKING = r"an earlier try stopped before it received an ID"
+RESUMED = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
+INTERRUPTED = r"an earlier try stopped before it received an ID"
 WAS_KILLED = r"was killed"
 TRIGGER_BEGINS = r"^trigger .* starting$"
 
 
 def killed_after_start(place: CrashPlace) -> Story:
-    """Kill the worker while its first look at what it has started is not answered."""
+    """Kill the worker while it awaits the response to its first status request."""
     yield from _killed_while_held(place, "killed_after_start", "GET", r"task-status/\w+$", "v2025")
 
 
 def killed_before_answer(place: CrashPlace) -> Story:
-    """Kill the worker when the tenant has started, but has not said so."""
+    """Kill the worker after the tenant has started the aggregation, but before it responds."""
     yield from _killed_while_held(place, "killed_before_answer", "POST", r"load-accounts", "v2026")
 
 
 def killed_in_upload(place: CrashPlace) -> Story:
-    """Kill the worker when the tenant has a part of the file."""
+    """Kill the worker when the tenant has received part of the file."""
     dag_id = "killed_in_upload"
     place.create_source(dag_id, "delimited", header=["id", "name"])
     csv = place.folder / "killed_in_upload.csv"
@@ -47,17 +49,17 @@ def killed_in_upload(place: CrashPlace) -> Story:
 
 
 def marked_failed(place: CrashPlace) -> Story:
-    """Baseline a deferred task as failed."""
+    """Mark a deferred task as failed."""
     yield from begin(place, "marked_failed")
     place.api.mark(place.dag_runs["marked_failed"], "aggregate", "failed")
-    yield from until_logged(place, "marked_failed", GOES_ON)
+    yield from until_logged(place, "marked_failed", STILL_RUNNING)
 
 
 def marked_success(place: CrashPlace) -> Story:
-    """Baseline a deferred task as successful."""
+    """Mark a deferred task as successful."""
     yield from begin(place, "marked_success")
     place.api.mark(place.dag_runs["marked_success"], "aggregate", "success")
-    yield from until_logged(place, "marked_success", GOES_ON)
+    yield from until_logged(place, "marked_success", STILL_RUNNING)
 
 
 def cleared_while_deferred(place: CrashPlace) -> Story:
@@ -92,7 +94,7 @@ def two_at_once(place: CrashPlace) -> Story:
     for dag_id in (first, second):
         yield from _until_left(place, dag_id)
     place.finish(first)
-    yield from until(lambda: len(place.aggregations(first)) == 2, "the second one's turn")
+    yield from until(lambda: len(place.aggregations(first)) == 2, "the aggregation of the second DAG")
     for dag_id in (first, second):
         yield from _until_left(place, dag_id)
     place.finish(first)
@@ -107,7 +109,7 @@ def out_of_time(place: CrashPlace) -> Story:
 
 
 def begin(place: CrashPlace, dag_id: str) -> Story:
-    """Bring a DAG's task to its wait, with the triggerer at it."""
+    """Run a DAG until the triggerer waits for its task."""
     place.create_source(dag_id)
     place.trigger(dag_id)
     yield from until_state(place, dag_id, "deferred")
@@ -122,8 +124,8 @@ def _end_well(place: CrashPlace, dag_id: str, *, tries: int = 1) -> Story:
 
 
 def _until_left(place: CrashPlace, dag_id: str) -> Story:
-    """Wait until no worker has the task: the scheduler fails a task that is resumed before it knows that."""
-    return until(lambda: not place.workers(place.task(dag_id)), f"the worker of {dag_id} to end")
+    """Wait until no worker runs the task; the scheduler can fail a task that resumes before it notices."""
+    return until(lambda: not place.workers(place.task(dag_id)), f"the worker of {dag_id} to exit")
 
 
 def _killed_while_held(place: CrashPlace, dag_id: str, method: str, path: str, generation: str) -> Story:
@@ -134,7 +136,7 @@ def _killed_while_held(place: CrashPlace, dag_id: str, method: str, path: str, g
     place.trigger(dag_id)
     yield from until(
         lambda: any(met["number"] == fault["number"] and met["struck"] for met in place.control.faults()),
-        "the worker to be held up",
+        "the worker to send the delayed request",
     )
     place.kill_workers(place.task(dag_id))
     yield from _end_well(place, dag_id, tries=2)
@@ -147,25 +149,25 @@ CASES = (
         killed_after_start,
         aggregations=1,
         state="success",
-        says=(TAKEN_UP, ENDED_WELL),
+        says=(RESUMED, ENDED_WELL),
         never_says=(WAS_KILLED,),
     ),
     Case(
-        "SIGKILL of the worker before the POST is answered",
+        "SIGKILL of the worker before the response to the POST",
         ("killed_before_answer",),
         killed_before_answer,
         aggregations=1,
         state="success",
-        says=(LOOKING, r"^ISC started account aggregation \w+; waiting for it", ENDED_WELL),
+        says=(INTERRUPTED, r"^ISC started account aggregation \w+; waiting for it", ENDED_WELL),
     ),
     Case(
-        "SIGKILL of the worker while it uploads",
+        "SIGKILL of the worker during the upload",
         ("killed_in_upload",),
         killed_in_upload,
         aggregations=1,
         state="success",
         says=(
-            LOOKING,
+            INTERRUPTED,
             r"^ISC did not acknowledge the file; starting again once the source is free",
             ENDED_WELL,
         ),
@@ -176,7 +178,7 @@ CASES = (
         marked_failed,
         aggregations=1,
         state="failed",
-        says=(GOES_ON,),
+        says=(STILL_RUNNING,),
     ),
     Case(
         "marked success while deferred",
@@ -184,7 +186,7 @@ CASES = (
         marked_success,
         aggregations=1,
         state="success",
-        says=(GOES_ON,),
+        says=(STILL_RUNNING,),
     ),
     Case(
         "cleared while deferred",
@@ -192,8 +194,8 @@ CASES = (
         cleared_while_deferred,
         aggregations=1,
         state="success",
-        # The trigger says nothing where the task is deferred again before the triggerer hears of the clear.
-        says=(f"{GOES_ON}|{TAKEN_UP}", TAKEN_UP, ENDED_WELL),
+        # The trigger logs nothing if the task is deferred again before the triggerer learns of the clear.
+        says=(f"{STILL_RUNNING}|{RESUMED}", RESUMED, ENDED_WELL),
     ),
     Case(
         "cleared after success",
@@ -202,7 +204,7 @@ CASES = (
         aggregations=2,
         state="success",
         says=(ENDED_WELL,),
-        never_says=(WAS_KILLED, TAKEN_UP),
+        never_says=(WAS_KILLED, RESUMED),
     ),
     Case(
         "two DAGs on one source at once",

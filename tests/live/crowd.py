@@ -1,4 +1,4 @@
-"""A crowd of waits in one triggerer, on a tenant that answers lists at first and then refuses them."""
+"""A crowd of waits in one triggerer, on a tenant that first answers list requests and later refuses them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from tests.live.simulator_process import SimulatedTenant
 
 DAG_ID = "crowd"
-# One percent of it takes longer than the whole test, so nobody's progress moves by itself.
+# One percent of it takes longer than the whole test, so no progress changes by itself.
 PROCESS_SECONDS = 86400.0
-LOOKS = 4
-# Those that stay must still be a crowd for the poller.
+POLLS = 4
+# The remaining ones must still be a crowd for the poller.
 FIRST_TO_END = 3
 REFUSED = "The tenant does not answer "
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -35,9 +35,9 @@ _ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 @dataclass(frozen=True)
 class Aggregation:
-    """One aggregation of the crowd; its numbers are its own, so that its lines can be told from others'.
+    """One aggregation of the crowd, with unique numbers that identify its lines.
 
-    :param number: which of the crowd; also the index of the task that waits for it.
+    :param number: its number in the crowd; also the index of the task that waits for it.
     """
 
     number: int
@@ -61,16 +61,16 @@ class Aggregation:
 
     @property
     def outcome(self) -> str:
-        """How it ends: one of those that lists tell of, and one that is asked for alone, with warnings."""
+        """How it ends: one that is polled by list, and one that is polled by itself, end with warnings."""
         return "warning" if self.number in (1, WAITS - 1) else "success"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the tenant was asked in a while.
+    """The polls that the tenant received.
 
-    :param alone: for each task record that was asked for by itself, its id.
-    :param together: for each list of task records that was asked for, the ids that it was asked for.
+    :param alone: the ID in each request for a single task record.
+    :param together: the IDs in each request for a list of task records.
     """
 
     alone: list[str]
@@ -78,7 +78,7 @@ class Asked:
 
     @property
     def named(self) -> list[str]:
-        """All ids that lists were asked for, one for each look."""
+        """All IDs in list requests, once per request."""
         return [id for ids in self.together for id in ids]
 
     @classmethod
@@ -92,16 +92,16 @@ class Asked:
 
 @dataclass
 class CrowdStory:
-    """What was seen of the crowd.
+    """What happened to the crowd.
 
     :param aggregations: by the index of the task that waits.
-    :param while_together: what the tenant was asked while all waited and lists were answered.
-    :param early_logs: what each had written by the end of that, by index.
-    :param triggerers: the ids of the triggerers' jobs that held the waits.
+    :param while_together: the polls while all tasks waited and list requests were answered.
+    :param early_logs: the log of each task up to then, by index.
+    :param triggerers: the IDs of the triggerers' jobs that held the waits.
     :param run: the run at its end.
     :param tasks: its tasks at their end, by index.
-    :param results: what each handed over, by index.
-    :param logs: what each wrote, by index.
+    :param results: the result of each task, by index.
+    :param logs: the log of each task, by index.
     """
 
     aggregations: list[Aggregation]
@@ -133,16 +133,16 @@ class CrowdPlace:
         return log.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def live_through(self) -> CrowdStory:
-        """Let all wait, end a few, make the tenant refuse lists, and end the others."""
+        """Let all tasks wait, end a few aggregations, refuse list requests, and end the others."""
         aggregations = [self._started(number) for number in range(WAITS)]
         run = self.api.trigger(DAG_ID, {"aggregation_ids": [one.id for one in aggregations]})
-        self._wait_for(lambda: len(self._waiting(run)) == WAITS, "all to wait")
+        self._wait_for(lambda: len(self._waiting(run)) == WAITS, "all tasks to wait")
         triggerers = {task.triggerer for task in self._waiting(run)}
         while_together = self._looked_at_together(aggregations)
         early_logs = self._logs(run)
         first, others = aggregations[:FIRST_TO_END], aggregations[FIRST_TO_END:]
         self._end(first)
-        self._wait_for(lambda: self._succeeded(run) == len(first), "the first to end")
+        self._wait_for(lambda: self._succeeded(run) == len(first), "the first tasks to end")
         self._refuse_lists(others)
         self._end(others)
         self._wait_for(lambda: self._run(run).ended, "the run to end")
@@ -169,26 +169,26 @@ class CrowdPlace:
         self.control.advance(aggregation.id, PROCESS_SECONDS * percent / 100)
 
     def _looked_at_together(self, aggregations: Sequence[Aggregation]) -> Asked:
-        """Wait until lists are asked for all of them, move all on, and return what is asked from then on."""
+        """Wait until lists contain all of them, advance all, and return the polls from then on."""
         ids = {one.id for one in aggregations}
         self.control.clear_requests()
-        self._wait_for(lambda: ids <= set(self._asked().named), "lists to be asked for all")
+        self._wait_for(lambda: ids <= set(self._asked().named), "list requests for all of them")
         for one in aggregations:
             self._advance(one, one.late_percent - one.early_percent)
         self.control.clear_requests()
         self._wait_for(
-            lambda: min(map(self._asked().named.count, ids)) >= LOOKS, f"{LOOKS} looks at each of them"
+            lambda: min(map(self._asked().named.count, ids)) >= POLLS, f"{POLLS} polls of each of them"
         )
         return self._asked()
 
     def _refuse_lists(self, waiting: Sequence[Aggregation]) -> None:
-        """Refuse lists, and wait until each is asked for alone and the poller has spoken of both lists."""
+        """Refuse list requests, until each is polled by itself and the poller has warned of both lists."""
         ids = {one.id for one in waiting}
         self.control.fault("answer", path="task-status/v1$", status=400)
         self.control.clear_requests()
-        self._wait_for(lambda: ids <= set(self._asked().alone), "each to be asked for alone")
+        self._wait_for(lambda: ids <= set(self._asked().alone), "each to be polled by itself")
         self._wait_for(
-            lambda: sum(REFUSED in line for line in self.triggerer_lines()) >= 2, "the poller to say so"
+            lambda: sum(REFUSED in line for line in self.triggerer_lines()) >= 2, "the poller to warn of it"
         )
 
     def _end(self, aggregations: Sequence[Aggregation]) -> None:
@@ -217,7 +217,7 @@ class CrowdPlace:
 
 @contextmanager
 def crowd_place(folder: Path) -> Iterator[CrowdPlace]:
-    """Start the tenant and an Airflow with the crowd's DAG, and stop them in the end.
+    """Start the tenant and an Airflow with the crowd's DAG, and stop them at the end.
 
     :param folder: gets Airflow's home and all logs.
     """

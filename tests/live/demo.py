@@ -1,6 +1,6 @@
-"""The main job, shown: two files of accounts through a real Airflow into a simulated tenant.
+"""The demo: a real Airflow loads two files of accounts into a simulated tenant.
 
-Run it with ``make demo``. It ends with status 0 only if both runs counted what was written into the files.
+Run it with ``make demo``. Its exit status is 0 only if the results of both runs match the files.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 FOLDER = PROJECT / ".airflow" / "demo"
 ACCOUNTS = 1000
 NEW, CHANGED, REMOVED = 30, 50, 20
-# Slow enough that an aggregation shows its progress, also where a new triggerer needs ten seconds to begin.
+# Slow enough to show the progress of an aggregation even if a new triggerer needs ten seconds to start.
 SPEED = 0.5
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One file, and what came of it.
+    """One file and the result of loading it.
 
     :param name: name of the file.
-    :param written: the counts that follow from what was written into the file.
-    :param story: what was seen of the run.
+    :param written: the counts that follow from the content of the file.
+    :param story: what happened in the run.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What to say of it; ``right`` is the only good one."""
+        """The verdict; only ``right`` is good."""
         if self.counted != self.written or self.story.aggregation["state"] != "succeeded":
-            return f"WRONG, the aggregation {self.story.aggregation['state']}"
-        return "right" if self.was_deferred else "WRONG, it was never seen deferred"
+            return f"WRONG (the state is {self.story.aggregation['state']})"
+        return "right" if self.was_deferred else "WRONG (the task was never seen deferred)"
 
 
 def main() -> int:
@@ -71,7 +71,7 @@ def main() -> int:
                 comparisons = load_two_files(file_drop)
                 starts = len(file_drop.tenant.runs())
             finally:
-                console.say("demo", "stopping everything that it started ...")
+                console.say("demo", "stopping all processes ...")
     except StopRequestedError as stop:
         console.say("demo", "stopped")
         return stop.exit_status
@@ -93,18 +93,20 @@ def load_two_files(file_drop: FileDrop) -> list[Comparison]:
 
 
 def report(comparisons: list[Comparison], starts: int) -> int:
-    """Print what was written beside what Airflow has as the result, and return the exit status."""
+    """Print the content of the files beside the results in Airflow, and return the exit status."""
     lines: list[tuple[str, Mapping[str, int | None], str]] = []
     for comparison in comparisons:
-        lines.append((f"{comparison.name}, as written", comparison.written, ""))
+        lines.append((f"{comparison.name}, in the file", comparison.written, ""))
         seconds = comparison.story.aggregation.get("duration_seconds")
         remark = f"{comparison.verdict}, after {seconds} s" if seconds is not None else comparison.verdict
         lines.append((f"{comparison.name}, result in XCom", comparison.counted, remark))
     print(f"\nAccounts of '{SOURCE_NAME}':\n\n{table(lines)}\n")
-    print(f"The tenant was asked for {starts} aggregations. All logs are in {FOLDER}.")
+    print(f"The tenant received {starts} starts. All logs are in {FOLDER}.")
     right = all(comparison.verdict == "right" for comparison in comparisons) and starts == len(comparisons)
     print(
-        "Both runs ended with the right numbers." if right else "The demo failed: the numbers are not right."
+        "The results of both runs match the files."
+        if right
+        else "The demo failed: the results do not match the files."
     )
     return 0 if right else 1
 

@@ -33,11 +33,11 @@ SIMULATOR_PORT = 8787
 
 @dataclass(frozen=True)
 class RunStory:
-    """What was seen of one run of the DAG.
+    """What happened in one run of the DAG.
 
     :param run: the run at its end.
-    :param states: for each task the states it was seen in, in order.
-    :param aggregation: the result that the aggregation handed over as XCom.
+    :param states: the states in which each task was seen, in order.
+    :param aggregation: the result of the aggregation in XCom.
     """
 
     run: DagRun
@@ -47,7 +47,7 @@ class RunStory:
 
 @dataclass
 class FileDrop:
-    """A running Airflow with the file-drop example, and the tenant it talks to."""
+    """A running Airflow with the file-drop example, and its tenant."""
 
     home: AirflowHome
     api: AirflowApi
@@ -94,7 +94,7 @@ class FileDrop:
 
 
 class RunFollower:
-    """Tells the changes of state and the provider's own log lines of one run, each once, as they appear."""
+    """Prints each change of state and each log line of the provider in one run, as they appear."""
 
     def __init__(self, api: AirflowApi, run: DagRun, say: Callable[[str, str], None]) -> None:
         self.states: dict[str, list[str]] = {}
@@ -105,11 +105,11 @@ class RunFollower:
         self._tasks: list[TaskInstance] = []
 
     def state(self, task_id: str) -> str:
-        """Return the state a task was last seen in."""
+        """Return the state in which a task was last seen."""
         return (self.states.get(task_id) or ["waiting"])[-1]
 
     def look(self) -> DagRun:
-        """Tell what is new, and return the run as it stood before."""
+        """Print what is new, and return the run as it was before."""
         run = self._api.dag_run(self._run.dag_id, self._run.run_id)
         self._tasks = self._api.task_instances(self._run)
         for task in sorted(self._tasks, key=lambda task: task.start):
@@ -121,7 +121,7 @@ class RunFollower:
         return run
 
     def errors(self) -> str:
-        """Return the end of what the failed tasks wrote."""
+        """Return the last log lines of the failed tasks."""
         return "\n".join(
             f"    {task.label}: {line.level} {line.text} {line.error}".rstrip()
             for task in self._tasks
@@ -160,7 +160,7 @@ def start_file_drop(
     :param usual_ports: use the well-known ports if they are free, not any free ones.
     """
     tenant = start_simulator(processes, speed=speed, preferred_port=SIMULATOR_PORT if usual_ports else None)
-    say("tenant", f"the simulated tenant answers at {tenant.url}")
+    say("tenant", f"the simulated tenant is running at {tenant.url}")
     watched = folder / "drop"
     watched.mkdir()
     home = AirflowHome(
@@ -174,10 +174,10 @@ def start_file_drop(
         settings={"core": {"test_connection": "Enabled"}},
         port=free_port(AIRFLOW_PORT if usual_ports else None),
     )
-    say("airflow", "api-server, scheduler, dag processor and triggerer are starting ...")
+    say("airflow", "starting API server, scheduler, DAG processor and triggerer ...")
     began = time.monotonic()
     api = start_airflow(home, processes)
-    # Where no port is stored, the page's button Test sends 0 and gets an error because the ports differ.
+    # Without a stored port, the Test button sends 0, and Airflow refuses it because the ports differ.
     api.store_connection(CONNECTION_ID, tenant.connection() | {"port": 0})
     processes.wait_until(
         lambda: DAG_ID in api.dag_ids() or bool(api.import_errors()), "the example DAGs", timeout=RUN_SECONDS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sailpoint_provider.polling.poller import CROWD
-from tests.live.crowd import FIRST_TO_END, LOOKS, REFUSED, CrowdPlace, CrowdStory, crowd_place
+from tests.live.crowd import FIRST_TO_END, POLLS, REFUSED, CrowdPlace, CrowdStory, crowd_place
 from tests.live.dags.crowd import WAITS
 from tests.live.leaks import leaks, log_texts
 
@@ -84,14 +84,14 @@ def test_each_has_the_result_of_its_own_aggregation(index: int, story: CrowdStor
 def test_the_tenant_is_asked_by_lists_and_not_for_each_wait(story: CrowdStory) -> None:
     asked = story.while_together
     looks = len(asked.named)
-    assert looks >= WAITS * LOOKS
+    assert looks >= WAITS * POLLS
     assert len(asked.together) <= looks / 3
     assert len(asked.alone) <= looks / 10
 
 
 @pytest.mark.parametrize("index", INDEXES)
 def test_what_a_list_tells_of_progress_is_in_the_log_of_its_own_wait(index: int, story: CrowdStory) -> None:
-    # Lists alone tell a percentage without a bar, and all were looked at together before they came so far.
+    # Only polls by list log a percentage without a bar; all came this far after those polls had begun.
     matches = [PROGRESS.match(text) for text in progress_lines(story.early_logs[index])]
     percents = [match["percent"] for match in matches if match]
     assert str(story.aggregations[index].late_percent) in percents
@@ -116,7 +116,7 @@ def test_the_triggerers_own_log_says_once_of_each_list_that_it_is_refused(
 ) -> None:
     told = [line.partition(REFUSED)[2] for line in place.triggerer_lines() if REFUSED in line]
     lists = sorted(text.partition(",")[0] for text in told)
-    assert lists == ["the list of running aggregations", "the list of task statuses by id"]
+    assert lists == ["the list of running aggregations", "the list of task statuses by ID"]
 
 
 def test_no_tasks_log_tells_of_the_poller_and_its_refused_lists(story: CrowdStory) -> None:

@@ -34,10 +34,10 @@ def test_a_stored_connection_is_tried_with_its_stored_secret(file_drop: FileDrop
     [
         ({"password": "another-secret"}, "Credentials refused"),
         ({"login": "another-client"}, "Credentials refused"),
-        ({"extra": '{"api_version": "v3"}'}, "Connection incomplete or wrong"),
+        ({"extra": '{"api_version": "v3"}'}, "Connection incomplete or invalid"),
         (
             {"host": "https://acme.identitynow.com/ui/admin#admin:sources", "password": "typed-anew"},
-            "Connection incomplete or wrong: The connection's host 'acme.identitynow.com' is",
+            "Connection incomplete or invalid: The connection's host 'acme.identitynow.com' is",
         ),
     ],
     ids=["secret", "client", "generation", "web page"],

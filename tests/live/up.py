@@ -1,6 +1,6 @@
-"""Keeps a real Airflow and the simulated tenant running, to look at and to try things in.
+"""Runs a real Airflow and the simulated tenant for you to explore.
 
-Run it with ``make up``; it ends, and stops everything, with Ctrl-C.
+Run it with ``make up``; Ctrl-C stops everything.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def main() -> int:
                     processes.check()
                     time.sleep(1.0)
             finally:
-                print("\nStopping everything ...", flush=True)
+                print("\nStopping all processes ...", flush=True)
     except StopRequestedError:
-        print("Everything is stopped.")
+        print("Stopped.")
         return 0
     except RuntimeError as failure:
         print(f"\n{failure}\n\nAll logs are in {FOLDER}.", file=sys.stderr)
@@ -53,15 +53,15 @@ def write_samples(file_drop: FileDrop) -> None:
 
 
 def welcome(file_drop: FileDrop) -> str:
-    """Return what a person needs to know."""
+    """Return what to open and what to try."""
     link = f"ln {quote(str(FOLDER / 'samples'))}"
     watched = quote(str(file_drop.watched))
     return f"""
 Airflow        {file_drop.api.url}
-               There is no account and no password: open the page, and you are logged in as an admin.
+               No account or password is needed: whoever opens the page is logged in as an admin.
 Connection     {file_drop.api.url}/connections
-               {CONNECTION_ID} leads to the tenant; its button *Test* shows whether it does.
-Tenant         {file_drop.tenant.url} (what it was asked for: {file_drop.tenant.url}/_simulator/runs)
+               {CONNECTION_ID} leads to the tenant; its *Test* button checks that.
+Tenant         {file_drop.tenant.url} (its aggregations: {file_drop.tenant.url}/_simulator/runs)
 Watched folder {file_drop.watched}
                The DAG {DAG_ID} waits for files there and loads them into '{SOURCE_NAME}'. Try:
                {link}/first.csv {watched}

@@ -1,4 +1,4 @@
-"""Identifiers are checked before they become part of a path."""
+"""Checks IDs before they become part of a path."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ _ANSWERED = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 def given_id(value: object, what: str) -> str:
     """
-    Return an id that a user gave, or say what is wrong with it.
+    Return an ID from a user if it is well-formed.
 
-    :param value: the id; ISC's ids are 32 hex characters.
-    :param what: what the id names, for the error (for example ``source_id``).
-    :raises InvalidInputError: it is not 32 hex characters.
+    :param value: the ID; ISC's IDs have 32 hex characters.
+    :param what: what the ID identifies, for the error, such as ``source_id``.
+    :raises InvalidInputError: it does not have 32 hex characters.
     """
     if isinstance(value, str) and _GIVEN.fullmatch(value):
         return value
     raise InvalidInputError(
-        f"{what} {value!r} is not an id of Identity Security Cloud, which has 32 hex characters "
-        "(0-9, a-f). In the UI it is the last part of the page's address."
+        f"{what} {value!r} is not an ID of Identity Security Cloud, which has 32 hex characters "
+        "(0-9, a-f). In the web interface, it is the last part of the page's URL."
     )
 
 
 def answered_id(value: object) -> str | None:
     """
-    Return an id that ISC gave, or None where it is none.
+    Return an ID from a response of ISC; None if it cannot be one.
 
-    More is taken than from a user, so that a started aggregation is never lost for its spelling.
+    The check is more lenient than for a user's ID, so that no started aggregation is lost because of an
+    unusual ID.
     """
     if isinstance(value, str) and _ANSWERED.fullmatch(value):
         return value
@@ -39,9 +40,9 @@ def answered_id(value: object) -> str | None:
 
 def path_id(value: object, what: str) -> str:
     """
-    Return an id fit for a path: one that a user gave, or one that ISC gave earlier.
+    Return an ID, from a user or from ISC, that can be part of a path.
 
-    :raises InvalidInputError: it has other characters than letters, digits and hyphens, or over 64.
+    :raises InvalidInputError: it has characters other than letters, digits and hyphens, or more than 64.
     """
     checked = answered_id(value)
     if checked is None:

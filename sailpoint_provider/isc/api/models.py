@@ -1,4 +1,4 @@
-"""Lenient readers of ISC's answers: documented shapes and those seen in the wild become the same records."""
+"""Lenient readers of ISC's responses: documented and observed shapes become the same records."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TaskMessage:
     """
     A message of a task.
 
-    :param type: ``INFO``, ``WARN`` or ``ERROR`` as ISC said, None where it said nothing.
-    :param text: the localized text, else the key.
+    :param type: ``INFO``, ``WARN`` or ``ERROR`` as ISC sends it; None if it is missing.
+    :param text: the localized text, or the key if there is none.
     :param key: ISC's key of the message, which can be the text itself.
     """
 
@@ -36,14 +36,14 @@ class TaskMessage:
     key: str = ""
 
     def says(self, words: str) -> bool:
-        """Tell whether the text or the key holds these words, in whatever case."""
+        """Return whether the text or the key contains these lower-case words, in any case."""
         return words in self.text.lower() or words in self.key.lower()
 
 
 @dataclass(frozen=True)
 class LoadAccountsTask:
     """
-    ISC's response to a start, which can hold a refusal; see :class:`StartedAggregation`.
+    ISC's response to a start, which may contain a refusal; see :class:`StartedAggregation`.
 
     :param id: ID of the aggregation; None if ISC gave none.
     :param success: ISC's ``success``; None if there was none.
@@ -60,7 +60,7 @@ class LoadAccountsTask:
 
     @property
     def refused_as_busy(self) -> bool:
-        """Whether the 202 carries the refusal because another aggregation of the source runs."""
+        """Whether the 202 contains a refusal because another aggregation of the source is running."""
         return any(message.says(_BUSY) for message in self.messages)
 
 
@@ -82,9 +82,9 @@ class StartedAggregation:
 @dataclass(frozen=True)
 class AccountAggregationStatus:
     """
-    ISC's answer of the aggregation-status endpoint; numbers are None where ISC gives none.
+    The response of the status endpoint; numbers that ISC does not report are None.
 
-    :param status: in upper case, None where ISC gave none.
+    :param status: ``status`` in upper case; None if it is missing.
     """
 
     status: str | None
@@ -102,9 +102,9 @@ class TaskStatus:
     """
     ISC's record of a task.
 
-    :param completion_status: as ISC said, None while the task runs.
-    :param unique_name: name of the kind of task, for example ``Cloud Account Aggregation``.
-    :param source_id: id of the source that the task works on, None where ISC does not say.
+    :param completion_status: ``completionStatus`` as ISC sends it; None while the task is running.
+    :param unique_name: name of the kind of task, such as ``Cloud Account Aggregation``.
+    :param source_id: ID of the source that the task works on; None if ISC does not name it.
     :param attributes: the free-form attributes, which hold the counts at the end.
     """
 
@@ -124,16 +124,16 @@ class TaskStatus:
 
     @property
     def deletions_skipped(self) -> bool:
-        """Whether ISC says that the delete threshold was hit and nothing was deleted."""
+        """Whether ISC reports that it deleted nothing because the delete threshold was exceeded."""
         return any(message.says(_DELETION_SKIPPED) for message in self.messages)
 
     @property
     def refused_as_busy(self) -> bool:
-        """Whether this is the record of a start that was refused because another one ran."""
+        """Whether this records a start that was refused because another aggregation was running."""
         return any(message.says(_BUSY) for message in self.messages)
 
     def count(self, name: str) -> int | None:
-        """Return a count of the attributes, number or text, None where it is not there."""
+        """Return a count from the attributes, where it is a number or text; None if it is missing."""
         return as_int(self.attributes.get(name))
 
 
@@ -142,8 +142,8 @@ class Source:
     """
     A source: a system whose accounts ISC loads.
 
-    :param type: ISC's name of the kind of source, for example ``Delimited File``.
-    :param has_cluster: whether a virtual appliance reads the source by itself.
+    :param type: ISC's name for the kind of source, such as ``Delimited File``.
+    :param has_cluster: whether a virtual appliance reads the source.
     :param delete_threshold: percentage of the accounts above which ISC skips deletions, None for none.
     :param merges_rows: whether several rows of one key are one account.
     """
@@ -159,20 +159,20 @@ class Source:
 
     @property
     def is_delimited_file(self) -> bool:
-        """Whether accounts come from a CSV (ISC spells the type with and without a space)."""
+        """Whether its accounts come from a CSV (ISC spells the type with and without a space)."""
         spellings = {_plain(self.type), _plain(self.connector)}
         return bool(spellings & {"delimitedfile", "delimitedfileangularsc"})
 
 
 def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> LoadAccountsTask:
     """
-    Read the answer to a start.
+    Read the response to a start.
 
-    :raises ProtocolError: it is no JSON object, or holds no task.
+    :raises ProtocolError: it is not a JSON object, or contains no task.
     """
-    answer = _object(document, "the answer to the start")
+    answer = _object(document, "the response to the start")
     task = answer.get("task")
-    task = _object(task if task is not None else answer, "the task of the start")
+    task = _object(task if task is not None else answer, "the task in the response to the start")
     return LoadAccountsTask(
         id=answered_id(task.get("id")),
         success=as_bool(answer.get("success")),
@@ -186,12 +186,12 @@ def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:
     """
     Read an aggregation status.
 
-    :raises ProtocolError: it is no JSON object, or has no status.
+    :raises ProtocolError: it is not a JSON object, or has no status.
     """
     answer = _object(document, "the aggregation status")
     status = as_text(answer.get("status"))
     if status is None:
-        raise ProtocolError("The aggregation status that ISC answered has no field 'status'.")
+        raise ProtocolError("ISC returned an aggregation status without 'status'.")
     return AccountAggregationStatus(
         status=status.upper().replace(" ", "_"),
         start=as_time(answer.get("start")),
@@ -208,14 +208,14 @@ def read_task_status(document: Any) -> TaskStatus:
     """
     Read a task record.
 
-    A record without ``completionStatus`` counts as running, so that silence never ends a wait.
+    A record without ``completionStatus`` counts as running, so that a missing value never ends a wait.
 
-    :raises ProtocolError: it is no JSON object, or has no id.
+    :raises ProtocolError: it is not a JSON object, or has no ID.
     """
     answer = _object(document, "the task status")
     task_id = answered_id(answer.get("id"))
     if task_id is None:
-        raise ProtocolError("The task status that ISC answered has no usable 'id'.")
+        raise ProtocolError("ISC returned a task status without a usable 'id'.")
     target = answer.get("target")
     target = target if isinstance(target, Mapping) else {}
     attributes = answer.get("attributes")
@@ -242,7 +242,7 @@ def read_task_statuses(document: Any) -> list[TaskStatus]:
     """
     Read a page of task records.
 
-    :raises ProtocolError: it is no JSON array, or one of its records cannot be read.
+    :raises ProtocolError: it is not a JSON array, or one of its records is malformed.
     """
     return [read_task_status(entry) for entry in _array(document, "the list of task statuses")]
 
@@ -251,12 +251,12 @@ def read_source(document: Any) -> Source:
     """
     Read a source.
 
-    :raises ProtocolError: it is no JSON object, or has no id.
+    :raises ProtocolError: it is not a JSON object, or has no ID.
     """
     answer = _object(document, "the source")
     source_id = answered_id(answer.get("id"))
     if source_id is None:
-        raise ProtocolError("The source that ISC answered has no usable 'id'.")
+        raise ProtocolError("ISC returned a source without a usable 'id'.")
     return Source(
         id=source_id,
         name=as_text(answer.get("name")) or source_id,
@@ -273,7 +273,7 @@ def read_sources(document: Any) -> list[Source]:
     """
     Read a page of sources.
 
-    :raises ProtocolError: it is no JSON array, or one of its sources cannot be read.
+    :raises ProtocolError: it is not a JSON array, or one of its sources is malformed.
     """
     return [read_source(entry) for entry in _array(document, "the list of sources")]
 
@@ -310,17 +310,17 @@ def _plain(text: str) -> str:
 
 def _object(document: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
-        raise ProtocolError(f"ISC answered {_shape(document)} where {what}, a JSON object, was expected.")
+        raise ProtocolError(f"ISC returned {_shape(document)} instead of {what}, a JSON object.")
     return document
 
 
 def _array(document: Any, what: str) -> list[Any]:
     if not isinstance(document, list):
-        raise ProtocolError(f"ISC answered {_shape(document)} where {what}, a JSON array, was expected.")
+        raise ProtocolError(f"ISC returned {_shape(document)} instead of {what}, a JSON array.")
     return document
 
 
 def _shape(document: Any) -> str:
-    return {dict: "a JSON object", list: "a JSON array", str: "a text", type(None): "null"}.get(
+    return {dict: "a JSON object", list: "a JSON array", str: "a string", type(None): "null"}.get(
         type(document), f"a {type(document).__name__}"
     )

@@ -1,4 +1,4 @@
-"""What a wait needs of a page of task records, read quickly: lists of hundreds are read again and again."""
+"""The few fields of task records that a wait needs, decoded fast, because a crowd reads long lists often."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class TaskSummary(msgspec.Struct, gc=False):
     """
-    Which task it is, whether it ended, and how far it is.
+    Which task it is, whether it has ended, and its progress.
 
-    :param id: id of the task.
-    :param completion_status: as ISC said, None while the task runs.
-    :param percent_complete: 0 to 100, None where ISC does not say.
+    :param id: ID of the task.
+    :param completion_status: ``completionStatus`` as ISC sends it; None while the task is running.
+    :param percent_complete: 0 to 100; None if ISC does not report it.
     """
 
     id: Any = None
@@ -34,9 +34,9 @@ def read_task_summaries(answer: Response) -> list[TaskSummary]:
     """
     Read a page of task records.
 
-    A record that cannot be read is left out, which says nothing of its task.
+    A malformed record is skipped; that allows no conclusion about its task.
 
-    :raises ProtocolError: it is no JSON array.
+    :raises ProtocolError: the response is not a JSON array.
     """
     if answer.status == 204:
         return []
@@ -52,7 +52,7 @@ def read_task_summaries(answer: Response) -> list[TaskSummary]:
 
 def _leniently(document: Any) -> list[TaskSummary]:
     if not isinstance(document, list):
-        raise ProtocolError("ISC answered no JSON array where the list of task statuses was expected.")
+        raise ProtocolError("ISC did not return a JSON array where the list of task statuses was expected.")
     return [
         TaskSummary(entry.get("id"), entry.get("completionStatus"), entry.get("percentComplete"))
         for entry in document

@@ -22,7 +22,7 @@ class ApiVersion:
     :param task_status: path of the task records.
     :param accounts: path of the accounts.
     :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
-        tasks only (beta and v2024, according to their OpenAPI documents); None where that list holds both.
+        tasks only (beta and v2024, according to their OpenAPI documents); None if that list holds both.
     :param status_user_levels: the user levels that may read an aggregation status.
     """
 

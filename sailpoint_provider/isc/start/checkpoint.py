@@ -29,7 +29,7 @@ class Baseline:
     """
     The newest task records of a source before a start. Only ISC's clock counts.
 
-    :param created: ``created`` of the newest record, ISO 8601; None where there was no record.
+    :param created: ``created`` of the newest record, ISO 8601; None if there was no record.
     :param ids: IDs of the records with that ``created``.
     """
 
@@ -62,9 +62,9 @@ class Checkpoint:
     :param may_run: whether an earlier start of this task got no usable response, so that a running
         aggregation may be its own.
     :param aggregation_id: ID of the aggregation.
-    :param sent: the upload that ISC acknowledged with this ID; None where there was no file.
+    :param sent: the upload that ISC acknowledged with this ID; None if there was no file.
     :param result: the result that the task returned.
-    :param usual_seconds: how long aggregations of the source usually take, None where unknown.
+    :param usual_seconds: how long aggregations of the source usually take, None if unknown.
     """
 
     state: CheckpointState
@@ -109,7 +109,7 @@ class Checkpoint:
 
 def read_checkpoint(document: Any) -> Checkpoint | None:
     """
-    Return the checkpoint of a stored JSON document, None where nothing is stored.
+    Return the checkpoint of a stored JSON document, None if nothing is stored.
 
     The document is checked strictly, because another version of this package, or something else, may have
     written it.

@@ -48,7 +48,7 @@ def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
 
 
 def usual_seconds(records: list[TaskStatus]) -> float | None:
-    """Return the median duration of the latest successful aggregations, None where there was none."""
+    """Return the median duration of the latest successful aggregations, None if there was none."""
     took = [
         (record.completed - began).total_seconds()
         for record in records
@@ -113,9 +113,8 @@ def find_started(
     Find the aggregation of a start that got no usable response and needs no acknowledgement.
 
     :param baseline: the newest records before that start.
-    :returns: the only aggregation after the baseline; None where there are several, where a start was refused
-        (it may be this task's, and the aggregation another client's), and where there is none within 30
-        seconds.
+    :returns: the only aggregation after the baseline; None if there are several, if a start was refused (it
+        may be this task's, and the aggregation another client's), or if there is none within 30 seconds.
     :raises SailPointError: the records could not be read within ``tolerate_outage`` and the deadlines.
     """
     begun = last_response = clock()

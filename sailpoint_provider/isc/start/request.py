@@ -25,7 +25,7 @@ class UnstoredTries:
     """
     Earlier tries of a task that left no checkpoint.
 
-    :param since: when the DAG run began by Airflow's clock, None where unknown.
+    :param since: when the DAG run began by Airflow's clock, None if unknown.
     :param may_be_older: whether they may have started an aggregation before that.
     :param may_adopt: whether the only aggregation that began since then counts as started by them.
     """
@@ -47,7 +47,7 @@ class StartRequest:
     :param disable_optimization: whether unchanged accounts are processed too.
     :param if_running: what to do while another aggregation of the source is running.
     :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
-    :param clear_number: the DAG run's ``clear_number``, None where Airflow does not provide it.
+    :param clear_number: the DAG run's ``clear_number``, None if Airflow does not provide it.
     :param unstored: earlier tries that left no checkpoint, None for none.
     :param kind: the kind of load.
     """

@@ -226,7 +226,7 @@ class Starter:
         Return the checkpoint of the aggregation that a start without a usable response left behind.
 
         :param error: why there was no usable response; None for an earlier try that was interrupted.
-        :returns: None where no aggregation can be attributed to the start.
+        :returns: None if no aggregation can be attributed to the start.
         """
         self._own.may_run = True
         why = f"{error}" if error is not None else "an earlier try stopped before it received an ID."

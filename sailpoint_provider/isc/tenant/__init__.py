@@ -1,1 +1,1 @@
-"""Where and as whom to call: configuration, URLs and OAuth."""
+"""Which tenant to call, and with which credentials: connection fields, URLs and OAuth."""

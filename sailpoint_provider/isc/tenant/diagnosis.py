@@ -1,4 +1,4 @@
-"""Names the part of a connection that is wrong, for the *Test* button."""
+"""Names the wrong part of a connection, for its test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(error: SailPointError) -> str:
-    """Return what is wrong with a connection whose test met this error, the part at fault first."""
+    """Return the message for a connection test that met this error: the wrong part, then the error."""
     return f"{_part(error)}: {error}"
 
 
@@ -28,11 +28,11 @@ def _part(error: SailPointError) -> str:
     if isinstance(error, AccessDeniedError):
         return "Scope or user level missing"
     if isinstance(error, RateLimitError):
-        return "Rate limit reached"
+        return "Rate limit exceeded"
     if isinstance(error, TenantUnavailableError):
         return "Host unreachable" if error.status is None else "Tenant unavailable"
     if isinstance(error, InvalidInputError) and error.status in (404, 410):
         return "Wrong host or API generation"
     if isinstance(error, ProtocolError):
         return "No Identity Security Cloud API at this host"
-    return "Connection incomplete or wrong"
+    return "Connection incomplete or invalid"

@@ -1,4 +1,4 @@
-"""Access tokens: how long one may be used."""
+"""Reads access tokens, and decides how long each may be used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Token:
     An access token.
 
     :param value: the token itself, never part of ``repr``.
-    :param lifetime: seconds that ISC gives it (15 to 43,200, as its documentation says).
+    :param lifetime: its lifetime in seconds: 15 to 43,200, according to SailPoint's documentation.
     """
 
     value: str = field(repr=False)
@@ -31,25 +31,25 @@ class Token:
     @property
     def usable_for(self) -> float:
         """
-        Seconds from the request on in which the token is used.
+        Seconds after the token request during which the token may be used.
 
-        A minute is left for requests under way and for clocks, or a fifth of a short life, so that a
-        token of 15 seconds serves for 12.
+        The margin allows for requests in flight and for clock differences: 60 seconds, or a fifth of a short
+        lifetime, so that a token with a lifetime of 15 seconds is used for 12.
         """
         return self.lifetime - min(_MARGIN_SECONDS, self.lifetime * _MARGIN_SHARE)
 
 
 def read_token(document: Any) -> Token:
     """
-    Read the answer of the token endpoint.
+    Read the response of the token endpoint.
 
-    :raises ProtocolError: it holds no ``access_token``.
+    :raises ProtocolError: it has no valid ``access_token``.
     """
     value = document.get("access_token") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(value, str) or not value.strip():
-        raise ProtocolError("The token endpoint answered without an access_token.")
+        raise ProtocolError("The token endpoint returned no access_token.")
     if not _TOKEN.fullmatch(value.strip()):
-        raise ProtocolError("The access_token that was answered has characters that no token may have.")
+        raise ProtocolError("The token endpoint returned an access_token with invalid characters.")
     try:
         lifetime = float(document.get("expires_in", _LIFETIME_UNKNOWN))
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""URL rules: which addresses may be called with a tenant's credentials."""
+"""Checks URLs: where a tenant's credentials may be sent."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sailpoint_provider.exceptions import InvalidInputError
 _TENANT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-# SailPoint's own domains: the UI lives at <tenant>.<domain>, the API at <tenant>.api.<domain>.
+# SailPoint's domains: the web interface is at <tenant>.<domain>, the API at <tenant>.api.<domain>.
 _SAILPOINT_DOMAINS = (
     "identitynow.com",
     "identitynow-demo.com",
     "saas.sailpointfedramp.com",
     "idn.sailpointfedramp.com",
 )
-# Where people sign in to a tenant of the first domain.
+# Where users sign in to a tenant of the first domain.
 _SIGN_IN_DOMAIN = "login.sailpoint.com"
 _NO_TENANT_NAMES = ("", "api", "www", "login", "ui")
 _UI_PATH = re.compile(r"/ui(/|$)")
@@ -29,12 +29,12 @@ _EXAMPLE = "https://<tenant>.api.identitynow.com"
 @dataclass(frozen=True)
 class Address:
     """
-    A checked address.
+    A checked URL, in parts.
 
     :param scheme: ``https``, or ``http`` on loopback.
-    :param host: host name or IP address, lower case; IPv6 without brackets.
-    :param port: None for the scheme's own.
-    :param path: path, empty or beginning with a slash.
+    :param host: host name or IP address in lower case; IPv6 without brackets.
+    :param port: None for the default port of the scheme.
+    :param path: path that begins with a slash, or an empty string.
     """
 
     scheme: str
@@ -44,7 +44,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The address as text."""
+        """The URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
@@ -52,21 +52,19 @@ class Address:
 
 def base_address(host: str | None, schema: str | None, port: int | None) -> Address:
     """
-    Return the address of a tenant's API.
+    Return the checked base URL of a tenant's API.
 
-    :param host: a base URL, a host name (with a port or without), or a bare tenant name.
-    :param schema: ``https`` or ``http`` where the host names no scheme; empty for https.
-    :param port: port where the host names none; None and 0 for the scheme's own.
-    :raises InvalidInputError: the address cannot be a tenant's API; the text says why.
+    :param host: a base URL, a host name with or without a port, or a bare tenant name.
+    :param schema: ``https`` or ``http`` if the host has no scheme; empty for https.
+    :param port: port if the host has none; None and 0 for the default port of the scheme.
+    :raises InvalidInputError: it cannot be the base URL of a tenant's API; the message says why.
     """
     text = (host or "").strip()
     if not text:
-        raise InvalidInputError(
-            f"The connection has no host: enter the API's base URL, for example {_EXAMPLE}."
-        )
+        raise InvalidInputError(f"The connection has no host. Enter the API's base URL, such as {_EXAMPLE}.")
     scheme = (schema or "").strip().lower().removesuffix("://")
     if scheme not in ("", "http", "https"):
-        raise InvalidInputError(f"The connection's schema is {schema!r}; it must be https (or empty).")
+        raise InvalidInputError(f"The connection's schema is {schema!r}; it must be https or empty.")
     if _TENANT_NAME.fullmatch(text.lower()) and text.lower() != "localhost":
         text = f"{text}.api.identitynow.com"
     url = text if "://" in text else f"{scheme or 'https'}://{text.removeprefix('//')}"
@@ -74,29 +72,31 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
     parts = _split(url, "host")
     if scheme and parts.scheme != scheme:
         raise InvalidInputError(
-            f"The connection's host begins with {parts.scheme}://, its schema says {scheme}: leave schema "
+            f"The connection's host begins with {parts.scheme}://, but its schema is {scheme}. Leave schema "
             "empty."
         )
     if parts.path.strip("/"):
         raise InvalidInputError(
-            f"The connection's host has a path ({parts.path!r}): enter only scheme, host and port, "
-            f"for example {_EXAMPLE}. The API generation goes into extra as api_version."
+            f"The connection's host has a path ({parts.path!r}). Enter only scheme, host and port, such as "
+            f"{_EXAMPLE}. The API generation belongs in extra, as api_version."
         )
     address = _address(parts, "host")
     if port is not None and not 0 <= port <= 65535:
-        raise InvalidInputError(f"The connection's port is {port}; leave it empty or enter one up to 65535.")
+        raise InvalidInputError(f"The connection's port is {port}; it must be from 1 to 65535, or empty.")
     if port and address.port not in (None, port):
         raise InvalidInputError(
-            f"The connection's host has port {address.port}, its port field {port}: leave the field empty."
+            f"The connection's host has port {address.port}, but its port field is {port}. Leave the field "
+            "empty."
         )
     return Address(address.scheme, address.host, address.port or port or None)
 
 
 def token_address(url: str) -> Address:
     """
-    Return the checked address of a token endpoint of its own.
+    Return the checked URL of a token endpoint.
 
-    :raises InvalidInputError: it is not an https address, or has credentials, a query or a fragment.
+    :param url: full URL; without a path it gets ``/oauth/token``.
+    :raises InvalidInputError: it is not an https URL, or contains credentials, a query or a fragment.
     """
     if "://" not in url:
         raise InvalidInputError("The connection's token_url must be a full URL that begins with https://.")
@@ -108,9 +108,10 @@ def token_address(url: str) -> Address:
 
 def proxy_address(url: str) -> str:
     """
-    Return a proxy's address; it may hold credentials, so errors never show it.
+    Return the URL of a proxy; it may contain credentials, so no error shows it.
 
-    :raises InvalidInputError: it is not an http or https address.
+    :param url: URL, or host and port.
+    :raises InvalidInputError: it is not an http or https URL.
     """
     try:
         parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
@@ -123,8 +124,8 @@ def proxy_address(url: str) -> str:
         good = False
     if not good:
         raise InvalidInputError(
-            "A proxy in the connection's extra is not an http:// or https:// address (not shown: it may "
-            "hold a password)."
+            "A proxy in the connection's extra is not an http:// or https:// URL. It is not shown, because "
+            "it may contain a password."
         )
     return parts.geturl()
 
@@ -142,17 +143,17 @@ def is_loopback(host: str) -> bool:
 def _split(url: str, field: str) -> SplitResult:
     if "@" in url:
         raise InvalidInputError(
-            f"The connection's {field} has credentials in it (not shown): "
-            "the client id goes into login, the client secret into password."
+            f"The connection's {field} contains credentials (not shown). Enter the client ID as login and "
+            "the client secret as password."
         )
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise InvalidInputError(f"The connection's {field} {url!r} is not an address: {error}.") from None
+        raise InvalidInputError(f"The connection's {field} {url!r} is not a URL: {error}.") from None
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise InvalidInputError(
-            f"The connection's {field} has a query or a fragment: remove it, with its ? or #."
+            f"The connection's {field} has a query or a fragment. Remove it, with its ? or #."
         )
     return parts
 
@@ -166,22 +167,24 @@ def _address(parts: SplitResult, field: str) -> Address:
     is_ip6 = ":" in host
     if not host or (not is_ip6 and not (host.isascii() and _HOST.fullmatch(host))):
         raise InvalidInputError(
-            f"The connection's {field} {parts.netloc!r} is not a host name: only letters, digits, dots and "
-            "hyphens are allowed."
+            f"The connection's {field} {parts.netloc!r} is not a host name. A host name has only letters, "
+            "digits, dots and hyphens."
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInputError(
-            f"The connection's {field} is http://{parts.netloc}: credentials are sent only over https:// "
-            "(http:// is for loopback)."
+            f"The connection's {field} is http://{parts.netloc}, but credentials are sent only over "
+            "https://. Only a loopback address may use http://."
         )
     return Address(parts.scheme, host, parts.port or None)
 
 
 def _refuse_web_page(url: str, field: str) -> None:
     """
-    Refuse the address of SailPoint's web interface before a complaint about its path or fragment does.
+    Refuse the URL of SailPoint's web interface, before another check complains about its path or fragment.
 
-    An address that cannot be parsed, or may hold credentials, is left to the other rules.
+    A URL that cannot be parsed, or may contain credentials, is left to the other checks.
+
+    :raises InvalidInputError: it is such a URL; the message names the API's URL.
     """
     try:
         parts = urlsplit(url)
@@ -196,17 +199,17 @@ def _refuse_web_page(url: str, field: str) -> None:
         api = f"{_tenant_among(labels)}.api.{_SAILPOINT_DOMAINS[0]}"
     if api is not None and api != host:
         raise InvalidInputError(
-            f"The connection's {field} {host!r} is SailPoint's web page, not its API: use https://{api}."
+            f"The connection's {field} {host!r} is SailPoint's web interface, not its API. Use https://{api}."
         )
     if api is None and field == "host" and _UI_PATH.match(parts.path):
         raise InvalidInputError(
-            "The connection's host is a page of SailPoint's web interface, because its path begins with /ui: "
-            f"use the baseUrl that the page /ui/session shows, for example {_EXAMPLE}."
+            "The connection's host is a page of SailPoint's web interface, because its path begins with /ui. "
+            f"Use the baseUrl that the page /ui/session shows, such as {_EXAMPLE}."
         )
 
 
 def _api_host(host: str) -> str | None:
-    """Return the API host of the tenant that one of SailPoint's hosts belongs to; None for other hosts."""
+    """Return the API host of the tenant to which one of SailPoint's hosts belongs; None for other hosts."""
     for domain in _SAILPOINT_DOMAINS:
         if host == domain or host.endswith(f".{domain}"):
             labels = host.removesuffix(domain).rstrip(".").split(".")

@@ -1,4 +1,4 @@
-"""How often a wait looks: soon at first, seldom in a long run, soon again near the expected end."""
+"""How often a wait polls: often at first and near the expected end, rarely in between."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """
-    How long a wait pauses between two looks.
+    How long a wait pauses between two polls.
 
-    :param poll_interval: seconds between two looks at the most.
-    :param first: seconds between two looks at the least, unless the poll interval is shorter.
-    :param growth: factor from one pause to the next.
+    :param poll_interval: maximum number of seconds between two polls.
+    :param first: minimum number of seconds between two polls, unless ``poll_interval`` is shorter.
+    :param growth: factor by which each pause is longer than the one before.
     """
 
     poll_interval: float
@@ -21,13 +21,12 @@ class Backoff:
 
     def pause(self, elapsed: float, remaining: float | None = None, jitter: float = 0.0) -> float:
         """
-        Return the seconds until the next look.
+        Return the seconds until the next poll.
 
-        :param elapsed: seconds since the wait began. That it counts, and not the number of looks, lets a
-            wait that moves to another triggerer go on as it was.
-        :param remaining: seconds until the expected end, negative once it is overdue; None where nothing is
-            expected.
-        :param jitter: a number from 0 to 1; the pause is shortened by up to a fifth of itself.
+        :param elapsed: seconds since the wait began. Because the number of polls does not matter, a wait that
+            moves to another triggerer keeps its pace.
+        :param remaining: seconds until the expected end, negative once it is overdue; None if unknown.
+        :param jitter: a number from 0 to 1, which shortens the pause by up to a fifth.
         """
         pause = self.first + (self.growth - 1.0) * max(0.0, elapsed)
         if remaining is not None:
@@ -37,10 +36,10 @@ class Backoff:
 
 class EndEstimate:
     """
-    When an aggregation may end, from its progress and from how long such a run took before.
+    Estimates when an aggregation ends, from its progress or from the duration of earlier ones.
 
-    :param begun: seconds of the caller's clock at which the run began.
-    :param usual_seconds: how long a run of this source usually takes, None where that is not known.
+    :param begun: when it began, in seconds of the caller's clock.
+    :param usual_seconds: how long aggregations of this source usually take; None if unknown.
     """
 
     __slots__ = ("_begun", "_first", "_latest", "_usual_seconds")
@@ -53,9 +52,10 @@ class EndEstimate:
 
     def note(self, share: float | None, now: float) -> None:
         """
-        Take in how far the run is.
+        Record the progress.
 
-        :param share: 0 to 1; None where nothing is known.
+        :param share: share of the work that is done, 0 to 1; None if unknown.
+        :param now: seconds of the caller's clock.
         """
         if share is None or (self._latest is not None and share == self._latest[1]):
             return
@@ -64,7 +64,7 @@ class EndEstimate:
         self._latest = (now, share)
 
     def remaining(self, now: float) -> float | None:
-        """Return the seconds until the expected end, negative once overdue; None where nothing is known."""
+        """Return the seconds until the expected end, negative once it is overdue; None if unknown."""
         if self._first is not None and self._latest is not None:
             (first, from_share), (latest, to_share) = self._first, self._latest
             if to_share - from_share >= _LEAST_PROGRESS and latest > first:
@@ -76,4 +76,4 @@ class EndEstimate:
 
 
 _LEAST_PROGRESS = 0.05
-"""How far a run must have come between two looks before its speed tells anything."""
+"""Share of the work that must be done between two polls before the speed is used for the estimate."""

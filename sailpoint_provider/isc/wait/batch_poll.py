@@ -1,4 +1,4 @@
-"""One look at many aggregations: by list, by ids, or not at all, whichever takes fewer requests and works."""
+"""Polls many aggregations at once: by list or by ID, whichever takes fewer requests and is answered."""
 
 from __future__ import annotations
 
@@ -24,86 +24,86 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.api.versions import ApiVersion
 
     Unseen: TypeAlias = dict[str, None]
-    Failure: TypeAlias = "tuple[_Way, SailPointError]"
+    Failure: TypeAlias = "tuple[_Query, SailPointError]"
 
 IDS_PER_REQUEST = 100
-"""Ids in one address: 4 KB, for servers and proxies commonly take 8 KB of head, the token included."""
+"""IDs in one URL. They take 4 KB; many servers and proxies limit a request head to 8 KB, token included."""
 
 _FEWEST_IDS = 10
-_SIDE_BY_SIDE = 5
-_TRY_AGAIN_SECONDS = 600.0
-_LIES = 3
-_ADDRESS_TOO_LONG = (413, 414, 431)
+_MOST_IN_PARALLEL = 5
+_RETRY_AFTER_SECONDS = 600.0
+_MOST_OMISSIONS = 3
+_URL_TOO_LONG = (413, 414, 431)
 
 
 class BatchPoller:
     """
-    Looks at many aggregations of one tenant at once, and remembers what the tenant answers.
+    Polls many aggregations of one tenant at once, and remembers which queries the tenant answers.
 
-    :param generation: the API generation to ask.
-    :param tell: takes the records of each page as it comes, others' aggregations included.
-    :param clock: tells seconds of a clock that never goes back.
-    :param log: where it says, once, that the tenant does not answer a filter.
+    :attr:`is_complete` is True if every query of the latest poll was answered. Only then are the IDs that it
+    returned really missing from the lists.
 
-    :attr:`is_complete` tells whether the latest poll asked in every open way, and was answered: only then do
-    the lists leave out what it returned.
+    :param generation: the API generation to call.
+    :param receive: is called with the records of each page, which may include other clients' aggregations.
+    :param clock: returns seconds of a monotonic clock.
+    :param log: gets one warning for each query that the tenant does not answer.
     """
 
     def __init__(
         self,
         generation: ApiVersion,
-        tell: Callable[[list[TaskSummary]], None],
+        receive: Callable[[list[TaskSummary]], None],
         *,
         clock: Callable[[], float],
         log: logging.Logger,
     ) -> None:
         self._generation = generation
-        self._tell = tell
+        self._receive = receive
         self.requests = 0
         self.is_complete = True
-        self._list = _Way("the list of running aggregations", clock, log)
-        self._ids = _Way("the list of task statuses by id", clock, log)
+        self._list = _Query("the list of running aggregations", clock, log)
+        self._ids = _Query("the list of task statuses by ID", clock, log)
         self._ids_per_request = IDS_PER_REQUEST
-        self._lies = 0
+        self._omissions = 0
         self._running: int | None = None
 
     def batch_poll(self, wanted: Collection[str]) -> Flow[set[str]]:
         """
-        Look at these aggregations, and tell every record that is found.
+        Read the records of these aggregations, and pass on every record that is found.
 
-        An aggregation that no list names may run, have ended or be unknown: it has to be asked for alone.
+        An aggregation that no list contains may be running, ended or unknown, so it must be polled by itself.
 
-        :param wanted: ids of aggregations, in the order of their importance.
-        :returns: those that nothing was heard of.
-        :raises SailPointError: the tenant does not answer at all, or refuses the client.
+        :param wanted: IDs of aggregations, the most urgent first; an ID may occur more than once.
+        :returns: the IDs without a record.
+        :raises SailPointError: the tenant does not respond at all, or refuses the client.
         """
         unseen = dict.fromkeys(wanted)
-        # Two may wait for the same.
         asked = len(unseen)
         failures: list[Failure] = []
         if self._list.is_open and self._list_is_cheaper(len(unseen)):
             failures += yield from self._tried(self._list, self._by_list(unseen))
         elif self._running is not None:
-            # How many run may have changed meanwhile: one day the list is worth another try.
+            # The number of running aggregations is only remembered here; lower it, so that the list is
+            # tried again some day.
             self._running = int(self._running * 0.95)
         if unseen and self._ids.is_open:
             failures += yield from self._tried(self._ids, self._by_ids(unseen))
         self.is_complete = not failures
         if failures:
-            yield from self._blame(failures, unseen, heard=len(unseen) < asked)
+            yield from self._note_failures(failures, unseen, is_up=len(unseen) < asked)
         return set(unseen)
 
     def contradicted(self) -> None:
-        """Take in that a running aggregation was found alone which the list by id had left out."""
+        """Record that the list by ID omitted an aggregation that turned out to be running."""
         if self._generation.pending_tasks is not None or not self._ids.is_open:
-            return  # that list holds ended tasks only, or is not asked
-        self._lies += 1
-        if self._lies >= _LIES:
-            self._lies = 0
-            self._ids.give_up("it leaves out running aggregations")
+            return  # that list holds ended tasks only, or is not in use
+        self._omissions += 1
+        if self._omissions >= _MOST_OMISSIONS:
+            self._omissions = 0
+            self._ids.give_up("it omits running aggregations")
 
     def _list_is_cheaper(self, wanted: int) -> bool:
-        # Where the list by id holds ended tasks only, the other one alone can tell that the rest runs.
+        # If the list by ID holds ended tasks only, just the other one can show that the rest is running.
         if self._generation.pending_tasks is not None or not self._ids.is_open:
             return True
         return _pages(max(wanted, self._running or 0)) < self._requests_by_id(wanted)
@@ -112,38 +112,38 @@ class BatchPoller:
         return math.ceil(wanted / self._ids_per_request)
 
     @staticmethod
-    def _tried(way: _Way, flow: Flow[SailPointError | None]) -> Flow[list[Failure]]:
+    def _tried(query: _Query, flow: Flow[SailPointError | None]) -> Flow[list[Failure]]:
         error = yield from flow
         if error is not None:
-            return [(way, error)]
-        way.worked()
+            return [(query, error)]
+        query.succeeded()
         return []
 
     def _by_list(self, unseen: Unseen) -> Flow[SailPointError | None]:
-        # To ask for each alone would take no more requests than this.
+        # With more pages than this, another way takes fewer requests: by ID, or one aggregation at a time.
         most = len(unseen)
         if self._generation.pending_tasks is None and self._ids.is_open:
             most = self._requests_by_id(len(unseen))
         expected = _pages(len(unseen) if self._running is None else self._running)
         read = 0
         while unseen and read < most:
-            # The first page alone tells whether the list has become short.
-            pages = max(1, min(_SIDE_BY_SIDE, expected - read, most - read)) if read else 1
+            # The first page is read by itself, because it may turn out to be the only one.
+            pages = max(1, min(_MOST_IN_PARALLEL, expected - read, most - read)) if read else 1
             offsets = [(read + page) * PAGE_SIZE for page in range(pages)]
             calls = [running_tasks(self._generation, offset=offset) for offset in offsets]
-            answers = yield from self._together(calls)
-            for answer in answers:
-                if not isinstance(answer, SailPointError):
-                    self._note(answer, unseen)
-            _raise_what_all_calls_meet(answers)
-            for offset, answer in zip(offsets, answers, strict=True):
-                if isinstance(answer, SailPointError):
-                    return answer
-                if len(answer) < PAGE_SIZE:
-                    self._running = offset + len(answer)
+            results = yield from self._together(calls)
+            for result in results:
+                if not isinstance(result, SailPointError):
+                    self._note(result, unseen)
+            _raise_shared_errors(results)
+            for offset, result in zip(offsets, results, strict=True):
+                if isinstance(result, SailPointError):
+                    return result
+                if len(result) < PAGE_SIZE:
+                    self._running = offset + len(result)
                     return None
             read += pages
-        # There are more than were worth reading.
+        # The list is longer than was worth reading.
         self._running = max(self._running or 0, read * PAGE_SIZE)
         return None
 
@@ -151,29 +151,29 @@ class BatchPoller:
         waiting = list(unseen)
         while waiting:
             size = self._ids_per_request
-            wave, waiting = waiting[: size * _SIDE_BY_SIDE], waiting[size * _SIDE_BY_SIDE :]
+            wave, waiting = waiting[: size * _MOST_IN_PARALLEL], waiting[size * _MOST_IN_PARALLEL :]
             chunks = [wave[at : at + size] for at in range(0, len(wave), size)]
             calls = [tasks_of_ids(self._generation, chunk) for chunk in chunks]
-            answers = yield from self._together(calls)
+            results = yield from self._together(calls)
             error = None
-            for chunk, answer in zip(chunks, answers, strict=True):
-                if isinstance(answer, SailPointError):
-                    if self._shorten(answer, size):
+            for chunk, result in zip(chunks, results, strict=True):
+                if isinstance(result, SailPointError):
+                    if self._shorten(result, size):
                         waiting[:0] = chunk
                     else:
-                        error = error or answer
-                elif {record.id for record in answer} <= set(chunk):
-                    self._note(answer, unseen)
+                        error = error or result
+                elif {record.id for record in result} <= set(chunk):
+                    self._note(result, unseen)
                 else:
-                    error = ProtocolError("it answers other ids than it is asked for.", status=400)
-            _raise_what_all_calls_meet(answers)
+                    error = ProtocolError("it returns records of other IDs than requested.", status=400)
+            _raise_shared_errors(results)
             if error is not None:
                 return error
         return None
 
     def _shorten(self, error: SailPointError, size: int) -> bool:
-        """Ask for fewer ids at a time where the address was too long; tell whether that is worth a try."""
-        if error.status not in _ADDRESS_TOO_LONG and (error.status != 400 or size <= IDS_PER_REQUEST // 4):
+        """Send fewer IDs at a time if the URL may have been too long; return whether to try again."""
+        if error.status not in _URL_TOO_LONG and (error.status != 400 or size <= IDS_PER_REQUEST // 4):
             return False
         if size // 2 < _FEWEST_IDS:
             return False
@@ -182,61 +182,65 @@ class BatchPoller:
 
     def _together(self, calls: list[Any]) -> Flow[list[Any]]:
         self.requests += len(calls)
-        answers: list[Any] = yield Gather(tuple(calls))
-        return answers
+        results: list[Any] = yield Gather(tuple(calls))
+        return results
 
     def _note(self, records: list[TaskSummary], unseen: Unseen) -> None:
         for record in records:
             unseen.pop(record.id, None)
-        self._tell(records)
+        self._receive(records)
 
-    def _blame(self, failures: list[Failure], unseen: Unseen, *, heard: bool) -> Flow[None]:
-        """Find out whether a filter is not answered, or the tenant not at all."""
+    def _note_failures(self, failures: list[Failure], unseen: Unseen, *, is_up: bool) -> Flow[None]:
+        """
+        Record failed queries, after a check whether the tenant responds at all.
+
+        :param is_up: whether that is already known.
+        """
         from sailpoint_provider.isc.api.summaries import TaskSummary
 
-        if not heard and all(_is_outage(error) for _, error in failures):
+        if not is_up and all(_is_outage(error) for _, error in failures):
             self.requests += 1
             try:
                 record = yield from ask(task_status(self._generation, next(iter(unseen))))
             except UnknownAggregationError:
-                pass  # an answer, too
+                pass  # a 404 is a response too
             else:
                 self._note(
                     [TaskSummary(record.id, record.completion_status, record.percent_complete)], unseen
                 )
-        for way, error in failures:
-            way.failed(error)
+        for query, error in failures:
+            query.failed(error)
 
 
-class _Way:
-    """One way to ask for many, which a tenant may not answer."""
+class _Query:
+    """A query for many records at once, which a tenant may not support."""
 
     def __init__(self, name: str, clock: Callable[[], float], log: logging.Logger) -> None:
         self._name = name
         self._clock = clock
         self._log = log
         self._closed_until = -math.inf
-        self._strikes = 0
-        self._has_said = False
+        self._failures = 0
+        self._has_warned = False
 
     @property
     def is_open(self) -> bool:
         return self._clock() >= self._closed_until
 
-    def worked(self) -> None:
-        self._strikes = 0
+    def succeeded(self) -> None:
+        self._failures = 0
 
     def failed(self, error: SailPointError) -> None:
-        """Count a failure while the tenant answered other calls; an outage of one call can be chance."""
-        self._strikes += 1
-        if self._strikes > 1 or not _is_outage(error):
+        """Count a failure while the tenant responded to other calls; a single 5xx may be chance."""
+        self._failures += 1
+        if self._failures > 1 or not _is_outage(error):
             self.give_up(str(error))
 
     def give_up(self, why: str) -> None:
-        self._strikes = 0
-        self._closed_until = self._clock() + _TRY_AGAIN_SECONDS
-        if not self._has_said:
-            self._has_said = True
+        self._failures = 0
+        self._closed_until = self._clock() + _RETRY_AFTER_SECONDS
+        if not self._has_warned:
+            self._has_warned = True
             self._log.warning(
                 "The tenant does not answer %s, so waits take more requests than they need: %s",
                 self._name,
@@ -248,14 +252,15 @@ def _pages(records: int) -> int:
     return max(1, math.ceil(records / PAGE_SIZE))
 
 
-def _raise_what_all_calls_meet(answers: list[Any]) -> None:
-    for answer in answers:
-        if isinstance(answer, AuthenticationError | RateLimitError) or (
-            isinstance(answer, SailPointError)
-            and answer.status is None
-            and not isinstance(answer, ProtocolError)
+def _raise_shared_errors(results: list[Any]) -> None:
+    """Raise an error that concerns the client or the connection, not one query."""
+    for result in results:
+        if isinstance(result, AuthenticationError | RateLimitError) or (
+            isinstance(result, SailPointError)
+            and result.status is None
+            and not isinstance(result, ProtocolError)
         ):
-            raise answer
+            raise result
 
 
 def _is_outage(error: SailPointError) -> bool:

@@ -39,9 +39,9 @@ class ReportedError:
 
     :param kind: its class in :mod:`sailpoint_provider.exceptions`.
     :param message: its message.
-    :param http_status: HTTP status of ISC's response, None where there was none.
-    :param detail_code: ISC's ``detailCode``, None where there was none.
-    :param tracking_id: ISC's ``trackingId``, None where there was none.
+    :param http_status: HTTP status of ISC's response, None if there was none.
+    :param detail_code: ISC's ``detailCode``, None if there was none.
+    :param tracking_id: ISC's ``trackingId``, None if there was none.
     :param final: whether a retry cannot succeed.
     """
 
@@ -78,7 +78,7 @@ class WaitEvent:
         """
         Return the ID of the aggregation that ended.
 
-        :param expected: the aggregation that the task waited for, None where the event alone names it.
+        :param expected: the aggregation that the task waited for, None if the event alone names it.
         :raises ProtocolError: the event is about another aggregation.
         :raises SailPointError: the wait ended with this error.
         """

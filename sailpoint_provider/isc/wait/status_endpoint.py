@@ -69,8 +69,8 @@ class StatusEndpoint:
         While the record is enough, the status is for progress only. A missing record, or one that says
         TERMINATED, takes the status to decide.
 
-        :param task: the task record, None where ISC has none.
-        :returns: the status, None where the endpoint knows nothing.
+        :param task: the task record, None if ISC has none.
+        :returns: the status, None if the endpoint knows nothing.
         :raises SailPointError: the status could not be read although it is needed.
         """
         if task is not None and not is_terminated(task):

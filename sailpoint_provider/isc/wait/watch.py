@@ -39,7 +39,7 @@ class Watch:
     :param deadlines: when the wait began and when it must end.
     :param clock: returns epoch seconds.
     :param log: gets progress and warnings.
-    :param usual_seconds: how long aggregations of this source usually take, None where unknown.
+    :param usual_seconds: how long aggregations of this source usually take, None if unknown.
     :param kind: what is waited for.
     """
 

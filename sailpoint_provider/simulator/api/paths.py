@@ -15,7 +15,7 @@ class Target:
 
     :param generation: API generation.
     :param calls: call name by HTTP method.
-    :param id: source or task id, empty for a collection.
+    :param id: source or task ID, empty for a collection.
     """
 
     generation: str

@@ -1,4 +1,4 @@
-"""The DAG of the crowd: a deferred wait for each of the aggregations that the run is told of."""
+"""The DAG of the crowd: a deferred wait for each aggregation in the conf of its run."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_a_host_that_is_no_api_is_named(tenant, world, path, kind):
     ("fault", "part"),
     [
         ({"kind": "answer", "status": 503}, "Tenant unavailable"),
-        ({"kind": "rate_limit", "retry_after": 600}, "Rate limit reached"),
+        ({"kind": "rate_limit", "retry_after": 600}, "Rate limit exceeded"),
         ({"kind": "reset"}, "Host unreachable"),
     ],
     ids=str,

@@ -61,7 +61,7 @@ def test_what_is_no_record_is_left_out_and_hides_no_other(odd):
 
 @pytest.mark.parametrize("document", [None, 7, "text", {}, {"items": []}, {"id": RUN}])
 def test_what_is_no_array_is_an_error(document):
-    with pytest.raises(ProtocolError, match="no JSON array"):
+    with pytest.raises(ProtocolError, match="did not return a JSON array"):
         summaries(document)
 
 

@@ -27,5 +27,5 @@ def test_a_missing_lifetime_counts_as_five_minutes():
     "document", [None, [], "abc", {}, {"access_token": None}, {"access_token": " "}, {"access_token": 7}]
 )
 def test_an_answer_without_a_token_is_a_broken_protocol(document):
-    with pytest.raises(ProtocolError, match="without an access_token"):
+    with pytest.raises(ProtocolError, match="returned no access_token"):
         read_token(document)

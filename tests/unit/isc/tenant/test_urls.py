@@ -67,14 +67,14 @@ def test_scheme_and_port_may_stand_in_their_own_fields(host, schema, port, expec
     [
         (None, None, None, "no host"),
         ("  ", None, None, "no host"),
-        (API, "http", None, "leave schema empty"),
+        (API, "http", None, "Leave schema empty"),
         ("acme", "ftp", None, "must be https"),
-        (f"{API}:8443", None, 443, "leave the field empty"),
+        (f"{API}:8443", None, 443, "Leave the field empty"),
         ("ftp://acme.api.identitynow.com", None, None, "must be https"),
         ("https://", None, None, "not a host name"),
-        ("https://acme.api.identitynow.com:port", None, None, "not an address"),
-        ("https://acme.api.identitynow.com:70000", None, None, "not an address"),
-        ("https://[::1", None, None, "not an address"),
+        ("https://acme.api.identitynow.com:port", None, None, "not a URL"),
+        ("https://acme.api.identitynow.com:70000", None, None, "not a URL"),
+        ("https://[::1", None, None, "not a URL"),
         ("acme", None, 70000, "port"),
         ("acme", None, -1, "port"),
     ],
@@ -87,14 +87,14 @@ def test_fields_that_contradict_or_cannot_be_an_address_are_refused(host, schema
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("prefix", ["", "https://"])
 def test_the_web_page_of_a_tenant_is_refused_with_the_address_of_its_api(prefix, domain):
-    with pytest.raises(InvalidInputError, match=f"use https://acme.api.{domain}"):
+    with pytest.raises(InvalidInputError, match=f"Use https://acme.api.{domain}"):
         url(f"{prefix}acme.{domain}")
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("host", ["{}", "api.{}", "acme.apis.{}", "api.acme.{}"])
 def test_a_page_of_sailpoint_that_is_no_api_is_refused(host, domain):
-    with pytest.raises(InvalidInputError, match=r"web page, not its API"):
+    with pytest.raises(InvalidInputError, match=r"web interface, not its API"):
         url(host.format(domain))
 
 
@@ -122,7 +122,7 @@ def test_a_page_of_sailpoint_that_is_no_api_is_refused(host, domain):
 )
 def test_a_pasted_page_of_the_web_interface_is_answered_with_the_address_of_the_api(pasted):
     with pytest.raises(
-        InvalidInputError, match=r"web page, not its API: use https://acme\.api\.identitynow\.com\.$"
+        InvalidInputError, match=r"web interface, not its API\. Use https://acme\.api\.identitynow\.com\.$"
     ):
         url(pasted)
 
@@ -131,7 +131,7 @@ def test_a_pasted_page_of_the_web_interface_is_answered_with_the_address_of_the_
     "pasted", ["https://identitynow.com", "api.identitynow.com/ui", "login.sailpoint.com"]
 )
 def test_a_page_that_names_no_tenant_is_answered_with_a_pattern(pasted):
-    with pytest.raises(InvalidInputError, match=r"use https://<tenant>\.api\.identitynow\.com"):
+    with pytest.raises(InvalidInputError, match=r"Use https://<tenant>\.api\.identitynow\.com"):
         url(pasted)
 
 

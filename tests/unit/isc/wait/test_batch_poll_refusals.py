@@ -50,7 +50,7 @@ def test_refused_ids_are_replaced_by_the_list(caplog, status):
     tenant.runs[ids_of(1)[0]] = "SUCCESS"
     assert tenant.batch_poll(ids_of(60)) == set(ids_of(1))
     (said,) = warnings_of(caplog)
-    assert "the list of task statuses by id" in said
+    assert "the list of task statuses by ID" in said
 
 
 @pytest.mark.parametrize("generation", ["v1", "beta"])
@@ -85,7 +85,7 @@ def test_ids_that_are_ignored_are_given_up(caplog):
     assert tenant.batch_poll(ids_of(40)) == set()
     assert tenant.kinds == ["list"]
     (said,) = warnings_of(caplog)
-    assert "other ids than it is asked for" in said
+    assert "other IDs than requested" in said
 
 
 def test_a_list_that_ignores_its_filter_is_not_read_further_than_it_is_worth(caplog):
@@ -244,7 +244,7 @@ def test_fewer_ids_at_a_time_make_the_list_worth_it_earlier():
 
 
 def left_out(tenant, times, count=40):
-    """Let the list by id leave a running one out so often, which is then found alone."""
+    """Let the list by ID omit a running aggregation this often, which is then found by itself."""
     for _ in range(times):
         for _ in tenant.batch_poll(ids_of(count)):
             tenant.sweeper.contradicted()
@@ -256,7 +256,7 @@ def test_a_list_by_id_that_leaves_out_running_ones_is_given_up_the_third_time(ca
     assert warnings_of(caplog) == []
     left_out(tenant, 1)
     (said,) = warnings_of(caplog)
-    assert "leaves out running aggregations" in said
+    assert "omits running aggregations" in said
     tenant.batch_poll(ids_of(40))
     assert tenant.kinds == ["list"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
-    from sailpoint_provider.isc.start.request import IfRunning, StartRequest
+    from sailpoint_provider.isc.start.request import Busy, IfRunning, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult
     from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -106,7 +107,11 @@ class LoadOperator(BaseOperator):
             waited = read_event(event)
             with self._waiting_for_source():
                 waited.ended_aggregation()
-            return self._start(context, carried_deadlines(waited) or self._deadlines_from_now())
+            return self._start(
+                context,
+                carried_deadlines(waited) or self._deadlines_from_now(),
+                may_run=waited.carried.get("may_run") is True,
+            )
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
@@ -143,8 +148,12 @@ class LoadOperator(BaseOperator):
         """Return what the task asks to start."""
         raise NotImplementedError
 
-    def _start(self, context: Context, deadlines: Deadlines) -> AggregationResult:
-        """Start, after a wait while the source is busy, and follow the aggregation."""
+    def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
+        """
+        Start, after a wait while the source is busy, and follow the aggregation.
+
+        :param may_run: whether this try has sent a start that may have left an aggregation running.
+        """
         from sailpoint_provider.isc.start.reconcile import RECONCILE_PAUSE
         from sailpoint_provider.isc.start.request import Busy, Skip
         from sailpoint_provider.isc.start.starter import Starter
@@ -152,7 +161,7 @@ class LoadOperator(BaseOperator):
         while True:
             with start_in_time(deadlines, self.source_name or self.source_id, self.kind):
                 starter = Starter(
-                    self._start_request(context, deadlines),
+                    replace(self._start_request(context, deadlines), may_run=may_run),
                     self.hook._tenant.generation,
                     self._store(context),
                     clock=time.time,
@@ -163,23 +172,24 @@ class LoadOperator(BaseOperator):
                 raise AirflowSkipException(outcome.reason)
             if not isinstance(outcome, Busy):
                 return self._follow(context, outcome)
-            self._wait_for_source(outcome.aggregation_id, deadlines)
+            may_run = outcome.may_run
+            self._wait_for_source(outcome, deadlines)
             # The other one has ended, but ISC's list may show it as running for a while.
             time.sleep(min(RECONCILE_PAUSE, deadlines.seconds_left(time.time())))
 
-    def _wait_for_source(self, other: str, deadlines: Deadlines) -> None:
+    def _wait_for_source(self, busy: Busy, deadlines: Deadlines) -> None:
         """Wait until another aggregation of the source has ended, successfully or not."""
-        watch = self.hook._watch(other, deadlines, log=self.log, kind=self.kind)
+        watch = self.hook._watch(busy.aggregation_id, deadlines, log=self.log, kind=self.kind)
         with self._waiting_for_source():
             if not self.deferrable:
                 wait_on_worker(self.hook, watch, self.poll_interval)
             elif result_before_deferring(self.hook, watch) is None:
                 self._defer(
                     "execute_turn",
-                    other,
+                    busy.aggregation_id,
                     deadlines,
                     is_ours=False,
-                    carried={"deadlines": deadlines.to_json()},
+                    carried={"deadlines": deadlines.to_json(), "may_run": busy.may_run},
                 )
 
     @contextmanager

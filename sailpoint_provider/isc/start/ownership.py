@@ -32,7 +32,9 @@ class OwnAggregations:
         self._request = request
         self._since = DagRunStart(unstored.since, clock) if unstored and unstored.since else None
         self._last_id: str | None = None
-        self.may_run = unstored is not None and (unstored.may_be_older or unstored.since is None)
+        self.may_run = request.may_run or (
+            unstored is not None and (unstored.may_be_older or unstored.since is None)
+        )
 
     @property
     def may_include_any(self) -> bool:
@@ -42,7 +44,11 @@ class OwnAggregations:
     def note_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Note what an earlier try may have left running, with whatever file."""
         if checkpoint.source_id == self._request.source.id:
-            self.may_run = checkpoint.may_run or checkpoint.state in ("submitting", "unanswered")
+            self.may_run = (
+                self._request.may_run
+                or checkpoint.may_run
+                or checkpoint.state in ("submitting", "unanswered")
+            )
             self._last_id = checkpoint.aggregation_id
 
     def newest_records(self, generation: ApiVersion) -> Flow[list[TaskStatus]]:

@@ -49,6 +49,7 @@ class StartRequest:
     :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
     :param clear_number: the DAG run's ``clear_number``, None if Airflow does not provide it.
     :param unstored: earlier tries that left no checkpoint, None for none.
+    :param may_run: whether this try may have left an aggregation running before it waited for a busy source.
     :param kind: the kind of load.
     """
 
@@ -61,6 +62,7 @@ class StartRequest:
     fail_on_warning: bool = False
     clear_number: int | None = None
     unstored: UnstoredTries | None = None
+    may_run: bool = False
     kind: LoadKind = ACCOUNT_AGGREGATION
 
     @property
@@ -118,9 +120,12 @@ class Busy:
     Another aggregation of the source is running: wait until it has ended, then try again.
 
     :param aggregation_id: ID of that aggregation.
+    :param may_run: whether an aggregation that this task started may be running too; it belongs into the next
+        :class:`StartRequest` of the same try.
     """
 
     aggregation_id: str
+    may_run: bool = False
 
 
 @dataclass(frozen=True)

@@ -276,7 +276,7 @@ class Starter:
                 return Skip(f"{busy}; skipped, because if_running='skip'.")
         self._check_deadline(f" {busy}.")
         self._log.info("%s; waiting until it has ended.", busy)
-        return Busy(other.id)
+        return Busy(other.id, self._own.may_run)
 
     def _adopt(self, record: TaskStatus) -> Checkpoint:
         adopted = self._request.checkpoint("running").running(record.id, None)

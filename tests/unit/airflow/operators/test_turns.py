@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from sailpoint_provider.client.call_flow import CallFlow
-from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError
+from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError, TenantUnavailableError
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.wait import deadlines, watch
 from tests.unit.airflow.airflow_cases import (
@@ -282,3 +282,36 @@ def test_without_a_store_a_later_try_with_a_file_waits_and_loads_it_again(
     result = carried_out(make, ti.next_try())
     assert [run["id"] for run in counted(tenant, HR)][1:] == [result["aggregation_id"]]
     assert one_after_the_other(counted(tenant, HR))
+
+
+@pytest.mark.parametrize("if_running", ["skip", "fail"])
+@MODES
+def test_without_a_store_a_try_that_waited_still_knows_of_its_unanswered_start(
+    tenant, monkeypatch, if_running, deferrable
+):
+    """Two others run one after the other, and the second may be what the unanswered start began."""
+    send, others = CallFlow.send, []
+
+    def troubled(self, call, until):
+        is_start = call.purpose.startswith("start")
+        if not others and is_start:
+            others.append(tenant.control.start(DIRECTORY)["id"])
+            raise TenantUnavailableError("no response", sent=True)
+        if len(others) == 1 and call.purpose.startswith("list") and not is_running(others[0]):
+            others.append(tenant.control.start(DIRECTORY)["id"])
+        return (yield from send(self, call, until))
+
+    def is_running(aggregation_id):
+        return any(run["id"] == aggregation_id and not run["completed"] for run in tenant.runs())
+
+    for _ in range(3):
+        tenant.plan(DIRECTORY, seconds=0.5)
+    monkeypatch.setattr(CallFlow, "send", troubled)
+    result = carried_out(
+        lambda: operator(
+            source_id=DIRECTORY, disable_optimization=True, if_running=if_running, deferrable=deferrable
+        )
+    )
+    runs = counted(tenant)
+    assert [run["id"] for run in runs] == [*others, result["aggregation_id"]]
+    assert one_after_the_other(runs)

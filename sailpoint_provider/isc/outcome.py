@@ -44,16 +44,16 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
     :param task: the task record, None if ISC has none.
     :returns: ``running`` until the end is certain.
     """
-    said = status.status if status is not None else None
+    reported = status.status if status is not None else None
     if task is None or task.completion_status is None:
-        return _ENDS_BY_STATUS.get(said or "", "running")
+        return _ENDS_BY_STATUS.get(reported or "", "running")
     completion = spelled_plainly(task.completion_status)
     if completion == "SUCCESS":
         return "succeeded"
     if completion == "WARNING":
         return "succeeded_with_warnings"
     if completion == "TERMINATED":
-        return "cancelled" if said == "CANCELLED" else "terminated"
+        return "cancelled" if reported == "CANCELLED" else "terminated"
     return "failed"
 
 
@@ -207,19 +207,21 @@ _BAR = 20
 
 
 def progress_of(
-    status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None, said: str | None = None
+    status: AccountAggregationStatus | None,
+    task: TaskStatus | TaskSummary | None,
+    last_status: str | None = None,
 ) -> Progress:
     """
     Return the progress of a running aggregation.
 
-    :param said: last known status of the status endpoint, for when it was not read this time.
+    :param last_status: latest known status of the status endpoint, used if it was not read this time.
     """
     if status is not None:
         return Progress(status.status or "running", status.processed_accounts, status.total_accounts)
     if task is not None and task.percent_complete is not None:
         percent = task.percent_complete
-        return Progress(f"{said or 'running'} ({percent} %)", percent=percent)
-    return Progress(said or "running")
+        return Progress(f"{last_status or 'running'} ({percent} %)", percent=percent)
+    return Progress(last_status or "running")
 
 
 def _accounts(status: AccountAggregationStatus | None, task: TaskStatus | None) -> AccountCounts:

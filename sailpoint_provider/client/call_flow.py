@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -153,8 +152,8 @@ class CallFlow:
             if isinstance(step, DoAttempt):
                 try:
                     value = yield from self._attempt(call, deadline)
-                except SailPointError:
-                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]
+                except SailPointError as error:
+                    state.set_exception((type(error), error, error.__traceback__))
                 else:
                     state.set_result(value)
             elif isinstance(step, DoSleep):

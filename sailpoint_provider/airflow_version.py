@@ -1,4 +1,4 @@
-"""The check for an Airflow that is too old, made before one of its missing names fails less clearly."""
+"""Rejects an Airflow that is too old, before a missing name fails with a less clear error."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NEEDED = f"airflow-provider-sailpoint needs Apache Airflow {'.'.join(map(str, O
 
 def require_airflow() -> None:
     """
-    Check that Airflow is there and new enough.
+    Check that Airflow is installed and new enough.
 
-    An installation without dependencies, or a later downgrade of Airflow, can leave one that is not.
+    An installation without dependencies, or a later downgrade of Airflow, can leave one that is too old.
 
-    :raises ImportError: there is no Airflow, or it is too old.
+    :raises ImportError: Airflow is missing or too old.
     """
     try:
         import airflow

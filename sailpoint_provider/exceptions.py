@@ -12,13 +12,13 @@ class SailPointError(Exception):
     """
     A call to Identity Security Cloud (ISC) failed, or could not be prepared.
 
-    :param message: what was tried, what ISC answered and what to do.
-    :param status: HTTP status of ISC's response; None where there was none.
-    :param detail_code: ISC's ``detailCode``, such as ``400.1.3 Illegal value``; None where there was none.
-    :param tracking_id: ISC's ``trackingId``, for SailPoint's support; None where there was none.
-    :param retry_after: seconds that ISC asked to wait before the next request, None where it did not.
-    :param final: True if the same attempt cannot succeed, so that a retry is useless; None for the default of
-        the class.
+    :param message: what was tried, how ISC responded and what to do.
+    :param status: HTTP status of ISC's response; None if there was none.
+    :param detail_code: ISC's ``detailCode``, such as ``400.1.3 Illegal value``; None if there was none.
+    :param tracking_id: ISC's ``trackingId``, for SailPoint's support; None if there was none.
+    :param retry_after: seconds that ISC asked to wait before the next request; None if it did not ask.
+    :param final: True if the same attempt cannot succeed, so that a retry is pointless; None for the default
+        of the class.
     """
 
     final: bool = False
@@ -58,7 +58,7 @@ class InvalidInputError(SailPointError):
 
 
 class AuthenticationError(SailPointError):
-    """ISC refuses the credentials (final), or a token that it has just issued (not final)."""
+    """ISC rejects the credentials (final), or a token that it has just issued (not final)."""
 
 
 class AccessDeniedError(SailPointError):

@@ -11,7 +11,7 @@ class ResultMessage(TypedDict):
     """
     One message of ISC's task record.
 
-    :param type: ``INFO``, ``WARN`` or ``ERROR``; None where ISC gives no type.
+    :param type: ``INFO``, ``WARN`` or ``ERROR``; None if ISC gives no type.
     :param text: the text, unchanged.
     """
 
@@ -21,7 +21,7 @@ class ResultMessage(TypedDict):
 
 class AccountCounts(TypedDict):
     """
-    What an aggregation did to accounts; None where ISC gives no number.
+    What an aggregation did to accounts; None if ISC gives no number.
 
     The task record counts every account once the aggregation has ended. The status endpoint counts the
     accounts that need processing, until about an hour after the end.
@@ -50,7 +50,7 @@ class AccountCounts(TypedDict):
 
 class IdentityCounts(TypedDict):
     """
-    What an aggregation did to identities, from the status endpoint; None where ISC gives no number.
+    What an aggregation did to identities, from the status endpoint; None if ISC gives no number.
 
     :param to_refresh: identities to refresh.
     :param refreshed: how many of those are refreshed.
@@ -79,14 +79,14 @@ class AggregationResult(TypedDict):
     What is known about one account aggregation. It is plain JSON, so it fits into an XCom.
 
     :param aggregation_id: ISC's ID of the aggregation, which is the ID of its task.
-    :param source_id: ID of the source, None where unknown.
-    :param source_name: name of the source, None where unknown.
+    :param source_id: ID of the source, None if unknown.
+    :param source_name: name of the source, None if unknown.
     :param state: how the aggregation ended, or ``running``.
-    :param status: ``status`` of the status endpoint, None where it gave none.
-    :param completion_status: ``completionStatus`` of the task record, None where it gave none.
-    :param started: start time in ISO 8601 UTC, None where unknown.
-    :param completed: end time in ISO 8601 UTC, None where unknown.
-    :param duration_seconds: seconds from start to end, None where one of them is unknown.
+    :param status: ``status`` of the status endpoint, None if it gave none.
+    :param completion_status: ``completionStatus`` of the task record, None if it gave none.
+    :param started: start time in ISO 8601 UTC, None if unknown.
+    :param completed: end time in ISO 8601 UTC, None if unknown.
+    :param duration_seconds: seconds from start to end, None if one of them is unknown.
     :param accounts: numbers of accounts.
     :param identities: numbers of identities.
     :param deletions_skipped: True if ISC kept accounts because the source's delete threshold was exceeded.

@@ -15,7 +15,7 @@ except ImportError:  # Airflow 3.0 and 3.1
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TRIGGERS_ARE_TOLD_OF_KILLS = hasattr(BaseTrigger, "on_kill")
+TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
 
 
@@ -23,9 +23,9 @@ def state_of_task(task_instance: Any) -> str | None:
     """
     Return the state of a trigger's task instance, None for one that was cleared.
 
-    This asks Airflow and waits for its answer, so it belongs in a thread.
+    This sends a request to Airflow and blocks until Airflow responds, so call it in a thread.
 
-    :raises Exception: Airflow does not answer; the type depends on the version.
+    :raises Exception: Airflow does not respond; the type depends on the version.
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -41,10 +41,10 @@ def state_of_task(task_instance: Any) -> str | None:
 
 def supervisor_cannot_be_awaited() -> bool:
     """
-    Return whether the supervisor of this process takes blocking calls only.
+    Return whether the supervisor of this process accepts only blocking calls.
 
     That is so in ``dag.test()`` and ``airflow dags test``, whose supervisor runs in the process and has no
-    ``asend``: Airflow's asynchronous look-up then reports a connection in the database as missing.
+    ``asend``: Airflow's asynchronous look-up then reports a connection of the database as missing.
     """
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     supervisor = getattr(runner, "SUPERVISOR_COMMS", None)
@@ -52,7 +52,7 @@ def supervisor_cannot_be_awaited() -> bool:
 
 
 __all__ = [
-    "TRIGGERS_ARE_TOLD_OF_KILLS",
+    "TRIGGERS_HAVE_ON_KILL",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "state_of_task",

@@ -1,4 +1,4 @@
-"""Reads Airflow connections on an event loop, once for all callers that want the same one."""
+"""Reads Airflow connections on an event loop, once for all callers that need the same one."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _BLOCKING_SECONDS = 30.0
 
 class ConnectionCache:
     """
-    Hands out tenants; a triggerer that restarts wants the same one a thousand times at once.
+    Returns tenants; a triggerer that restarts needs the same one a thousand times at once.
 
-    Each reading is a request to Airflow's API, so callers that arrive during one, or within seconds of it,
-    share what it found. They are served a few at a time, because each resumes its work at once and all of
-    them together would stall the event loop.
+    Each look-up is a request to Airflow's API, so callers that arrive during one, or within seconds of it,
+    share its outcome. They are served a few at a time, because each resumes its work at once and all of them
+    together would stall the event loop.
     """
 
     def __init__(self) -> None:
@@ -94,9 +94,9 @@ async def read_connection(conn_id: str, hook: BaseHook) -> Connection:
     Return an Airflow connection without blocking the event loop.
 
     :param conn_id: ID of the connection.
-    :param hook: hook to look it up with.
+    :param hook: the hook that looks it up.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises SailPointError: Airflow did not answer in time.
+    :raises SailPointError: Airflow did not respond in time.
     """
     from airflow.providers.common.compat.connection import get_async_connection
 
@@ -109,15 +109,15 @@ async def read_connection(conn_id: str, hook: BaseHook) -> Connection:
             return await asyncio.to_thread(hook.get_connection, conn_id)
     except TimeoutError:
         raise SailPointError(
-            f"Airflow did not answer within {_BLOCKING_SECONDS:g} s when asked for connection {conn_id!r}."
+            f"Airflow did not return the connection {conn_id!r} within {_BLOCKING_SECONDS:g} s."
         ) from None
 
 
 def connection_cache() -> ConnectionCache:
-    """Return the desk of this event loop."""
+    """Return the cache of this event loop."""
     with _lock:
-        return _desks.setdefault(asyncio.get_running_loop(), ConnectionCache())
+        return _caches.setdefault(asyncio.get_running_loop(), ConnectionCache())
 
 
-_desks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionCache] = weakref.WeakKeyDictionary()
+_caches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionCache] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What operator and sensor share: their deadlines, and a wait that begins and ends on a worker."""
+"""What operators and sensors share: their deadlines, and a wait that begins and ends on a worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 BACKSTOP_SECONDS = 300.0
-"""How long after our deadlines Airflow's own timeout of a deferral ends it, so that ours come first."""
+"""Seconds by which Airflow's own timeout of a deferral exceeds our deadlines, so that ours come first."""
 
 _VERIFY_SECONDS = 10.0
 _REQUEST_SECONDS = 1.0
@@ -36,7 +36,7 @@ def deadlines_from_now(task: BaseOperator, timeout: float, tolerate_outage: floa
 
 
 def carried_deadlines(event: WaitEvent) -> Deadlines | None:
-    """Return the deadlines that a trigger brought back, None where it brought none."""
+    """Return the deadlines that a trigger brought back, None if it brought none."""
     try:
         return Deadlines.from_json(event.carried.get("deadlines"))
     except ProtocolError:
@@ -44,7 +44,7 @@ def carried_deadlines(event: WaitEvent) -> Deadlines | None:
 
 
 def backstop(deadlines: Deadlines) -> timedelta | None:
-    """Return the timeout that Airflow gets for a deferral."""
+    """Return the timeout to pass to Airflow for a deferral; None for no limit."""
     if deadlines.end is None:
         return None
     return timedelta(seconds=deadlines.seconds_left(time.time()) + BACKSTOP_SECONDS)

@@ -36,7 +36,7 @@ def _failing(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict
 
 
 def for_airflow(error: SailPointError) -> BaseException:
-    """Return the error as Airflow must see it: timeouts and final errors have classes of Airflow's."""
+    """Return the error as Airflow must see it: timeouts and final errors get Airflow's own classes."""
     if isinstance(error, ExecutionTimeoutError):
         return AirflowTaskTimeout(str(error))
     if error.final and not isinstance(error, AirflowFailException):
@@ -46,7 +46,7 @@ def for_airflow(error: SailPointError) -> BaseException:
 
 class airflow_errors:
     """
-    Raises errors of the block as Airflow must see them.
+    Raises the errors of a block as Airflow must see them.
 
     A class, because a generator costs every task of every DAG file another microsecond.
     """

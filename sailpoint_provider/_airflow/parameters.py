@@ -57,7 +57,7 @@ def one_of(value: Any, name: str, *choices: str) -> str:
 
 def plain_path(file: Any) -> Any:
     """
-    Return a ``pathlib`` path as text and anything else as it is.
+    Return a ``pathlib`` path as text, and anything else unchanged.
 
     Airflow calls ``resolve(context)`` on a template field that has such a method, and the one of a
     ``pathlib.Path`` takes no context. An ``ObjectStoragePath``, which has a ``protocol``, is left alone.

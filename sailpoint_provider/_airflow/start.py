@@ -33,13 +33,13 @@ def check_source_is_named_once(source_id: Any, source_name: Any) -> None:
     :raises InvalidInputError: none or both are set.
     """
     if (source_id is None) == (source_name is None):
-        given = "neither" if source_id is None else "both"
-        raise InvalidInputError(f"Set either source_id or source_name, not {given}.")
+        given = "neither is" if source_id is None else "both are"
+        raise InvalidInputError(f"Set either source_id or source_name; {given} set.")
 
 
 def check_adoptable(file: Any, disable_optimization: Any) -> None:
     """
-    Check that another aggregation can do what the task asks for.
+    Check that an adopted aggregation can do what the task asks for.
 
     :raises InvalidInputError: it cannot, because of the file or the optimization.
     """
@@ -105,7 +105,7 @@ def carried_checkpoint(event: WaitEvent, aggregation_id: str, store: CheckpointS
     known = None if checkpoint is None else checkpoint.aggregation_id
     if checkpoint is None or known != aggregation_id:
         raise ProtocolError(
-            f"The trigger's event is about aggregation {aggregation_id}, but this task is only known to have "
-            f"started {known or 'none'}. Retry the task."
+            f"The trigger's event is about aggregation {aggregation_id}, but this task's checkpoint names "
+            f"{known or 'none'}. Retry the task."
         )
     return checkpoint

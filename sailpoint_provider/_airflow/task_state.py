@@ -37,7 +37,7 @@ class TaskStateCheckpoints:
 
     def load(self) -> Checkpoint | None:
         """
-        Return the stored checkpoint, None where there is none of this version.
+        Return the stored checkpoint, None if there is none of this version.
 
         :raises CheckpointError: the store cannot be read. Nothing was sent; a retry may succeed.
         """
@@ -57,7 +57,7 @@ class TaskStateCheckpoints:
 
     def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
         """
-        Replace the stored checkpoint, with a few attempts.
+        Replace the stored checkpoint; try a few times.
 
         :param required: whether the task must not continue unless it is stored.
         :raises CheckpointError: a required checkpoint could not be stored. This is final once the start
@@ -77,8 +77,8 @@ class TaskStateCheckpoints:
             if checkpoint.state != "submitting":
                 raise CheckpointError(
                     f"Could not store the outcome of the start request ({checkpoint.state}) in Airflow's "
-                    f"task state store ({type(error).__name__}). The task fails without a retry, because one "
-                    "could mistake another aggregation for its own. Clear the task to run it again.",
+                    f"task state store ({type(error).__name__}). The task fails without a retry, because a "
+                    "retry could mistake another aggregation for its own. Clear the task to run it again.",
                     final=True,
                 ) from error
             raise CheckpointError(
@@ -100,7 +100,7 @@ def _retried(action: Callable[[], T]) -> T:
 
 
 def checkpoints_of(context: Context, log: Any, *, durable: bool) -> CheckpointStore:
-    """Return the store for the checkpoints of this task; one that stores nothing where there is none."""
+    """Return the checkpoint store of this task; one that stores nothing if Airflow provides none."""
     from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore
 
     store = context.get("task_state_store") if durable else None
@@ -130,13 +130,13 @@ def clear_number_of(context: Context) -> int | None:
 
 def unstored_tries(context: Context, retries: int, *, durable: bool) -> UnstoredTries | None:
     """
-    Return what is known about earlier tries without checkpoints: on Airflow 3.0 to 3.2, or not ``durable``.
+    Return what is known about earlier tries that stored nothing: on Airflow 3.0 to 3.2, or not ``durable``.
 
     A clear resets the start of a DAG run that had ended. An aggregation of an earlier try may then be older
     than that start, so the first try after a clear adopts none.
 
     :param retries: the task's ``retries``.
-    :returns: None on the first try, and where checkpoints are stored.
+    :returns: None on the first try, and if checkpoints are stored.
     """
     from sailpoint_provider.isc.start.request import UnstoredTries
 

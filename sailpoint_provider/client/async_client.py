@@ -101,8 +101,7 @@ class AsyncClient:
         """
         Carry out a procedure of several calls.
 
-        :param until: epoch seconds at which its calls and pauses end, None for no deadline; see :meth:`send`.
-        :raises SailPointError: as the procedure says.
+        See :meth:`~sailpoint_provider.client.blocking.BlockingClient.run`.
         """
         return await self._carry_out(self._flow.run(procedure, until))
 
@@ -110,11 +109,7 @@ class AsyncClient:
         """
         Carry out one call, with the retries that the policy allows.
 
-        :param until: epoch seconds at which it is given up, None for no deadline. A file whose upload has
-            begun by then is sent to its end, and the response to it has a time limit of its own.
-        :raises TenantUnavailableError: no response by then; ``sent`` is False where the call cannot have had
-            an effect.
-        :raises SailPointError: the call failed.
+        See :meth:`~sailpoint_provider.client.blocking.BlockingClient.send`.
         """
         return await self._carry_out(self._flow.send(call, until))
 
@@ -122,12 +117,11 @@ class AsyncClient:
         self, method: str, path: str, *, until: float | None = None, **options: Unpack[RawOptions]
     ) -> Response:
         """
-        Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
+        Send a request to any endpoint of the tenant.
 
-        :param until: epoch seconds at which it is given up, None for no deadline.
+        See :meth:`~sailpoint_provider.client.blocking.BlockingClient.request`.
+
         :returns: status, headers and body of a successful response (2xx).
-        :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
-        :raises SailPointError: ISC responded with an error status, or did not respond.
         """
         return await self.send(raw_request(method, path, **options), until=until)
 

@@ -68,15 +68,15 @@ class Deadline:
 
 class Attempt:
     """
-    One request: how far it is, and how much time it has left.
+    One request: its progress, and the time that it has left.
 
     :param tenant: the tenant to call.
     :param call: the call.
     :param deadline: when the caller gives up.
 
-    The time limit counts from the construction, and for an upload again from the moment when all of it is
-    sent. In between, only a stalled connection ends the call: an upload may take as long as it needs. From
-    its first byte on the deadline no longer counts, because a start that ISC may be about to acknowledge must
+    The time limit starts with the construction, and again once an upload is completely sent. In between,
+    only a stalled connection ends the call: an upload may take as long as it needs. From its first byte, the
+    deadline no longer counts, because a start that ISC may be about to acknowledge must
     not be abandoned.
     """
 

@@ -75,10 +75,10 @@ class BlockingClient:
         """
         Carry out one call, with the retries that the policy allows.
 
-        :param until: epoch seconds at which it is given up, None for no deadline. A file whose upload has
-            begun by then is sent to its end, and the response to it has a time limit of its own.
-        :raises TenantUnavailableError: no response by then; ``sent`` is False where the call cannot have had
-            an effect.
+        :param until: epoch seconds at which the call is given up, None for no deadline. A file whose upload
+            has begun by then is sent to its end, and the response to it has a time limit of its own.
+        :raises TenantUnavailableError: no response by then; ``sent`` is False if the call cannot have had an
+            effect.
         :raises SailPointError: the call failed.
         """
         return self._carry_out(self._flow.send(call, until))
@@ -89,7 +89,7 @@ class BlockingClient:
         """
         Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
 
-        :param until: epoch seconds at which it is given up, None for no deadline.
+        :param until: epoch seconds at which the call is given up, None for no deadline.
         :returns: a successful response (2xx), read to its end.
         :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
         :raises SailPointError: ISC responded with an error status, or did not respond.
@@ -221,14 +221,14 @@ class BlockingClient:
             yield session
 
 
-def _as_requests(tenant: Tenant, call: Request[Response], answer: Response) -> requests.Response:
+def _as_requests(tenant: Tenant, call: Request[Response], answered: Response) -> requests.Response:
     """Return a response as requests would, so that users find the methods that they know."""
     response = requests.Response()
-    response.status_code = answer.status
-    response.reason = http.client.responses.get(answer.status, "")
-    response.headers.update(answer.headers)
+    response.status_code = answered.status
+    response.reason = http.client.responses.get(answered.status, "")
+    response.headers.update(answered.headers)
     response.encoding = get_encoding_from_headers(response.headers)
-    response.raw = io.BytesIO(answer.body)
+    response.raw = io.BytesIO(answered.body)
     response.request = requests.Request(call.method, address_of(tenant, call), params=call.query).prepare()
     response.url = response.request.url or ""
     _ = response.content  # reads the body, as requests does unless it is told to stream

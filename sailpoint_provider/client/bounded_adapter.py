@@ -219,6 +219,7 @@ class _BoundedResponse(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim responses; http.client skips only one kind of them."""
         while True:
+            # typeshed does not declare this method of http.client.
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 101 < status < 200:
                 return version, status, reason

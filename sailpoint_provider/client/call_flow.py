@@ -1,16 +1,15 @@
 """
 How a call is carried out, written once for workers and for event loops.
 
-A flow is a generator that does no I/O. It yields a step, is sent what came of it, or is thrown its error, and
+A flow is a generator that does no I/O. It yields a step, receives the outcome of the step or its error, and
 returns the value of the call. :class:`~sailpoint_provider.client.blocking.BlockingClient` and
-:class:`~sailpoint_provider.client.async_client.AsyncClient` carry the steps out, each in its own world.
+:class:`~sailpoint_provider.client.async_client.AsyncClient` carry the steps out.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -66,7 +65,7 @@ class Parse:
 @dataclass(frozen=True, slots=True)
 class Parallel:
     """
-    Carry out several flows, side by side where the world allows it.
+    Carry out several flows, in parallel if the client can.
 
     :param flows: the flows; their values are sent back as a list.
     """
@@ -153,8 +152,8 @@ class CallFlow:
             if isinstance(step, DoAttempt):
                 try:
                     value = yield from self._attempt(call, deadline)
-                except SailPointError:
-                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]
+                except SailPointError as error:
+                    state.set_exception((type(error), error, error.__traceback__))
                 else:
                     state.set_result(value)
             elif isinstance(step, DoSleep):
@@ -180,7 +179,7 @@ class CallFlow:
             if state.upcoming_sleep < deadline.left():
                 log.info("Retrying in %.1f s: %s", state.upcoming_sleep, deadline.last_error)
             else:
-                log.info("Not retrying, the deadline comes first: %s", deadline.last_error)
+                log.info("Not retrying, because the deadline comes first: %s", deadline.last_error)
 
         return Retrying(
             retry=retry_if_exception(lambda error: policy.may_repeat(call, error)),

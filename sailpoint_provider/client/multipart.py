@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 class MultipartBody:
     """
-    The body of one attempt; another attempt makes a new one, which opens the file anew.
+    The body of one attempt; another attempt creates a new one, which opens the file again.
 
     Iterating over it yields its blocks, once. If anything is wrong with the file, the iteration fails before
-    the closing boundary. ISC cannot take an incomplete body for the whole file.
+    the closing boundary. ISC cannot mistake an incomplete body for the whole file.
 
     :param call: the call whose form and upload are sent.
-    :raises InvalidInputError: the file cannot be opened, or is not the one that was examined.
+    :raises InvalidInputError: the file cannot be opened, or has changed since it was examined.
     """
 
     def __init__(self, call: Request[Any]) -> None:
@@ -104,7 +104,7 @@ class _FileReader:
         if self._left:
             raise changed(self._upload.source, f"{self._left} bytes were not read")
         if self._upload.sha256 not in (None, self._hash.hexdigest()):
-            raise changed(self._upload.source, "its content differs from the first reading")
+            raise changed(self._upload.source, "its content differs from when it was examined")
         self._upload.check_unchanged()
 
     def sent(self) -> UploadedFile:

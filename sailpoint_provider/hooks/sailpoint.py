@@ -95,7 +95,7 @@ class SailPointHook(AsyncMethods):
         :param path: path below the tenant's base URL, such as ``/v2025/accounts``; no absolute URL.
         :param params: query parameters.
         :param json: body to send as JSON; excludes ``data``.
-        :param data: body to send as it is; a mapping is URL-encoded.
+        :param data: body to send unchanged; a mapping is URL-encoded.
         :param headers: extra header fields; ``Authorization`` cannot be set.
         :param timeout: seconds that one attempt may take; None for twice the connection's ``timeout``.
         :returns: the successful response, read to its end.
@@ -188,7 +188,7 @@ class SailPointHook(AsyncMethods):
             running tasks included.
         :param running: True for running tasks only, False for ended ones only, None for both.
         :param newest_first: whether the newest records come first.
-        :param limit: the most records to return; None for all.
+        :param limit: maximum number of records to return; None for all.
         :raises InvalidInputError: an argument is invalid; nothing is sent.
         """
         from sailpoint_provider.isc.api.paging import TaskPages
@@ -211,7 +211,7 @@ class SailPointHook(AsyncMethods):
         Wait in this thread for an aggregation to end, and return its result.
 
         :param aggregation_id: ID of the aggregation.
-        :param poll_interval: the most seconds between two polls; the first ones come sooner.
+        :param poll_interval: longest time between two polls in seconds; the first polls come sooner.
         :param timeout: seconds after which the wait ends.
         :returns: the result of the aggregation.
         :raises AggregationFailedError: it failed; ``result`` holds the details.

@@ -102,7 +102,7 @@ class LoadOperator(BaseOperator):
             return self._start(context, self._deadlines_from_now())
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
-        """Start after the wait for another aggregation of the source, however that one ended."""
+        """Start after the wait for another aggregation of the source, whatever its outcome."""
         with airflow_errors():
             waited = read_event(event)
             with self._waiting_for_source():
@@ -174,7 +174,7 @@ class LoadOperator(BaseOperator):
                 return self._follow(context, outcome)
             may_run = outcome.may_run
             self._wait_for_source(outcome, deadlines)
-            # The other one has ended, but ISC's list may show it as running for a while.
+            # The other one has ended, but ISC's list may still show it as running.
             time.sleep(min(RECONCILE_PAUSE, deadlines.seconds_left(time.time())))
 
     def _wait_for_source(self, busy: Busy, deadlines: Deadlines) -> None:

@@ -121,7 +121,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         self.fail_on_warning = fail_on_warning
 
     def execute(self, context: Context) -> Any:
-        """Wait as ``deferrable`` and ``mode`` say."""
+        """Wait in the way that ``deferrable`` and ``mode`` set."""
         with self._same_end_in_every_mode():
             if not self.deferrable:
                 return super().execute(context)
@@ -130,15 +130,15 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             return self._finish_or_defer(result, deadlines)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Read the state once; in ``reschedule`` mode, until an outage or a contradiction is over."""
+        """Read the state once; in ``reschedule`` mode, again until an outage or a contradiction is over."""
         try:
             if self._watch is None:
                 self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
-            result = self._look(self._watch)
+            result = self._read_state(self._watch)
             while result is None and self.reschedule and self._watch.is_troubled:
                 self._watch.check_deadline()
                 time.sleep(self._watch.next_pause(Backoff(self.poke_interval), random.random()))
-                result = self._look(self._watch)
+                result = self._read_state(self._watch)
         except SailPointError as error:
             raise _CarriedError(error) from error
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
@@ -162,7 +162,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         with self._same_end_in_every_mode():
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
-    def _look(self, watch: Watch) -> AggregationResult | None:
+    def _read_state(self, watch: Watch) -> AggregationResult | None:
         result = self._hook()._run(watch.look(), until=request_limit(watch))
         return None if result is None else self._finish(result)
 

@@ -15,7 +15,7 @@ from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.wait import events
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
-from sailpoint_provider.version_compat import TRIGGERS_ARE_TOLD_OF_KILLS, state_of_task
+from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, state_of_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -29,7 +29,7 @@ before its executor has noticed the end of the deferring process can fail that t
 """
 
 _LEAST_SECONDS = 2.0
-"""How long a trigger that a restarted triggerer starts after its deadline may take to read the state once."""
+"""Seconds that a trigger has to read the state once if a restarted triggerer starts it after its deadline."""
 
 _STATE_SECONDS = 3.0
 """How long Airflow may take to return the state of the task."""
@@ -52,13 +52,13 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     :param poll_interval: longest time between two requests in seconds.
     :param deadlines: when the wait began and when it must end, as
         :class:`~sailpoint_provider.isc.wait.deadlines.Deadlines` or its JSON object; None for no limit.
-    :param source_id: ID of the source, for the log; None where unknown.
-    :param is_ours: False for an aggregation that the task did not start, so that a kill does not concern it.
+    :param source_id: ID of the source, for the log; None if unknown.
+    :param is_ours: False for an aggregation that the task did not start, so that a kill leaves it alone.
     :param clear_task_on_kill: whether killing the task marks ISC's task record as ended with an error.
     :param usual_seconds: how long such an aggregation usually takes, so that requests come sooner near its
-        end; None where unknown.
-    :param carried: a JSON object that the event brings back to the task. ``airflow dags test`` brings back
-        nothing but the event.
+        end; None if unknown.
+    :param carried: a JSON object that the event passes back to the task, because ``airflow dags test`` passes
+        back nothing else.
     """
 
     kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
@@ -111,7 +111,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         try:
             event = await self._event()
         except asyncio.CancelledError:
-            if not TRIGGERS_ARE_TOLD_OF_KILLS:
+            if not TRIGGERS_HAVE_ON_KILL:
                 await self._log_kill_if(lambda state: state in _STATES_SET_BY_A_USER)
             raise
         finally:
@@ -141,7 +141,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         return asyncio.create_task(self._state_of_task())
 
     async def _state_of_task(self) -> str | None:
-        """Return the state of the task: None for a cleared one, ``unknown`` where it cannot be read."""
+        """Return the state of the task: None for a cleared one, ``unknown`` if it cannot be read."""
         try:
             return await asyncio.to_thread(state_of_task, self.task_instance)
         except Exception as error:

@@ -43,14 +43,14 @@ def token(tenant: Tenant) -> Request[Token]:
         purpose=f"get a token from {tenant.token_url}",
         method="POST",
         path=tenant.token_url,
-        read=lambda answer: read_token(answer.json()),
+        read=lambda response: read_token(response.json()),
         form=(
             ("grant_type", "client_credentials"),
             ("client_id", tenant.client_id),
             ("client_secret", tenant.client_secret),
         ),
         is_token_request=True,
-        not_found_advice="Is the host the tenant's API, and token_url right where it is set?",
+        not_found_advice="Check that host is the tenant's API, and that token_url is correct if it is set.",
     )
 
 
@@ -64,24 +64,24 @@ def load_accounts(
     """
     Start an account aggregation.
 
-    The optimization flag is always sent: for a multipart body without parts, the same call for entitlements
-    answers 500.
+    The optimization flag is always sent: ISC responds to a multipart body without parts with 500, at least in
+    the same call for entitlements.
     """
     source_id = path_id(source_id, "source_id")
     return Request(
         purpose=f"start the {ACCOUNT_AGGREGATION.name} of source {source_id}",
         method="POST",
         path=f"{generation.sources}/{source_id}/{ACCOUNT_AGGREGATION.path}",
-        read=lambda answer: read_load_accounts_task(answer.json(), answer.sent),
+        read=lambda response: read_load_accounts_task(response.json(), response.sent),
         scope="idn:sources:manage",
         form=(("disableOptimization", "true" if disable_optimization else "false"),),
         multipart=True,
         upload=upload,
         safe_to_repeat=False,
-        not_found_advice="Is the source ID right, and of this tenant?",
+        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
         effect_advice=(
-            "The aggregation may have been started all the same: check the source's aggregation activity "
-            "before starting it again."
+            "The aggregation may have been started anyway. Check the source's aggregation activity before "
+            "you start it again."
         ),
     )
 
@@ -99,14 +99,14 @@ def account_aggregation_status(
         purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
         path=f"{generation.account_aggregations}/{aggregation_id}/status",
-        read=lambda answer: read_account_aggregation_status(answer.json()),
+        read=lambda response: read_account_aggregation_status(response.json()),
         time_limit=time_limit,
         denied_advice=(
-            "This call takes a personal access token, not a scope: its user needs one of the user levels "
+            "This call needs a personal access token, not a scope. Its user needs one of the user levels "
             f"{', '.join(generation.status_user_levels)}."
         ),
         not_found=UnknownAggregationError,
-        not_found_advice="ISC forgets this status an hour after the end; the task status stays for 90 days.",
+        not_found_advice="ISC keeps this status for an hour after the end, and the task status for 90 days.",
     )
 
 
@@ -114,10 +114,10 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     """Read the record of one task, which decides whether it has ended in every API generation."""
     task_id = path_id(task_id, "task_id")
 
-    def read(answer: Response) -> TaskStatus:
-        record = read_task_status(answer.json())
+    def read(response: Response) -> TaskStatus:
+        record = read_task_status(response.json())
         if record.id != task_id:
-            raise ProtocolError(f"ISC answered the task status of {record.id} instead of {task_id}.")
+            raise ProtocolError(f"ISC returned the task status of {record.id} instead of {task_id}.")
         return record
 
     return Request(
@@ -127,7 +127,9 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
-        not_found_advice="ISC keeps task statuses for 90 days. Is the ID right, and of this tenant?",
+        not_found_advice=(
+            "ISC keeps task statuses for 90 days. Check that the ID is correct and belongs to this tenant."
+        ),
     )
 
 
@@ -192,9 +194,9 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
         purpose=f"read source {source_id}",
         method="GET",
         path=f"{generation.sources}/{source_id}",
-        read=lambda answer: read_source(answer.json()),
+        read=lambda response: read_source(response.json()),
         scope="idn:sources:read",
-        not_found_advice="Is the source ID right, and of this tenant?",
+        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
     )
 
 
@@ -206,7 +208,7 @@ def sources(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
         path=generation.sources,
-        read=lambda answer: read_sources(answer.json()),
+        read=lambda response: read_sources(response.json()),
         scope="idn:sources:read",
         most_bytes=PAGE_BYTES,
         query=_query(limit=limit, filters=filters, **{"for-subadmin": "me" if for_subadmin else None}),
@@ -222,8 +224,8 @@ def quoted(text: str) -> str:
 def _task_page(
     path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
 ) -> Request[list[TaskStatus]]:
-    def read(answer: Response) -> list[TaskStatus]:
-        return [] if answer.status == 204 else read_task_statuses(answer.json())
+    def read(response: Response) -> list[TaskStatus]:
+        return [] if response.status == 204 else read_task_statuses(response.json())
 
     return Request(
         purpose="list task statuses" + (f" with {filters}" if filters else ""),
@@ -237,10 +239,10 @@ def _task_page(
 
 
 def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request[list[TaskSummary]]:
-    def read(answer: Response) -> list[TaskSummary]:
+    def read(response: Response) -> list[TaskSummary]:
         from sailpoint_provider.isc.api.summaries import read_task_summaries
 
-        return read_task_summaries(answer)
+        return read_task_summaries(response)
 
     return Request(
         purpose="list the tasks that are waited for",

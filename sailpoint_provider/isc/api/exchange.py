@@ -40,7 +40,7 @@ class Request(Generic[T]):
     :param query: query parameters, in order.
     :param form: text fields of the body: multipart if ``multipart`` is set, else URL-encoded.
     :param multipart: whether the body is ``multipart/form-data``.
-    :param content: the body itself, None for no body or one made of ``form`` and ``upload``.
+    :param content: the body itself, None for no body or one that consists of ``form`` and ``upload``.
     :param headers: extra header fields; ``content`` needs its ``Content-Type`` here.
     :param upload: the file in the body, None for no file.
     :param safe_to_repeat: whether sending it twice changes nothing, so that any transient failure is retried.
@@ -52,8 +52,8 @@ class Request(Generic[T]):
     :param denied_advice: what to do about a 403, empty if naming the scope is enough.
     :param not_found: the error for a 404.
     :param not_found_advice: what to do about a 404.
-    :param effect_advice: what to check before repeating a call that may have taken effect although no usable
-        response came; not used where ``safe_to_repeat`` is set.
+    :param effect_advice: what to check before repeating a call that may have taken effect without a usable
+        response; not used if ``safe_to_repeat`` is set.
     """
 
     purpose: str
@@ -73,8 +73,8 @@ class Request(Generic[T]):
     most_bytes: int = RECORD_BYTES
     denied_advice: str = ""
     not_found: type[SailPointError] = InvalidInputError
-    not_found_advice: str = "Does this API generation (api_version) exist on the tenant?"
-    effect_advice: str = "The request may still have taken effect: check before repeating it."
+    not_found_advice: str = "Check that the tenant has this API generation (api_version)."
+    effect_advice: str = "The request may have taken effect anyway. Check before you repeat it."
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Response:
     :param body: the whole body, unpacked.
     :param received: epoch seconds at which it arrived.
     :param sent: the file that was sent with the request, None if there was none.
-    :param host: host and port that answered.
+    :param host: host and port that responded.
     """
 
     status: int

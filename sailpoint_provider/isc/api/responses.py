@@ -26,78 +26,78 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def read_response(call: Request[T], answer: Response) -> T:
+def read_response(call: Request[T], response: Response) -> T:
     """
     Return the value of a call, or raise the error that its response means.
 
     :raises SailPointError: the subclass that fits the status.
     """
-    if not 200 <= answer.status < 300:
-        raise error_of(call, answer)
+    if not 200 <= response.status < 300:
+        raise error_of(call, response)
     try:
-        return call.read(answer)
+        return call.read(response)
     except ProtocolError as error:
-        error.status = answer.status
-        error.tracking_id = answer.headers.get("slpt-request-id")
+        error.status = response.status
+        error.tracking_id = response.headers.get("slpt-request-id")
         error.args = (f"Could not {call.purpose}: {error}",)
         raise
 
 
-def error_of(call: Request[Any], answer: Response) -> SailPointError:
+def error_of(call: Request[Any], response: Response) -> SailPointError:
     """Return the error for a response with an error status."""
-    body = ErrorBody(answer)
-    who = "ISC" if body.is_from_isc else answer.host
-    parts = [f"Could not {call.purpose}: {who} answered HTTP {answer.status}"]
+    body = ErrorBody(response)
+    who = "ISC" if body.is_from_isc else response.host
+    parts = [f"Could not {call.purpose}: {who} returned HTTP {response.status}"]
     if not body.is_from_isc:
         parts.append(f" with {body.kind}, which is not an ISC error")
     details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
     parts.extend(f", {detail}" for detail in details if detail)
-    parts.append(f". {_advice(call, answer, body)}")
-    kind, final = _kind(call, answer.status)
-    if _is_expired_token(call, answer, body):
+    parts.append(f". {_advice(call, response, body)}")
+    kind, final = _kind(call, response.status)
+    if _is_expired_token(call, response, body):
         kind, final = _kind(call, 401)
     return kind(
         "".join(parts),
-        status=answer.status,
+        status=response.status,
         detail_code=body.detail_code,
         tracking_id=body.tracking_id,
-        retry_after=retry_after(answer),
+        retry_after=retry_after(response),
         final=final,
     )
 
 
-def says_token_expired(answer: Response) -> bool:
+def says_token_expired(response: Response) -> bool:
     """Return whether a 400 means an expired token, as some OpenAPI documents describe it."""
-    return answer.status == 400 and ErrorBody(answer).says_token_expired
+    return response.status == 400 and ErrorBody(response).says_token_expired
 
 
-def retry_after(answer: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Return the seconds in ``Retry-After``, a number or an HTTP date; None if it is missing or malformed."""
-    value = answer.headers.get("retry-after", "").strip()
+    value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
         moment = _http_date(value)
-        return None if moment is None else max(0.0, (moment - _now_of_the_server(answer)).total_seconds())
+        return None if moment is None else max(0.0, (moment - _now_of_the_server(response)).total_seconds())
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _now_of_the_server(answer: Response) -> datetime:
+def _now_of_the_server(response: Response) -> datetime:
     """Return ISC's own time if the response has it, so that a wrong clock here does not matter."""
-    return _http_date(answer.headers.get("date", "")) or datetime.fromtimestamp(answer.received, tz=UTC)
+    return _http_date(response.headers.get("date", "")) or datetime.fromtimestamp(response.received, tz=UTC)
 
 
-def seconds_ahead(answer: Response) -> float | None:
+def seconds_ahead(response: Response) -> float | None:
     """
     Return how far ISC's clock is ahead of this machine's, by the ``Date`` header of a response.
 
     :returns: seconds, negative if it is behind; None if the header is missing or malformed.
     """
-    moment = _http_date(answer.headers.get("date", ""))
+    moment = _http_date(response.headers.get("date", ""))
     # The header has whole seconds: on average half a second has passed since.
-    return None if moment is None else moment.timestamp() + 0.5 - answer.received
+    return None if moment is None else moment.timestamp() + 0.5 - response.received
 
 
 def _http_date(value: str) -> datetime | None:
@@ -128,16 +128,16 @@ def _kind(call: Request[Any], status: int) -> tuple[type[SailPointError], bool |
     return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
 
 
-def _is_expired_token(call: Request[Any], answer: Response, body: ErrorBody) -> bool:
-    return answer.status == 400 and not call.is_token_request and body.says_token_expired
+def _is_expired_token(call: Request[Any], response: Response, body: ErrorBody) -> bool:
+    return response.status == 400 and not call.is_token_request and body.says_token_expired
 
 
-def _advice(call: Request[Any], answer: Response, body: ErrorBody) -> str:
-    status = answer.status
+def _advice(call: Request[Any], response: Response, body: ErrorBody) -> str:
+    status = response.status
     if 300 <= status < 400:
-        host = urlsplit(answer.headers.get("location", "")).netloc or "the same host"
+        host = urlsplit(response.headers.get("location", "")).netloc or "the same host"
         return (
-            f"It redirects to {host!r}; credentials are sent to the connection's host only. "
+            f"It redirects to {host!r}, but credentials are sent to the connection's host only. "
             "Enter the API's own address as host."
         )
     if not body.is_from_isc:
@@ -146,7 +146,7 @@ def _advice(call: Request[Any], answer: Response, body: ErrorBody) -> str:
         return _CREDENTIALS
     if status == 400 and call.multipart and (why := column_advice(" ".join(body.texts))):
         return f"{why} {_ADVICE[400]}"
-    if _is_expired_token(call, answer, body):
+    if _is_expired_token(call, response, body):
         return _ADVICE[401]
     if status == 403:
         return (
@@ -171,9 +171,9 @@ def _advice_about_other_server(call: Request[Any], status: int) -> str:
 _CREDENTIALS = "Check the connection's login (client ID) and password (client secret)."
 
 _ADVICE = {
-    400: "Repeating the same request fails again: correct what ISC names.",
-    401: "ISC rejects the token that it has just issued: was the client revoked?",
-    410: "This API generation is retired: set a newer api_version in the connection's extra.",
-    413: "The file is too large for ISC: split it, as SailPoint advises above 400,000 lines.",
-    429: "All users of this client ID share 100 requests per 10 s: lower requests_per_10s.",
+    400: "The same request would fail again. Correct what ISC reports.",
+    401: "ISC rejects the token that it has just issued. Check whether the client was revoked.",
+    410: "This API generation is retired. Set a newer api_version in the connection's extra.",
+    413: "The file is too large for ISC. Split it, as SailPoint advises above 400,000 lines.",
+    429: "All users of this client ID share 100 requests per 10 s. Lower requests_per_10s.",
 }

@@ -110,7 +110,7 @@ def test_an_answer_that_was_given_up_is_not_asked_for_again(world, deed):
 def test_a_start_that_is_answered_like_this_may_have_happened(world, deed):
     error, _ = asked(world, deed, endpoints.load_accounts(V1, HR))
     assert isinstance(error, ProtocolError)
-    assert "may have been started all the same" in str(error)
+    assert "may have been started anyway" in str(error)
 
 
 @pytest.mark.parametrize("deed", [hostile.dripping_body, hostile.huge_json], ids=named)

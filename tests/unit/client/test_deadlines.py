@@ -144,7 +144,7 @@ def test_a_pause_before_the_next_attempt_ends_at_the_deadline(world, status, cal
     assert "Last error" in str(error)
     assert f"HTTP {status}" in str(error)
     assert error.sent is (status == 503)
-    assert "Not retrying, the deadline comes first" in caplog.text
+    assert "Not retrying, because the deadline comes first" in caplog.text
 
 
 def test_attempts_go_on_until_the_deadline_only(world):

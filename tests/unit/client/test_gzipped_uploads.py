@@ -119,7 +119,7 @@ def test_a_packed_file_that_is_replaced_while_it_is_sent_starts_nothing(world, t
 @pytest.mark.parametrize(
     ("expected", "told"),
     [
-        (lambda size, sha256: (size, "0" * 64), "its content differs from the first reading"),
+        (lambda size, sha256: (size, "0" * 64), "its content differs from when it was examined"),
         (lambda size, sha256: (size - 1, sha256), "it continues after"),
         (lambda size, sha256: (size + 1, sha256), "it ends 1 bytes early"),
     ],

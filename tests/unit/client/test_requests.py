@@ -120,13 +120,13 @@ def test_an_unknown_id_is_told_as_such(world, tenant, generation):
             world.send(tenant, call(generation, "0" * 32))
         assert failure.value.status == 404
         assert failure.value.tracking_id
-    with pytest.raises(InvalidInputError, match="Is the source ID right"):
+    with pytest.raises(InvalidInputError, match="source ID is correct"):
         world.send(tenant, endpoints.source(generation, "0" * 32))
 
 
 def test_a_retired_generation_is_told_as_such(world, tenant, control, generation):
     control.generation(generation.name, retired=True)
-    with pytest.raises(InvalidInputError, match="set a newer api_version"):
+    with pytest.raises(InvalidInputError, match="Set a newer api_version"):
         world.send(tenant, endpoints.sources(generation))
 
 
@@ -158,7 +158,7 @@ def test_a_client_without_a_user_learns_the_end_all_the_same(world, sailpoint_si
     control.client("api-client", secret=SECRET, user=False)
     tenant = tenant_at(sailpoint_simulator.url, login="api-client")
     run_id = started(world, tenant, V1)
-    with pytest.raises(AccessDeniedError, match="takes a personal access token, not a scope"):
+    with pytest.raises(AccessDeniedError, match="needs a personal access token, not a scope"):
         world.send(tenant, endpoints.account_aggregation_status(V1, run_id))
     assert world.send(tenant, endpoints.task_status(V1, run_id)).completion_status is None
 

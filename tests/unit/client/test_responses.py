@@ -136,7 +136,7 @@ def test_a_body_that_is_not_packed_as_it_says_is_told(world, encoding):
 def test_the_host_of_an_answer_that_is_not_iscs_is_named(world):
     answer = (405, {"Content-Type": "text/html"}, b"<html>")
     with pytest.raises(
-        SailPointError, match=r"127\.0\.0\.1:\d+ answered HTTP 405 with text/html, which is not"
+        SailPointError, match=r"127\.0\.0\.1:\d+ returned HTTP 405 with text/html, which is not"
     ):
         ask_server(world, answer)
 

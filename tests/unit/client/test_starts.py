@@ -63,7 +63,7 @@ def test_a_start_that_may_have_had_an_effect_is_not_repeated(
     assert len(runs(control)) == 1
     assert len(asked(control, "load_accounts")) == 1
     if failure.value.status is None:
-        assert "may have been started all the same" in str(failure.value)
+        assert "may have been started anyway" in str(failure.value)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -138,7 +138,7 @@ def test_a_start_that_isc_refuses_is_not_repeated(world, tenant, control, flow, 
 
 
 def test_an_unknown_source_is_told(world, tenant):
-    with pytest.raises(InvalidInputError, match="Is the source ID right, and of this tenant"):
+    with pytest.raises(InvalidInputError, match="source ID is correct and belongs to this tenant"):
         world.run(tenant, start(V1, "0" * 32))
 
 

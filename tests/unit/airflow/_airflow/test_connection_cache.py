@@ -192,7 +192,7 @@ def test_event_loops_do_not_share_and_nothing_survives_one():
         found.append((id(desk), read.reads))
 
     gc.collect()
-    before = len(desk_module._desks)
+    before = len(desk_module._caches)
     threads = [threading.Thread(target=asyncio.run, args=(within(),)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -201,4 +201,4 @@ def test_event_loops_do_not_share_and_nothing_survives_one():
     assert len({desk for desk, _ in found}) == 2
     assert [reads for _, reads in found] == [1, 1]
     gc.collect()
-    assert len(desk_module._desks) <= before
+    assert len(desk_module._caches) <= before

@@ -199,7 +199,7 @@ async def cancelled(made):
 def test_a_cancelled_wait_asks_for_the_state_where_triggers_are_not_told_of_kills(
     tenant, monkeypatch, logged, told_of_kills, state, speaks
 ):
-    monkeypatch.setattr(aggregation, "TRIGGERS_ARE_TOLD_OF_KILLS", told_of_kills)
+    monkeypatch.setattr(aggregation, "TRIGGERS_HAVE_ON_KILL", told_of_kills)
     made = trigger(tenant, monkeypatch, state)
     asyncio.run(cancelled(made))
     assert any(GOES_ON in line for line in said(logged)) is speaks

@@ -203,7 +203,7 @@ def test_an_end_that_nothing_attributes_to_the_task_is_not_believed(tenant, carr
     task, deferral, aggregation_id = deferred("operator", tenant)
     tenant.control.finish(aggregation_id)
     event = ended(deferral) | {"carried": carried}
-    with pytest.raises(ProtocolError, match=r"only known to have started|malformed"):
+    with pytest.raises(ProtocolError, match=r"checkpoint names|malformed"):
         resumed(task, deferral, event)
 
 

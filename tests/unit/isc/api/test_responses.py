@@ -57,7 +57,7 @@ def test_each_status_means_one_kind_of_error(status, kind, final):
     assert type(error) is kind
     assert (error.status, error.final, error.exhausted) == (status, final, False)
     assert type(error_of(SOURCE_CALL, answer(body=b"<html>", status=status))) is kind
-    assert str(error).startswith(f"Could not read source {SOURCE}: ISC answered HTTP {status}")
+    assert str(error).startswith(f"Could not read source {SOURCE}: ISC returned HTTP {status}")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -114,13 +114,13 @@ def test_long_words_are_cut():
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (400, "correct what ISC names"),
+        (400, "Correct what ISC reports"),
         (401, "rejects the token that it has just issued"),
         (403, "needs the scope idn:sources:read"),
-        (404, "Is the source ID right"),
-        (410, "set a newer api_version"),
-        (413, "split it"),
-        (429, "lower requests_per_10s"),
+        (404, "source ID is correct"),
+        (410, "Set a newer api_version"),
+        (413, "Split it"),
+        (429, "Lower requests_per_10s"),
     ],
 )
 def test_an_error_says_what_to_do(status, advice):
@@ -314,15 +314,15 @@ ISC_BODIES = [
 
 @pytest.mark.parametrize("document", ISC_BODIES)
 def test_a_body_in_a_shape_of_isc_is_called_its_answer(document):
-    assert "ISC answered HTTP 405" in str(error_of(SOURCE_CALL, answer(document, 405)))
+    assert "ISC returned HTTP 405" in str(error_of(SOURCE_CALL, answer(document, 405)))
 
 
 def test_the_request_id_and_the_text_of_the_rate_limit_are_evidence_too():
-    assert "ISC answered HTTP 405" in str(
+    assert "ISC returned HTTP 405" in str(
         error_of(SOURCE_CALL, answer(body=b"", status=405, slpt_request_id="t"))
     )
     rate_limit = {"message": " Rate Limit Exceeded "}
-    assert "ISC answered HTTP 429" in str(error_of(SOURCE_CALL, answer(rate_limit, 429)))
+    assert "ISC returned HTTP 429" in str(error_of(SOURCE_CALL, answer(rate_limit, 429)))
 
 
 @pytest.mark.parametrize(
@@ -343,8 +343,8 @@ def test_another_answer_is_called_that_of_its_host(body, headers, words):
     stranger = replace(answer(body=body, status=405, **headers), host="acme.example:8443")
     error = error_of(SOURCE_CALL, stranger)
     assert type(error) is exceptions.InvalidInputError
-    assert f"acme.example:8443 answered HTTP 405 {words}" in str(error) or words in str(error)
-    assert "ISC answered" not in str(error)
+    assert f"acme.example:8443 returned HTTP 405 {words}" in str(error) or words in str(error)
+    assert "ISC returned" not in str(error)
     assert "Check the connection's host and any proxy or gateway in between." in str(error)
 
 
@@ -360,7 +360,7 @@ def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status)
 def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
     call = endpoints.account_aggregation_status(API_VERSIONS[generation], RUN)
     words = str(error_of(call, answer(ISC_ERROR, 403)))
-    assert "takes a personal access token, not a scope" in words
+    assert "needs a personal access token, not a scope" in words
     assert "ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN" in words
     assert ("DASHBOARD" in words) is (generation == "beta")
 

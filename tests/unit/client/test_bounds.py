@@ -19,6 +19,8 @@ from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import HR, ONCE, SECRET, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
+pytestmark = pytest.mark.real_time
+
 HERE = Path(__file__).parent
 V1 = API_VERSIONS["v1"]
 SOURCE = endpoints.source(V1, HR)

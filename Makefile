@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the bui
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
 	@$(RUN) -m tests.live.up
 
-# One worker runs what shares the Airflow, first of all; the others run the unit tests meanwhile.
+# The tests that share an Airflow run first, each Airflow in one worker; the others run the unit tests meanwhile.
 test: $(INSTALLED) ## Run every test that needs no second Airflow version, in parallel, with the coverage of isc and client
 	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit $(SCHEDULER_TESTS)
 

@@ -9,9 +9,10 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
-# Tests that wait for servers and clocks hold real times, which more workers than cores would upset.
-WORKERS ?= 2
+# Twice the cores of a small machine, because many tests wait for servers and clocks.
+WORKERS ?= 4
 PARALLEL := -n $(WORKERS) --dist loadgroup
+SCHEDULER_TESTS := tests/live --ignore=tests/live/test_live_crashes.py
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint
 
@@ -33,13 +34,15 @@ demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the bui
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
 	@$(RUN) -m tests.live.up
 
-test: test-unit test-scheduler ## Run every test that needs no second Airflow version
+# The tests that share an Airflow run first, each Airflow in one worker; the others run the unit tests meanwhile.
+test: $(INSTALLED) ## Run every test that needs no second Airflow version, in parallel, with the coverage of isc and client
+	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit $(SCHEDULER_TESTS)
 
-test-unit: $(INSTALLED) ## Run the unit tests, in parallel, with the coverage of isc and client
+test-unit: $(INSTALLED) ## Run the unit tests alone
 	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit
 
-test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer
-	@$(RUN) -m pytest -q tests/live --ignore=tests/live/test_live_crashes.py
+test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer alone
+	@$(RUN) -m pytest -q $(SCHEDULER_TESTS)
 
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tests.live.processes import Processes
 
 
+# To read DAG files again and again takes a third of a small machine's processor.
+READ_ONCE = {"dag_processor": {"min_file_process_interval": "3600"}}
+"""Settings for an Airflow whose DAG files nobody changes."""
+
+
 @dataclass(frozen=True)
 class AirflowHome:
     """Everything that one private Airflow needs.

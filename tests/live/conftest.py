@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live.airflow_home import READ_ONCE
 from tests.live.file_drop import FileDrop, start_file_drop
 from tests.live.processes import Processes
 
@@ -36,4 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def file_drop(folder: Path) -> Iterator[FileDrop]:
     with Processes(folder / "logs") as processes:
-        yield start_file_drop(processes, folder, lambda subject, what: print(f"{subject:<14} {what}"))
+        yield start_file_drop(
+            processes,
+            folder,
+            lambda subject, what: print(f"{subject:<14} {what}"),
+            poll_interval=3.0,
+            settings=READ_ONCE,
+        )

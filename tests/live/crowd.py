@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from sailpoint_provider.simulator.control import SimulatorControl
-from tests.live.airflow_home import AirflowHome
+from tests.live.airflow_home import READ_ONCE, AirflowHome
 from tests.live.airflow_processes import start_airflow
 from tests.live.crash_place import DAGS_FOLDER
 from tests.live.dags.crowd import WAITS
@@ -229,6 +229,7 @@ def crowd_place(folder: Path) -> Iterator[CrowdPlace]:
             connections={"sailpoint_default": tenant.connection()},
             # What is installed may be the package of another folder.
             variables={"PYTHONPATH": str(PROJECT)},
+            settings=READ_ONCE,
         )
         api = start_airflow(home, processes)
         processes.wait_until(

@@ -24,7 +24,7 @@ DAG_ID = "example_sailpoint_file_drop"
 CONNECTION_ID = "sailpoint_default"
 SOURCE_NAME = "HR Delimited File"
 POLL_INTERVAL = 6.0
-RUN_SECONDS = 120.0
+RUN_SECONDS = 180.0
 NOT_BEGUN = frozenset({"waiting", "scheduled", "queued"})
 LAST_LINES = 20
 AIRFLOW_PORT = 8080
@@ -151,6 +151,8 @@ def start_file_drop(
     *,
     speed: float = 1.0,
     usual_ports: bool = False,
+    poll_interval: float = POLL_INTERVAL,
+    settings: dict[str, dict[str, str]] | None = None,
 ) -> FileDrop:
     """Start the tenant and an Airflow with the example DAGs, and let the file-drop DAG run.
 
@@ -158,6 +160,8 @@ def start_file_drop(
     :param say: called with a subject and what happens to it.
     :param speed: factor by which the tenant's aggregations run faster than real ones.
     :param usual_ports: use the well-known ports if they are free, not any free ones.
+    :param poll_interval: seconds between two polls of the examples.
+    :param settings: further settings of Airflow by section and option.
     """
     tenant = start_simulator(processes, speed=speed, preferred_port=SIMULATOR_PORT if usual_ports else None)
     say("tenant", f"the simulated tenant is running at {tenant.url}")
@@ -169,9 +173,11 @@ def start_file_drop(
         connections={"fs_default": {"conn_type": "fs", "extra": {"path": str(watched)}}},
         variables={
             "SAILPOINT_EXAMPLE_FILE_SOURCE": SOURCE_NAME,
-            "SAILPOINT_EXAMPLE_POLL_INTERVAL": str(POLL_INTERVAL),
+            "SAILPOINT_EXAMPLE_POLL_INTERVAL": str(poll_interval),
+            # What is installed may be the package of another folder.
+            "PYTHONPATH": str(PROJECT),
         },
-        settings={"core": {"test_connection": "Enabled"}},
+        settings={"core": {"test_connection": "Enabled"}} | (settings or {}),
         port=free_port(AIRFLOW_PORT if usual_ports else None),
     )
     say("airflow", "starting API server, scheduler, DAG processor and triggerer ...")

@@ -7,7 +7,7 @@ from airflow.sdk import DAG
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 WAITS = 24
-POLL_INTERVAL = 5.0
+POLL_INTERVAL = 3.0
 
 with DAG("crowd", schedule=None, is_paused_upon_creation=False, max_active_tasks=WAITS):
     SailPointAccountAggregationSensor.partial(

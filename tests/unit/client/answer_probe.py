@@ -1,4 +1,4 @@
-"""Asks a server whose answer is too large, and prints by how many bytes the process grew at its largest."""
+"""Asks servers whose answers are too large; prints after each by how many bytes the process has grown."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from tests.unit.client.client_cases import HR, ONCE, Blocking, EventLoop, tenant
 from tests.unit.client.upload_probe import peak
 
 
-def main(name, url):
+def main(name, *urls):
     world = {"blocking": Blocking, "event_loop": EventLoop}[name]
-    tenant = tenant_at(url, extra={"timeout": 30})
-    world.send(tenant, endpoints.token(tenant))
+    tenants = [tenant_at(url, extra={"timeout": 30}) for url in urls]
+    for tenant in tenants:
+        world.send(tenant, endpoints.token(tenant))
     before = peak()
-    try:
-        world.send(tenant, endpoints.source(API_VERSIONS["v1"], HR), ONCE)
-    except ProtocolError:
-        print(peak() - before)
+    for tenant in tenants:
+        try:
+            world.send(tenant, endpoints.source(API_VERSIONS["v1"], HR), ONCE)
+        except ProtocolError:
+            print(peak() - before)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 import socket
+import struct
 import threading
 import zlib
 
@@ -190,7 +191,7 @@ def gzip_bomb_in_gzip(line):
 
 
 def deflate_bomb(line):
-    _send_packed(line, b"deflate", bomb(-15))
+    _send_packed(line, b"deflate", bomb(wrapped=False))
 
 
 def gzip_of_nothing_for_ever(line):
@@ -199,10 +200,21 @@ def gzip_of_nothing_for_ever(line):
 
 
 @functools.cache
-def bomb(window=31):
-    """Return 300 MB of nothing, packed."""
-    packer = zlib.compressobj(wbits=window)
-    return b"".join(packer.compress(bytes(MIB)) for _ in range(300)) + packer.flush()
+def bomb(wrapped=True):
+    """
+    Return 300 MiB of nothing, packed.
+
+    One packed block is repeated, because packing all of it takes seconds.
+
+    :param wrapped: gzip, rather than bare deflate.
+    """
+    nothing, packer = bytes(MIB), zlib.compressobj(wbits=-15)
+    block = packer.compress(nothing) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = block * 300 + packer.flush()
+    if not wrapped:
+        return packed
+    checksum = functools.reduce(lambda sum, _: zlib.crc32(nothing, sum), range(300), 0)
+    return gzip.compress(b"")[:10] + packed + struct.pack("<II", checksum, 300 * MIB)
 
 
 def _send_packed(line, encoding, body):

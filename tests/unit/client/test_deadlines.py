@@ -23,6 +23,8 @@ from tests.unit.client.hostile_server import HostileServer
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, closed_port, json_answer
 from tests.unit.client.slow_server import SlowServer
 
+pytestmark = pytest.mark.real_time
+
 V1 = API_VERSIONS["v1"]
 SOURCE = endpoints.source(V1, HR)
 START = endpoints.load_accounts(V1, HR)

@@ -14,6 +14,8 @@ from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import ONCE, Blocking, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
+pytestmark = pytest.mark.real_time
+
 V1 = API_VERSIONS["v1"]
 CALL = endpoints.clear_task_record(V1, "a" * 32, now=datetime.now(tz=UTC))
 SECONDS = 1.0

@@ -23,6 +23,8 @@ from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import ONCE, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 
+pytestmark = pytest.mark.real_time
+
 V1 = API_VERSIONS["v1"]
 HEALTHY = [f"{number:032x}" for number in range(1, 21)]
 BAD = "b" * 32

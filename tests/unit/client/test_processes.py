@@ -16,6 +16,8 @@ import pytest
 import sailpoint_provider
 from tests.unit.polling.polling_cases import started
 
+pytestmark = pytest.mark.real_time
+
 ROOT = str(Path(sailpoint_provider.__file__).parents[1])
 
 # ISC counts in windows of 10 s, here they are 1 s long, and so is what the budget takes for one.
@@ -68,7 +70,7 @@ print(json.dumps({"seen": seen}))
 """
 
 _POLL = 0.5
-_SECONDS = 20.0
+_SECONDS = 15.0
 _SETTLED = 5.0
 
 
@@ -115,7 +117,8 @@ def test_two_processes_at_one_small_limit_converge_and_both_are_served(control, 
     later = [request for request in asked if moment_of(request) > began + _SETTLED]
     assert any(request["status"] == 429 for request in asked)
     assert len(later) > 10
-    assert sum(request["status"] == 429 for request in later) < 0.05 * len(later)
+    # Where they did not slow down, it would be every second one.
+    assert sum(request["status"] == 429 for request in later) < 0.2 * len(later)
     for child in told:
         assert len(child["seen"]) == 60
         for times in child["seen"].values():

@@ -15,6 +15,8 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, tenant_at
 from tests.unit.client.slow_server import SlowServer
 
+pytestmark = pytest.mark.real_time
+
 MIB = 1024 * 1024
 
 

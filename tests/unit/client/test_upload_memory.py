@@ -14,7 +14,8 @@ from tests.unit.client.slow_server import SlowServer
 
 HERE = Path(__file__).parent
 MIB = 1024 * 1024
-SIZE = 256 * MIB
+# Many times what may be held, and soon sent.
+SIZE = 64 * MIB
 PROMISED = 8 * MIB
 # Allowance for modules that only a long upload imports, and for memory that the allocator retains.
 ALLOWANCE = 4 * MIB

@@ -92,7 +92,7 @@ async def until(condition):
     """Wait until something has come true."""
     async with asyncio.timeout(20):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it comes true elsewhere
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
 
 
 def counted(control, *names):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from sailpoint_provider.exceptions import AggregationTimeoutError
+from sailpoint_provider.isc.api.endpoints import PAGE_SIZE
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.polling.poller import CROWD
 from tests.unit.client.client_cases import tenant_at
@@ -65,7 +66,7 @@ def test_a_crowd_ends_each_with_its_own_state_for_few_requests(control, generati
 
 @pytest.mark.parametrize("generation", ["v1", "beta"])
 def test_a_crowd_of_more_than_one_page_ends_whole(control, generation):
-    ids = started(control, 300)
+    ids = started(control, PAGE_SIZE + 5)
     tenant = tenant_at(control.base_url, api_version=generation)
 
     async def deed():

@@ -104,7 +104,11 @@ def test_the_command_refuses_a_taken_port_and_a_public_host():
 
 
 def test_small_answers_do_not_wait_for_acknowledgements(api, control):
-    begun = time.monotonic()
-    for _ in range(20):
-        api.sources(limit=0)
-    assert time.monotonic() - begun < 0.6
+    def seconds():
+        begun = time.monotonic()
+        for _ in range(20):
+            api.sources(limit=0)
+        return time.monotonic() - begun
+
+    # Acknowledgements would take 0.8 s each time; a busy machine takes that long now and then.
+    assert any(seconds() < 0.6 for _ in range(5))

@@ -11,6 +11,8 @@ from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSe
 from tests.unit.airflow.airflow_cases import DIRECTORY, HR, NEVER, POLL, FakeStore, FakeTaskInstance, end_of
 from tests.unit.airflow.turn_cases import counted, operator, somebody_elses
 
+pytestmark = pytest.mark.real_time
+
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
 TIMEOUT = 1.0
 SLACK = 2.0

@@ -96,10 +96,15 @@ CASES = {
 }
 
 
-def ended(tenant, monkeypatch, case, mode, **settings):
-    """Run a sensor through a case and return the id and what came of it."""
-    monkeypatch.setattr(deadlines, "UNKNOWN_GRACE_SECONDS", 0.12)
-    seconds = NEVER if case.outcome is None else 0.1
+def ended(tenant, monkeypatch, case, mode, *, seconds=0.1, grace=0.12, **settings):
+    """
+    Run a sensor through a case and return the id and what came of it.
+
+    :param seconds: how long an aggregation runs that ends.
+    :param grace: seconds for which an id may be unknown.
+    """
+    monkeypatch.setattr(deadlines, "UNKNOWN_GRACE_SECONDS", grace)
+    seconds = NEVER if case.outcome is None else seconds
     aggregation_id = NOBODY if case.unknown else tenant.started(DIRECTORY, case.outcome, seconds=seconds)
     tenant.control.revoke_tokens()
     for fault in case.faults:
@@ -166,7 +171,7 @@ def test_failed_or_skipped_the_words_name_the_aggregation(tenant, monkeypatch, n
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_wait_goes_through_the_mode_that_was_asked_for(tenant, monkeypatch, mode):
-    _, _, ti = ended(tenant, monkeypatch, CASES["good end"], mode)
+    _, _, ti = ended(tenant, monkeypatch, CASES["good end"], mode, seconds=1.0)
     assert (ti.reschedules > 0, len(ti.deferrals)) == {
         "poke": (False, 0),
         "reschedule": (True, 0),
@@ -189,5 +194,5 @@ def test_an_id_that_is_known_late_is_waited_for_in_every_mode(tenant, monkeypatc
         outcome="success",
         faults=[{"kind": "answer", "path": path, "status": 404, "times": 4}],
     )
-    aggregation_id, end, _ = ended(tenant, monkeypatch, case, mode)
+    aggregation_id, end, _ = ended(tenant, monkeypatch, case, mode, grace=20.0)
     assert_end(case, end, aggregation_id)

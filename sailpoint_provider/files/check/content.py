@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1024 * 1024
 _HEAD = 4096
+_MOSTLY = 0.8
 _MARK = codecs.BOM_UTF8
 
 # By its first bytes; the words continue "It is …".
@@ -34,7 +35,8 @@ _FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
         ),
         "a web page (HTML or XML)",
     ),
-    (lambda head: _has_zeros_at(head, 1) or _has_zeros_at(head, 0), "UTF-16 text"),
+    (lambda head: _is_zero_at(head, 4, {1, 2, 3}) or _is_zero_at(head, 4, {0, 1, 2}), "UTF-32 text"),
+    (lambda head: _is_zero_at(head, 2, {1}) or _is_zero_at(head, 2, {0}), "UTF-16 text"),
 )
 
 
@@ -52,6 +54,7 @@ class Content:
     :param is_suspicious: whether RFC 4180 does not allow something in it; which line it is, is not known.
     :param has_only_returns: whether its lines end with a carriage return alone.
     :param mixes_line_ends: whether some lines end with CR LF and others with LF.
+    :param ends_a_line: whether its last byte is that of a line end.
     """
 
     size_bytes: int
@@ -63,18 +66,20 @@ class Content:
     is_suspicious: bool
     has_only_returns: bool
     mixes_line_ends: bool
+    ends_a_line: bool
 
 
 def read_content(stream: BinaryIO) -> Content:
     """Read a stream to its end."""
     digest, size, structure, text = hashlib.sha256(), 0, Structure(), _TextCheck()
-    has_mark = False
+    has_mark, last_byte = False, b""
     while block := stream.read(_BLOCK):
         digest.update(block)
         if size == 0:
             text.begin(block[:_HEAD])
             has_mark = block.startswith(_MARK)
         size += len(block)
+        last_byte = block[-1:]
         if text.fault is None:
             text.feed(block)
             structure.feed(block.removeprefix(_MARK) if has_mark and size == len(block) else block)
@@ -90,6 +95,7 @@ def read_content(stream: BinaryIO) -> Content:
         structure.is_suspicious,
         structure.has_only_returns,
         structure.mixes_line_ends,
+        last_byte in (b"\n", b"\r"),
     )
 
 
@@ -147,7 +153,13 @@ def _text_start(head: bytes) -> bytes:
     return head.removeprefix(_MARK).lstrip().lower()
 
 
-def _has_zeros_at(head: bytes, offset: int) -> bool:
-    """Return whether every second byte of a longer text is NUL, as where UTF-16 holds English."""
-    half = head[offset::2]
-    return len(half) > 1 and half.count(0) * 10 > len(half) * 8
+def _is_zero_at(head: bytes, width: int, places: set[int]) -> bool:
+    """Return whether text has NUL bytes just where a wide encoding of English puts them."""
+    if len(head) < 2 * width:
+        return False
+    for place in range(width):
+        part = head[place::width]
+        share = part.count(0) / len(part)
+        if (share < _MOSTLY) if place in places else (share > 1 - _MOSTLY):
+            return False
+    return True

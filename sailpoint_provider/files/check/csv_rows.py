@@ -61,10 +61,10 @@ def _row(lines: _Lines, number: int, first: bytes) -> Row:
         length += len(line)
         is_open ^= line.count(b'"') % 2 == 1
     fault = None
-    if is_open:
-        fault = "has a quotation mark that is not closed"
-    elif length > LONGEST_ROW:
+    if length > LONGEST_ROW:
         fault = f"begins a row of more than {LONGEST_ROW // 2**20} MiB"
+    elif is_open:
+        fault = "has a quotation mark that is not closed"
     else:
         fields, fault = _split(b"".join(parts))
         if fault is None:
@@ -104,7 +104,7 @@ def _stray(row: bytes, at: int) -> str:
 
 
 class _Lines:
-    """The lines of a stream, some of which may be put back; a line that is far too long comes in parts."""
+    """The lines of a stream, some of which may be put back; of a line that is too long only a part comes."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.number = 0
@@ -113,7 +113,7 @@ class _Lines:
 
     def next(self) -> bytes | None:
         """Return the next line with its end; None at the end of the file."""
-        line = self._back.popleft() if self._back else self._stream.readline(LONGEST_ROW + 1)
+        line = self._back.popleft() if self._back else self._read()
         if self.number == 0:
             line = line.removeprefix(codecs.BOM_UTF8)
         if not line:
@@ -125,3 +125,9 @@ class _Lines:
         """Give lines back; they come next."""
         self._back.extendleft(reversed(lines))
         self.number -= len(lines)
+
+    def _read(self) -> bytes:
+        line = rest = self._stream.readline(LONGEST_ROW + 1)
+        while len(rest) > LONGEST_ROW and not rest.endswith(b"\n"):
+            rest = self._stream.readline(LONGEST_ROW + 1)
+        return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -52,6 +53,7 @@ class Findings:
     :param changed_columns: accounts with a changed value, by column; None if nothing was compared.
     :param last_columns: header of the last file; None if it could not be read.
     :param last_rows: rows of the last file; None if it could not be read.
+    :param last_ends_a_line: whether the last file ends with a line end; None if it could not be read.
     :param last_problem: why the last file could not be compared with; None if it was, or if there is none.
     """
 
@@ -66,6 +68,7 @@ class Findings:
     changed_columns: Mapping[str, int] | None = None
     last_columns: tuple[str, ...] | None = None
     last_rows: int | None = None
+    last_ends_a_line: bool | None = None
     last_problem: str | None = None
 
 
@@ -158,7 +161,8 @@ class _Examination:
             last_rows, problem = self._read_last(old, shared, digest)
         found = replace(found, last_problem=problem)
         if old is not None and problem is None:
-            found = replace(found, last_columns=old.columns, last_rows=last_rows)
+            ends = _ends_a_line(old.path)
+            found = replace(found, last_columns=old.columns, last_rows=last_rows, last_ends_a_line=ends)
         if new.key is None or self._key is None:
             return found
         keys = self._tables.compare(
@@ -237,6 +241,12 @@ def _header(path: str) -> tuple[tuple[str, ...], str | None]:
 
 def _position(key: str | None, columns: tuple[str, ...]) -> int | None:
     return columns.index(key) if key is not None and key in columns else None
+
+
+def _ends_a_line(path: str) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) in (b"\n", b"\r")
 
 
 def _content(path: str) -> Content:

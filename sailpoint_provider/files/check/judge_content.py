@@ -46,12 +46,24 @@ def header(case: Case) -> RuleOutcome:
 
 
 def shape(case: Case) -> RuleOutcome:
-    """Refuse rows that are not as RFC 4180 says."""
+    """
+    Refuse rows that are not as RFC 4180 says, and a last line that breaks off.
+
+    RFC 4180 lets the last line end without a line feed, so a file that is cut within its last value is
+    complete by its shape. But a program that wrote one the last time writes one every time.
+    """
     faults = case.found.faults
     if faults is None:
         if case.found.rows is None:
             return case.without_rows("shape")
-        return outcome("shape", None, counted(case.found.rows, "row"))
+        refusal = None
+        content = case.found.content
+        if case.found.last_ends_a_line and content is not None and not content.ends_a_line:
+            refusal = (
+                f"Loading {case.name} could lose its end: its last line breaks off without a line end, which "
+                "the last loaded file has."
+            )
+        return outcome("shape", refusal, counted(case.found.rows, "row"))
     count = counted(faults.count, "row") if faults.is_counted else f"{faults.count:,} rows or more"
     more = ", …" if faults.count > len(faults.first) else ""
     return outcome(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sailpoint_provider.results import AggregationResult
 
 
@@ -55,6 +57,20 @@ class InvalidInputError(SailPointError):
     """A parameter, connection or file is invalid; also ISC's 400 and 410, and its 404 for a source."""
 
     final = True
+
+
+class FileRefusedError(InvalidInputError):
+    """
+    The check of a file refuses it; nothing was sent.
+
+    :param message: what loading the file would have done.
+    :param report: the report on the file as JSON primitives; see
+        :class:`~sailpoint_provider.files.check.report.FileReport`.
+    """
+
+    def __init__(self, message: str = "", *, report: Mapping[str, Any], **details: Any) -> None:
+        super().__init__(message, **details)
+        self.report = dict(report)
 
 
 class AuthenticationError(SailPointError):

@@ -1,0 +1,188 @@
+"""The rules on what would happen to accounts: rows, shrinkage, growth, changes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from sailpoint_provider.files.check.case import counted, listed, outcome
+from sailpoint_provider.files.check.limits import Limit, read_limit, share
+from sailpoint_provider.files.check.report import RuleOutcome
+
+if TYPE_CHECKING:
+    from sailpoint_provider.files.check.case import Case
+
+
+def rows(case: Case) -> RuleOutcome:
+    """Refuse fewer or more accounts than expected."""
+    if (accounts := case.accounts) is None:
+        return case.without_rows("rows")
+    least, most = case.rules.min_rows, case.rules.max_rows
+    limits = [f"at least {least:,}"] if least is not None else []
+    limits += [f"at most {most:,}"] if most is not None else []
+    refusal = None
+    if least is not None and accounts < least:
+        if accounts == 0:
+            refusal = f"Loading {case.name} would delete every account of the source: it holds none."
+        else:
+            refusal = (
+                f"Loading {case.name} would leave the source with {counted(accounts, 'account')} "
+                f"({limits[0]} expected)."
+            )
+    elif most is not None and accounts > most:
+        refusal = (
+            f"Loading {case.name} would bring the source to {counted(accounts, 'account')} "
+            f"({limits[-1]} expected)."
+        )
+    return outcome("rows", refusal, counted(accounts, "account"), ", ".join(limits))
+
+
+def shrinkage(case: Case) -> RuleOutcome:
+    """
+    Refuse a file with which too many accounts would be deleted.
+
+    ISC deletes the accounts that a file lacks. They are counted by key against the last good file, and by
+    number against what ISC holds; whichever is above the limit first is named. ISC itself skips all deletions
+    above the source's ``deleteThreshold`` (SailPoint's OpenAPI documents, schema ``Source``).
+    """
+    limit = read_limit(case.rules.max_deletions, "max_deletions")
+    if limit is None:
+        return RuleOutcome("shrinkage", "off")
+    if case.accounts is None:
+        return case.without_rows("shrinkage")
+    by_key, by_count = _gone_by_key(case), _gone_by_count(case)
+    known = [one for one in (by_key, by_count) if one is not None]
+    figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
+    for gone, base, _ in known:
+        if limit.is_exceeded(gone, base):
+            return outcome("shrinkage", _deletion(case, gone, base, limit), figure, str(limit))
+    if known and (refusal := _above_threshold(case, known[0])):
+        return outcome("shrinkage", refusal, figure, str(limit))
+    return _completed(case, figure, limit, is_known=bool(known))
+
+
+def growth(case: Case) -> RuleOutcome:
+    """Refuse a file with which too many accounts would be new."""
+    limit = read_limit(case.rules.max_additions, "max_additions")
+    if limit is None:
+        return RuleOutcome("growth", "off")
+    if (accounts := case.accounts) is None:
+        return case.without_rows("growth")
+    if case.last_accounts is not None:
+        base = case.last_accounts
+        added = case.found.keys.joiners.count if case.found.keys is not None else max(0, accounts - base)
+    elif case.tenant_accounts is not None:
+        base = case.tenant_accounts
+        added = max(0, accounts - base)
+    else:
+        return case.lacking("growth", "accounts", "Nothing was compared.", limit=str(limit))
+    refusal = None
+    if limit.is_exceeded(added, base):
+        part = f"{share(added, base, limit)} of {base:,}, limit {limit}" if base else f"limit {limit}"
+        refusal = f"Loading {case.name} would create {counted(added, 'account')} ({part})."
+    return outcome("growth", refusal, f"{added:,} of {base:,}", str(limit))
+
+
+def changes(case: Case) -> RuleOutcome:
+    """Refuse a file with which too many accounts would change in one column."""
+    if case.rules.max_changes is None:
+        return RuleOutcome("changes", "off")
+    if case.accounts is None:
+        return case.without_rows("changes")
+    if case.found.changed_columns is None or case.found.keys is None:
+        instead = "No values were compared."
+        if case.key is None:
+            return case.lacking("changes", "identity_attribute", instead)
+        why = "This is the first load."
+        if case.last is not None:
+            why = f"The last loaded file {case.last.name} {case.found.last_problem}."
+        return RuleOutcome("changes", "not_checked", sentence=f"{why} {instead}")
+    base = case.found.keys.common
+    faults, figures = [], []
+    for column, count in case.found.changed_columns.items():
+        limit = case.rules.limit_of_changes(column)
+        if limit is None:
+            continue
+        figures.append(f"{column} {count:,}")
+        if limit.is_exceeded(count, base):
+            part = f"{share(count, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
+            faults.append(f"{column!r} of {count:,} of {base:,} accounts ({part})")
+    refusal = f"Loading {case.name} would change {listed(faults)}." if faults else None
+    return outcome("changes", refusal, ", ".join(figures) or "none")
+
+
+def _gone_by_key(case: Case) -> tuple[int, int, str] | None:
+    """Return how many accounts of the last file are gone, and of how many."""
+    base, accounts = case.last_accounts, case.accounts
+    if base is None or accounts is None:
+        return None
+    if case.found.keys is not None:
+        return case.found.keys.leavers.count, base, "in the last file"
+    return max(0, base - accounts), base, "rows of the last file"
+
+
+def _gone_by_count(case: Case) -> tuple[int, int, str] | None:
+    """Return how many accounts ISC would lose at least, and of how many."""
+    base, accounts = case.tenant_accounts, case.accounts
+    if base is None or accounts is None:
+        return None
+    return max(0, base - accounts), base, "in ISC"
+
+
+def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
+    part = f"{share(gone, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
+    return f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({part})."
+
+
+def _above_threshold(case: Case, known: tuple[int, int, str]) -> str | None:
+    """Return the refusal for deletions that ISC itself would skip."""
+    percentage = case.facts.delete_threshold if case.facts is not None else None
+    # 0 is not taken as a limit: SailPoint does not say whether it means none, and no account is at stake.
+    if not percentage:
+        return None
+    threshold = Limit(Fraction(str(percentage)), is_percentage=True)
+    gone, base = known[0], case.tenant_accounts or known[1]
+    if not threshold.is_exceeded(gone, base):
+        return None
+    return (
+        f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({share(gone, base, threshold)}), "
+        f"and ISC skips all deletions above the source's own delete threshold of {threshold}."
+    )
+
+
+def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> RuleOutcome:
+    """Return the outcome where no limit is exceeded, which says what could not be compared."""
+    problem = case.found.last_problem
+    if not is_known and problem is not None and case.last is not None:
+        return outcome(
+            "shrinkage",
+            f"Loading {case.name} could delete any number of accounts: the last loaded file {case.last.name} "
+            f"{problem}. {case.why_missing('accounts')}",
+            limit=str(limit),
+        )
+    if case.key is None and case.last is not None:
+        return case.lacking(
+            "shrinkage",
+            "identity_attribute",
+            "Numbers were compared in place of keys.",
+            figure=figure,
+            limit=str(limit),
+            is_partly_checked=True,
+        )
+    if case.tenant_accounts is None:
+        instead = "This is the first load, so there is nothing to compare with."
+        if is_known:
+            instead = "Only the last loaded file was compared with."
+        return case.lacking(
+            "shrinkage", "accounts", instead, figure=figure, limit=str(limit), is_partly_checked=is_known
+        )
+    if problem is None or case.last is None:
+        return outcome("shrinkage", None, figure, str(limit))
+    sentence = (
+        f"The last loaded file {case.last.name} {problem}, so only the number in ISC was compared with."
+    )
+    if case.rules.strict:
+        sentence = f"{case.name} is refused because strict is set: {sentence}"
+    return RuleOutcome(
+        "shrinkage", "refused" if case.rules.strict else "passed", figure, str(limit), sentence
+    )

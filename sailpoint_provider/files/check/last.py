@@ -1,0 +1,28 @@
+"""The last good file of a source, with which a new one is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sailpoint_provider.files.source import FileSource
+
+
+@dataclass(frozen=True)
+class LastLoaded:
+    """
+    The last good file of a source.
+
+    :param file: the file itself; None if only the record of it remains.
+    :param name: name under which it was dropped.
+    :param sha256: SHA-256 of the bytes that ISC received, 64 hex characters.
+    :param loaded_at: when it was loaded, in seconds since the epoch.
+    :param dropped_at: when it was dropped, in seconds since the epoch; None where unknown.
+    """
+
+    file: FileSource | None
+    name: str
+    sha256: str
+    loaded_at: float
+    dropped_at: float | None

@@ -1,0 +1,277 @@
+"""Reads and compares CSVs with DuckDB, in bounded memory and without any guessing of its own."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.files.check.csv_rows import LONGEST_ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+SHOWN_KEYS = 20
+_MEMORY = "256MB"
+_THREADS = 2
+_BUFFER = 2 * LONGEST_ROW
+_PARTS = 16
+# Python's str.strip() and what is invisible besides.
+_SPACES = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    "\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+
+
+class UnreadableTableError(Exception):
+    """DuckDB cannot read a file as CSV. Its own message quotes the file and must not leave this module."""
+
+
+class _OutOfMemoryError(InvalidInputError):
+    """DuckDB did not get along with the memory it has."""
+
+
+@dataclass(frozen=True)
+class KeyGroup:
+    """
+    Keys of accounts that have something in common.
+
+    :param count: how many there are.
+    :param keys: the first twenty, sorted.
+    """
+
+    count: int
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyFigures:
+    """
+    What the keys of two files say.
+
+    :param accounts: keys in the new file, without the blank ones.
+    :param last_accounts: keys in the last file.
+    :param common: keys in both.
+    :param blank_rows: rows of the new file without a key.
+    :param repeated: keys that occur more than once in the new file.
+    :param padded: new keys that begin or end with a space.
+    :param headers: rows of the new file that repeat its header.
+    :param joiners: keys in the new file alone.
+    :param movers: keys in both, with other values.
+    :param leavers: keys in the last file alone.
+    """
+
+    accounts: int
+    last_accounts: int
+    common: int
+    blank_rows: int
+    repeated: KeyGroup
+    padded: KeyGroup
+    headers: KeyGroup
+    joiners: KeyGroup
+    movers: KeyGroup
+    leavers: KeyGroup
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """
+    A CSV as DuckDB is to read it.
+
+    :param path: its local path.
+    :param columns: its header.
+    :param key: position of the key; None if there is none.
+    :param mixes_line_ends: whether it does, which DuckDB reads only if told to be lenient.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    key: int | None
+    mixes_line_ends: bool = False
+
+    def sql(self, *, parallel: bool = True) -> str:
+        """Return the call that reads it: all options are set, none is sniffed, every value stays text."""
+        types = ",".join(f"'c{at}':'VARCHAR'" for at in range(len(self.columns)))
+        path = self.path.replace("'", "''")
+        return (
+            f"read_csv('{path}', auto_detect=false, header=true, columns={{{types}}}, delim=',', quote='\"', "
+            f"escape='\"', comment='', nullstr='{uuid.uuid4().hex}', compression='none', null_padding=false, "
+            f"ignore_errors=false, strict_mode={str(not self.mixes_line_ends).lower()}, "
+            f"max_line_size={LONGEST_ROW}, buffer_size={_BUFFER}, parallel={str(parallel).lower()})"
+        )
+
+
+class Tables:
+    """
+    A private DuckDB that holds one row for each row of both files: the key, and a digest of the values.
+
+    :param folder: private folder for what does not fit into memory.
+    """
+
+    def __init__(self, folder: str) -> None:
+        import duckdb
+
+        spill = os.path.join(folder, "spill")
+        self._errors = duckdb
+        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": _THREADS,
+                "memory_limit": _MEMORY,
+                "temp_directory": spill,
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        self._execute("CREATE TEMP TABLE rows_of_both (k VARCHAR, is_new BOOLEAN, h UBIGINT)")
+
+    def close(self) -> None:
+        """Let go of all memory and files."""
+        self._connection.close()
+
+    def load(self, table: CsvTable, compared: Sequence[int], *, is_new: bool, parallel: bool = True) -> int:
+        """
+        Read a file, and return its number of rows.
+
+        :param compared: positions of the columns whose values are compared with those of the other file.
+        :param is_new: whether it is the new file.
+        :raises UnreadableTableError: a row has too many or too few fields, or its quotation is wrong.
+        :raises InvalidInputError: memory or disk did not suffice (not final).
+        """
+        digest = f"hash({', '.join(f'c{at}' for at in compared)})" if compared else "0::UBIGINT"
+        source = table.sql(parallel=parallel)
+        if table.key is None:
+            return int(self._one(f"SELECT count(*) FROM {source}")[0])
+        before = self._one("SELECT count(*) FROM rows_of_both")[0]
+        self._execute(
+            f"INSERT INTO rows_of_both SELECT c{table.key}, {str(is_new).lower()}, {digest} FROM {source}"
+        )
+        return int(self._one("SELECT count(*) FROM rows_of_both")[0] - before)
+
+    def forget(self, *, is_new: bool) -> None:
+        """Remove the rows of a file, or of the part of it that was read before a fault."""
+        self._execute(f"DELETE FROM rows_of_both WHERE is_new = {str(is_new).lower()}")
+
+    def compare(self, key: str, *, merges_rows: bool, has_last: bool) -> KeyFigures:
+        """
+        Compare the keys of both files.
+
+        :param key: name of the key's column, to recognize a header that is repeated.
+        :param merges_rows: whether a key may occur more than once, so that its rows are compared together.
+        :param has_last: whether the last file was loaded.
+        """
+        signed = "sum(CASE WHEN is_new THEN h::HUGEINT ELSE -h::HUGEINT END)"
+        digest = signed if merges_rows else "bit_xor(h)"
+        plain = "n = 1 AND o = 1 AND x = 0" if has_last else "n = 1"
+        groups = (
+            "SELECT k, trim(k, $spaces) t, n, o, x <> 0 changed FROM (SELECT k, count(*) FILTER (is_new) n, "
+            f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
+            f"WHERE NOT ({plain}) OR t <> k OR lower(k) = lower($key)"
+        )
+        values = {"spaces": _SPACES, "key": key}
+        self._execute(
+            "CREATE OR REPLACE TEMP TABLE differences (k VARCHAR, t VARCHAR, n BIGINT, o BIGINT, "
+            "changed BOOLEAN)"
+        )
+        try:
+            self._execute(f"INSERT INTO differences {groups.format(part='')}", values)
+        except _OutOfMemoryError:
+            for part in range(_PARTS):
+                self._execute(
+                    f"INSERT INTO differences {groups.format(part=f'WHERE hash(k) % {_PARTS} = {part}')}",
+                    values,
+                )
+        return self._figures(key, has_last)
+
+    def changed_columns(
+        self, new: CsvTable, last: CsvTable, columns: Mapping[str, tuple[int, int]]
+    ) -> dict[str, int]:
+        """
+        Count the accounts whose value changed, for each column in which any did.
+
+        :param columns: positions in the new and in the last file, by name.
+        """
+        names = list(columns)
+        if not names:
+            return {}
+        sides = []
+        for table, side, sign in ((new, 0, ""), (last, 1, "-")):
+            digests = ", ".join(
+                f"{sign}hash(c{columns[name][side]})::HUGEINT h{at}" for at, name in enumerate(names)
+            )
+            sides.append(
+                f"SELECT c{table.key} k, {digests} FROM {table.sql()} WHERE c{table.key} IN "
+                "(SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed)"
+            )
+        sums = ", ".join(f"sum(h{at}) <> 0 d{at}" for at in range(len(names)))
+        counts = ", ".join(f"count(*) FILTER (d{at})" for at in range(len(names)))
+        row = self._one(f"SELECT {counts} FROM (SELECT {sums} FROM ({' UNION ALL '.join(sides)}) GROUP BY k)")
+        return {name: int(count) for name, count in zip(names, row, strict=True) if count}
+
+    def _figures(self, key: str, has_last: bool) -> KeyFigures:
+        total_new, total_last = self._one(
+            "SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM rows_of_both"
+        )
+        shown_new, shown_last, accounts, last_accounts, common, blank = self._one(
+            "SELECT coalesce(sum(n), 0), coalesce(sum(o), 0), count(*) FILTER (n > 0 AND t <> ''), "
+            "count(*) FILTER (o > 0 AND t <> ''), count(*) FILTER (n > 0 AND o > 0 AND t <> ''), "
+            "coalesce(sum(n) FILTER (t = ''), 0) FROM differences"
+        )
+        # What is not among the differences occurs once in the new file, and once in the last if there is one.
+        plain = total_new - shown_new
+        if has_last and total_last - shown_last != plain:
+            raise UnreadableTableError
+        return KeyFigures(
+            accounts=int(accounts + plain),
+            last_accounts=int(last_accounts + plain) if has_last else 0,
+            common=int(common + plain) if has_last else 0,
+            blank_rows=int(blank),
+            repeated=self._group("n > 1"),
+            padded=self._group("n > 0 AND o = 0 AND t <> k"),
+            headers=self._group("n > 0 AND o = 0 AND lower(t) = lower($key)", key=key),
+            joiners=self._group("n > 0 AND o = 0") if has_last else KeyGroup(0),
+            movers=self._group("n > 0 AND o > 0 AND changed"),
+            leavers=self._group("n = 0 AND o > 0"),
+        )
+
+    def _group(self, condition: str, **values: str) -> KeyGroup:
+        count, keys = self._one(
+            f"SELECT count(*), min(k, {SHOWN_KEYS}) FROM differences WHERE t <> '' AND {condition}", values
+        )
+        return KeyGroup(int(count), tuple(heapq.nsmallest(SHOWN_KEYS, keys or ())))
+
+    def _one(self, query: str, values: Mapping[str, str] | None = None) -> tuple[Any, ...]:
+        row = self._execute(query, values).fetchone()
+        if row is None:
+            raise UnreadableTableError
+        return row
+
+    def _execute(self, query: str, values: Mapping[str, str] | None = None) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(query, dict(values) if values else None)
+        except self._errors.InvalidInputException:
+            raise UnreadableTableError from None
+        except self._errors.OutOfMemoryException as error:
+            raise _OutOfMemoryError(*_no_room(error).args, final=False) from None
+        except self._errors.IOException as error:
+            raise _no_room(error) from None
+        except self._errors.Error as error:
+            raise InvalidInputError(
+                f"The check of the file failed in DuckDB ({type(error).__name__}). Nothing was sent.",
+                final=False,
+            ) from None
+
+
+def _no_room(error: Exception) -> InvalidInputError:
+    return InvalidInputError(
+        f"The check of the file failed in DuckDB ({type(error).__name__}): the file is gone, or the "
+        "temporary folder has too little room. Set TMPDIR to a disk with twice the size of the file. "
+        "Nothing was sent.",
+        final=False,
+    )

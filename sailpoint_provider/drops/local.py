@@ -29,13 +29,21 @@ class LocalPlace:
 
     def __init__(self, path: str) -> None:
         self._root = path
+        self._folders: list[str] = [""]
 
     def scan(self, *, recursive: bool, skipped: frozenset[str]) -> Listing:
         """Return all regular files; see :meth:`Place.scan`."""
         entries: dict[str, Entry] = {}
+        folders: list[str] = []
         with self._answers():
-            is_known = self._collect("", entries, skipped, recursive=recursive)
+            is_known = self._collect("", entries, folders, skipped, recursive=recursive)
+        self._folders = folders
         return Listing(entries, is_known)
+
+    def glance(self) -> tuple[int, ...]:
+        """Return the modification times of all subfolders that the last scan saw."""
+        with self._answers():
+            return tuple(_modified(self.location(one)) for one in self._folders)
 
     def prepare(self) -> None:
         """Create the state folder; see :meth:`Place.prepare`."""
@@ -149,9 +157,16 @@ class LocalPlace:
         return os.path.join(self._root, name) if name else self._root
 
     def _collect(
-        self, folder: str, entries: dict[str, Entry], skipped: frozenset[str], *, recursive: bool
+        self,
+        folder: str,
+        entries: dict[str, Entry],
+        folders: list[str],
+        skipped: frozenset[str],
+        *,
+        recursive: bool,
     ) -> bool:
-        """Add the files below a folder; return whether it holds the state folder."""
+        """Add the files and folders below a folder; return whether it holds the state folder."""
+        folders.append(folder)
         subfolders, is_known = [], False
         with os.scandir(self.location(folder)) as found:
             for one in found:
@@ -167,7 +182,7 @@ class LocalPlace:
                     subfolders.append(name)
         for subfolder in subfolders:
             with suppress(FileNotFoundError):
-                self._collect(subfolder, entries, skipped, recursive=True)
+                self._collect(subfolder, entries, folders, skipped, recursive=True)
         return is_known
 
     def _prepared(self, name: str) -> str:
@@ -207,6 +222,13 @@ class LocalPlace:
             raise FolderUnavailableError(
                 f"Cannot use the folder {self._root}: {error.strerror or type(error).__name__}."
             ) from None
+
+
+def _modified(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _entry(name: str, found: os.stat_result) -> Entry:

@@ -8,6 +8,8 @@ from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from sailpoint_provider.drops.entries import Entry, Listing
 
 README = f"{STATE_FOLDER}/README.txt"
@@ -31,8 +33,11 @@ class Place(Protocol):
     def scan(self, *, recursive: bool, skipped: frozenset[str]) -> Listing:
         """Return all regular files, hidden ones and those in the skipped subfolders left out."""
 
+    def glance(self) -> Hashable:
+        """Return what differs once files came or went since the last scan; None if only a scan shows it."""
+
     def prepare(self) -> None:
-        """Create the state folder, which all that writes needs; only in what is certainly the right folder."""
+        """Create the state folder, which writing needs; only in what is certainly the right folder."""
 
     def entry(self, name: str) -> Entry | None:
         """Return one file, None if it is not there."""

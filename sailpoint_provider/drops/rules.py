@@ -25,6 +25,8 @@ from sailpoint_provider.drops.names import (
 from sailpoint_provider.exceptions import InvalidInputError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_DISK_INTERVAL = 2.0
+_STORE_INTERVAL = 10.0
 _CSV = ("*.csv", "*.csv.gz")
 
 
@@ -47,7 +49,7 @@ class FolderRules:
     recursive: bool = False
     complete: Complete = "quiet"
     quiet_for: float = 60.0
-    scan_interval: float = 5.0
+    scan_interval: float | None = None
     remind_after: float = 3600.0
     loaded: str = "loaded"
     refused: str = "refused"
@@ -61,7 +63,8 @@ class FolderRules:
         if self.source_id is not None:
             _set(self, "source_id", _checked_id(self.source_id))
         for name in ("quiet_for", "scan_interval", "remind_after"):
-            _set(self, name, _checked_seconds(getattr(self, name), name))
+            if name != "scan_interval" or self.scan_interval is not None:
+                _set(self, name, _checked_seconds(getattr(self, name), name))
         for name in ("loaded", "refused", "duplicate"):
             _set(self, name, _checked_subfolder(getattr(self, name), name))
         if len({self.loaded, self.refused, self.duplicate}) < 3:
@@ -100,6 +103,11 @@ class FolderRules:
         """Eight characters that two folders share only if they are the same place and the same files."""
         named = {key: self.to_json()[key] for key in _IDENTIFYING}
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def seconds_between_scans(self) -> float:
+        """The scan interval; a store bills each listing, a disk does not."""
+        return self.scan_interval or (_STORE_INTERVAL if "://" in self.url else _DISK_INTERVAL)
 
     @property
     def skipped(self) -> frozenset[str]:

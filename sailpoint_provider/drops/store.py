@@ -42,6 +42,9 @@ class StorePlace:
             is_known = self._collect("", entries, skipped, recursive=recursive)
         return Listing(entries, is_known)
 
+    def glance(self) -> None:
+        """Return None: only a listing shows what a store holds."""
+
     def prepare(self) -> None:
         """Create the state folder; see :meth:`Place.prepare`."""
         if self.read(README) is None:

@@ -63,7 +63,7 @@ def take_drops(
     place.prepare()
     waiting = _waiting(place, rules, listing, seen_complete)
     taker = _Taker(place, rules, run, listing, active)
-    for source, journal in _journals(place, rules, waiting):
+    for source, journal in _journals(place, rules, run, waiting):
         if limit is not None and len(taker.records) >= limit:
             break
         taker.take_of(source, journal, waiting.sources.get(source, []))
@@ -110,11 +110,13 @@ def _waiting(
     )
 
 
-def _journals(place: Place, rules: FolderRules, waiting: Waiting) -> list[tuple[DropSource, Journal]]:
-    """Return the journals of all sources that have files here, waiting or taken; the oldest file first."""
-    sources = {source: entries[0].modified for source, entries in waiting.sources.items()}
+def _journals(
+    place: Place, rules: FolderRules, run: Run, waiting: Waiting
+) -> list[tuple[DropSource, Journal]]:
+    """Return the journals of all sources with files here: the run's own first, then by the oldest file."""
+    sources = {source: (True, entries[0].modified) for source, entries in waiting.sources.items()}
     for source, record in open_records(place, rules):
-        sources[source] = record.entry.modified
+        sources[source] = (record.run != run, record.entry.modified)
     return [(source, Journal(place, source.key)) for source in sorted(sources, key=lambda one: sources[one])]
 
 

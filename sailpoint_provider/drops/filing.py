@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record
 from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
-from sailpoint_provider.drops.place import FolderUnavailableError, Place, place_at
+from sailpoint_provider.drops.place import README, FolderUnavailableError, Place, place_at
 from sailpoint_provider.drops.rules import FolderRules
 from sailpoint_provider.exceptions import InvalidInputError
 
@@ -57,6 +57,8 @@ def file_away(
     journal = Journal(place, _key_of(drop))
     for _ in range(_MOST_ATTEMPTS):
         newest = journal.of_claim(int(drop["claim"]))
+        if newest is None:
+            _check_state_is_there(place, rules)
         if newest is None or newest.kind == "void":
             raise InvalidInputError(
                 f"{drop['name']} is not taken by run {drop['run_id']} any more; it cannot be filed."
@@ -131,14 +133,28 @@ def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, di
     :returns: the path or URL, None if the file is gone, and the record with ``name``, ``sha256``,
         ``location``, ``loaded_at``, ``dropped_at``, ``aggregation_id`` and what else was recorded; None if
         no file was loaded yet.
+    :raises FolderUnavailableError: the folder cannot be reached, or has lost its records.
     """
-    _, place = _folder_of(drop)
+    rules, place = _folder_of(drop)
     content = place.read(_pointer(source_id))
     if content is None:
+        _check_state_is_there(place, rules)
         return None
     known: dict[str, Any] = json.loads(content)
     is_there = place.entry(str(known["filed_as"])) is not None
     return (known["location"] if is_there else None), known
+
+
+def _check_state_is_there(place: Place, rules: FolderRules) -> None:
+    """
+    Make sure that missing records are missing because nothing was recorded.
+
+    :raises FolderUnavailableError: the state folder is gone, as with a mount.
+    """
+    if place.entry(README) is None:
+        raise FolderUnavailableError(
+            f"The folder {rules.url} has no {STATE_FOLDER} subfolder any more. Is it mounted?"
+        )
 
 
 def _remembered(place: Place, decided: Record) -> dict[str, Any]:

@@ -36,9 +36,9 @@ class LocalPlace:
         entries: dict[str, Entry] = {}
         folders: list[str] = []
         with self._answers():
-            is_known = self._collect("", entries, folders, skipped, recursive=recursive)
+            subfolders = self._collect("", entries, folders, skipped, recursive=recursive)
         self._folders = folders
-        return Listing(entries, is_known)
+        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> tuple[int, ...]:
         """Return the modification times of all subfolders that the last scan saw."""
@@ -164,26 +164,25 @@ class LocalPlace:
         skipped: frozenset[str],
         *,
         recursive: bool,
-    ) -> bool:
-        """Add the files and folders below a folder; return whether it holds the state folder."""
+    ) -> set[str]:
+        """Add the files and folders below a folder; return its subfolders, of the hidden only the state's."""
         folders.append(folder)
-        subfolders, is_known = [], False
+        subfolders = set()
         with os.scandir(self.location(folder)) as found:
             for one in found:
-                if one.name.startswith("."):
-                    is_known |= one.name == STATE_FOLDER
+                if one.name.startswith(".") and one.name != STATE_FOLDER:
                     continue
                 name = f"{folder}/{one.name}" if folder else one.name
                 # What a link points to can be replaced while it is loaded, so links are not drops.
                 if one.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
                         entries[name] = _entry(name, one.stat(follow_symlinks=False))
-                elif recursive and name not in skipped and one.is_dir(follow_symlinks=False):
-                    subfolders.append(name)
-        for subfolder in subfolders:
+                elif one.is_dir(follow_symlinks=False):
+                    subfolders.add(name)
+        for subfolder in sorted(subfolders - skipped) if recursive else ():
             with suppress(FileNotFoundError):
                 self._collect(subfolder, entries, folders, skipped, recursive=True)
-        return is_known
+        return subfolders
 
     def _prepared(self, name: str) -> str:
         """Return the path of a file to write, whose subfolder is there then."""

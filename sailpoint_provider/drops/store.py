@@ -39,8 +39,8 @@ class StorePlace:
         entries: dict[str, Entry] = {}
         with self._answers():
             self._fs.invalidate_cache()
-            is_known = self._collect("", entries, skipped, recursive=recursive)
-        return Listing(entries, is_known)
+            subfolders = self._collect("", entries, skipped, recursive=recursive)
+        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> None:
         """Return None: only a listing shows what a store holds."""
@@ -171,26 +171,27 @@ class StorePlace:
 
     def _collect(
         self, folder: str, entries: dict[str, Entry], skipped: frozenset[str], *, recursive: bool
-    ) -> bool:
-        """Add the objects below a folder; return whether it holds the state folder."""
-        is_known = False
+    ) -> set[str]:
+        """Add the objects below a folder; return its subfolders, of the hidden only the state's."""
+        subfolders = set()
         try:
             found = self._fs.ls(self._path(folder), detail=True)
         except FileNotFoundError:
-            return False
+            return subfolders
         for one in found:
             last = str(one["name"]).rstrip("/").rpartition("/")[2]
             name = f"{folder}/{last}" if folder else last
             if str(one["name"]).strip("/") != self._path(name).strip("/"):
                 continue  # the placeholder of the folder itself
+            if last.startswith(".") and last != STATE_FOLDER:
+                continue
             if one.get("type") != "directory":
-                if not last.startswith("."):
-                    entries[name] = _entry(name, one)
-            elif last.startswith("."):
-                is_known |= last == STATE_FOLDER
-            elif recursive and name not in skipped:
-                self._collect(name, entries, skipped, recursive=True)
-        return is_known
+                entries[name] = _entry(name, one)
+            else:
+                subfolders.add(name)
+        for subfolder in sorted(subfolders - skipped) if recursive else ():
+            self._collect(subfolder, entries, skipped, recursive=True)
+        return subfolders
 
     def _is_still(self, entry: Entry) -> bool:
         found = self.entry(entry.name)

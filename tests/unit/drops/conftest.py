@@ -69,14 +69,18 @@ def s3_folder(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Folder:
     return Folder(f"s3://drop_store@{bucket}/hr", other, f"{bucket}/hr")
 
 
-@pytest.fixture(
-    params=[
-        "local",
-        pytest.param("memory", marks=OBJECT_STORAGE),
-        pytest.param("s3", marks=OBJECT_STORAGE),
-    ]
-)
+_KINDS = ["local", pytest.param("memory", marks=OBJECT_STORAGE)]
+
+
+@pytest.fixture(params=_KINDS)
 def folder(request: pytest.FixtureRequest) -> Folder:
-    """Give an empty folder of each kind."""
+    """Give an empty folder on a disk and one in a store."""
+    given: Folder = request.getfixturevalue(f"{request.param}_folder")
+    return given
+
+
+@pytest.fixture(params=[*_KINDS, pytest.param("s3", marks=OBJECT_STORAGE)])
+def every_folder(request: pytest.FixtureRequest) -> Folder:
+    """Give an empty folder of each kind, for what must hold on a real object store too."""
     given: Folder = request.getfixturevalue(f"{request.param}_folder")
     return given

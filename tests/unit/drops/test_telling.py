@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from sailpoint_provider.drops.entries import Entry
 from sailpoint_provider.drops.names import DropSource
@@ -53,7 +54,7 @@ def test_a_run_that_is_over_without_a_decision_is_followed_by_another_ever_more_
         if teller.tells(HR, entry(), Block(1, is_active=False), now):
             told.append(now)
         now += 50.0
-    pauses = [after - before for before, after in zip(told, told[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(told)]
     assert pauses[:4] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE]
     assert set(pauses[4:]) == {LONGEST_PAUSE}
 

@@ -29,9 +29,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": modules("sailpoint_provider.hooks.sailpoint"),
-        "operators": modules("sailpoint_provider.operators.aggregation"),
-        "sensors": modules("sailpoint_provider.sensors.aggregation"),
-        "triggers": modules("sailpoint_provider.triggers.aggregation"),
+        "operators": modules(
+            "sailpoint_provider.operators.aggregation", "sailpoint_provider.operators.drops"
+        ),
+        "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
+        "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
         "connection-types": [
             {
                 "connection-type": "sailpoint",

@@ -1,0 +1,5 @@
+"""Airflow assets."""
+
+from sailpoint_provider.airflow_version import require_airflow
+
+require_airflow()

@@ -1,0 +1,102 @@
+"""Writes and removals in a store that happen once: by a condition of the store, or else by a lease."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CONDITIONAL = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"})
+"""Stores whose fsspec package passes "only if it does not exist" on to the store."""
+
+_LEASE_SECONDS = 60.0
+"""How old a lease must be to count as left by a process that died."""
+
+settle_seconds = 2.0
+"""How long a process waits for the leases of others; a pause of this length between two steps is not safe."""
+
+_in_this_process = threading.Lock()
+
+
+def create_once(fs: Any, path: str, content: bytes) -> bool:
+    """
+    Write an object unless it exists.
+
+    :param content: unique to this call, so that a store that ignores the condition is found out.
+    :returns: whether this call wrote it.
+    """
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    if _CONDITIONAL.isdisjoint(protocols):
+        return _create_with_lease(fs, path, content)
+    try:
+        # The in-memory file system checks and writes in two steps.
+        with _in_this_process:
+            fs.pipe_file(path, content, mode="create")
+    except FileExistsError:
+        return False
+    return bool(fs.cat_file(path) == content)
+
+
+def _create_with_lease(fs: Any, path: str, content: bytes) -> bool:
+    """
+    Write an object once although the store has no condition for it.
+
+    Each process puts down a lease, waits until the leases of all others must be visible, and gives way to the
+    first of them.
+    """
+    lease = f"{path}.lease-{uuid.uuid4().hex}"
+    if fs.exists(path):
+        return False
+    fs.pipe_file(lease, str(time.time()).encode())
+    try:
+        time.sleep(settle_seconds)
+        fs.invalidate_cache()
+        if lease != min(_leases(fs, path)) or fs.exists(path):
+            return False
+        fs.pipe_file(path, content)
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            fs.rm_file(lease)
+
+
+def _leases(fs: Any, path: str) -> list[str]:
+    """Return the leases on an object that are not left over."""
+    folder, _, name = path.rpartition("/")
+    found = []
+    for one in fs.ls(folder, detail=False):
+        if one.rpartition("/")[2].startswith(f"{name}.lease-"):
+            with suppress(FileNotFoundError, ValueError):
+                if time.time() - float(fs.cat_file(one)) < _LEASE_SECONDS:
+                    found.append(f"{folder}/{one.rpartition('/')[2]}")
+    return found
+
+
+def remove_if(fs: Any, path: str, marker: str, is_still: Callable[[], bool]) -> None:
+    """
+    Remove an object that is in a known state.
+
+    S3 compares the state itself. Elsewhere a new object that arrives between the last look and the removal
+    is lost, which takes milliseconds.
+
+    :param marker: the state, which begins with the store's tag.
+    :param is_still: looks once more.
+    """
+    if "s3" in fs.protocol and hasattr(fs, "call_s3"):
+        bucket, key, _ = fs.split_path(path)
+        try:
+            fs.call_s3("delete_object", Bucket=bucket, Key=key, IfMatch=marker.rpartition("@")[0])
+        except Exception:  # refused because of the condition, or a store that does not know it
+            if not is_still():
+                return
+        else:
+            fs.invalidate_cache(path)
+            return
+    if is_still():
+        with suppress(FileNotFoundError):
+            fs.rm_file(path)

@@ -1,0 +1,62 @@
+"""A file as a folder lists it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATE_FOLDER = ".sailpoint"
+"""Where this package keeps taken files and its records, inside the watched folder."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    A file in one of its states.
+
+    :param name: path below the folder, with ``/``.
+    :param size_bytes: size in bytes.
+    :param marker: what differs between two states of equal size; empty where the place has nothing.
+    :param modified: when the content was last modified, in epoch seconds by the clock of the place.
+    :param changed: when anything about the file last changed, by the same clock. No program can set this
+        time, so it is right even for a copy that preserves ``modified``.
+    """
+
+    name: str
+    size_bytes: int
+    marker: str
+    modified: float
+    changed: float
+
+    @property
+    def state(self) -> tuple[int, str]:
+        """Size and marker."""
+        return self.size_bytes, self.marker
+
+
+@dataclass(frozen=True)
+class Listing:
+    """
+    What a folder held at one moment.
+
+    :param entries: its files by name, without the state folder and the folders of filed files.
+    :param is_known: whether the state folder is there.
+    :param has_subfolders: whether there are other subfolders that are not hidden.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    is_known: bool = False
+    has_subfolders: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing shows that this is the right folder: it may be a mount point without its mount."""
+        return not (self.is_known or self.has_subfolders or self.entries)
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Return drops in the order in which they are loaded: the oldest content first, then by name."""
+    return sorted(entries, key=lambda entry: (entry.modified, entry.name))

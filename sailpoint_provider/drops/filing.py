@@ -1,0 +1,197 @@
+"""Where a drop goes once it is decided, and which file of a source was loaded last."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from sailpoint_provider.drops.entries import STATE_FOLDER
+from sailpoint_provider.drops.journal import Journal, Record
+from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
+from sailpoint_provider.drops.place import README, FolderUnavailableError, Place, place_at
+from sailpoint_provider.drops.rules import FolderRules
+from sailpoint_provider.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["loaded", "refused", "duplicate"]
+
+_MOST_ATTEMPTS = 20
+_REPORT = ".report.json"
+_REPORT_TEXT = ".report.txt"
+
+
+def file_away(
+    drop: Mapping[str, Any],
+    outcome: Outcome,
+    *,
+    source_id: str,
+    report: Mapping[str, Any] | None = None,
+    report_text: str | None = None,
+    record: Mapping[str, Any],
+    now: float,
+) -> str:
+    """
+    File a taken drop, so that the next one of its source can be taken.
+
+    The decision is recorded before anything is moved. So a repetition after a crash ends at the same place,
+    even if another run repeats it.
+
+    :param drop: the taken drop.
+    :param outcome: ``loaded`` for a good end, ``refused`` for a failed check, ``duplicate`` for a file that
+        was loaded before.
+    :param source_id: ID of the source, 32 hex characters.
+    :param report: the report of the check as a JSON object; it is filed beside the file, as is its text.
+    :param record: what to remember of a loaded file, such as its ``sha256`` and ``aggregation_id``.
+    :param now: epoch seconds.
+    :returns: the path or URL of the filed file.
+    :raises InvalidInputError: the drop is not taken, or was filed so long ago that it is forgotten.
+    :raises FolderUnavailableError: the folder cannot be reached.
+    """
+    rules, place = _folder_of(drop)
+    journal = Journal(place, _key_of(drop))
+    for _ in range(_MOST_ATTEMPTS):
+        newest = journal.of_claim(int(drop["claim"]))
+        if newest is None:
+            _check_state_is_there(place, rules)
+        if newest is None or newest.kind == "void":
+            raise InvalidInputError(
+                f"{drop['name']} is not taken by run {drop['run_id']} any more; it cannot be filed."
+            )
+        if newest.kind == "taken":
+            decision = {
+                "outcome": outcome,
+                "target": _free_target(place, rules, outcome, str(drop["name"]), now),
+                "source_id": source_id,
+                "report": report,
+                "report_text": report_text,
+                "record": dict(record),
+                "filed_at": now,
+            }
+            newest = journal.add(newest, "filing", {**newest.body, **decision})
+        filed = newest and finish_filing(place, journal, newest, rules)
+        if filed:
+            return place.location(str(filed.body["target"]))
+    raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
+
+
+def finish_filing(place: Place, journal: Journal, decided: Record, rules: FolderRules) -> Record | None:
+    """
+    Carry out what a ``filing`` record says, from wherever an earlier attempt stopped.
+
+    :returns: the ``filed`` record; None if another process is doing the same, so that the caller looks again.
+    """
+    if decided.kind == "filed":
+        return decided
+    body = decided.body
+    file, target = str(body["file"]), str(body["target"])
+    if not place.move(file, target):
+        if place.entry(file) is not None:  # another file has got this name meanwhile
+            free = _free_target(place, rules, body["outcome"], decided.entry.name, body["filed_at"])
+            journal.add(decided, "filing", {**body, "target": free})
+            return None
+        log.error("The taken file %s is gone; somebody removed it.", place.location(file))
+    for suffix in COMPANION_SUFFIXES:
+        if place.entry(file + suffix) is not None:
+            place.move(file + suffix, target + suffix)
+    if body["report"] is not None:
+        text = json.dumps(body["report"], indent=2, ensure_ascii=False)
+        place.replace(target + _REPORT, text.encode())
+    if body["report_text"] is not None:
+        place.replace(target + _REPORT_TEXT, body["report_text"].encode())
+    if body["outcome"] == "loaded":
+        place.replace(_pointer(body["source_id"]), json.dumps(_remembered(place, decided)).encode())
+    left_out = ("report", "report_text")
+    filed = journal.add(decided, "filed", {key: value for key, value in body.items() if key not in left_out})
+    if filed is not None:
+        close_claim(place, decided)
+    return filed
+
+
+def close_claim(place: Place, record: Record) -> None:
+    """Remove what showed that a drop was taken."""
+    place.remove(open_name(str(record.body["key"]), record.claim))
+    place.remove(str(record.body["file"]).rpartition("/")[0])
+
+
+def open_name(key: str, claim: int) -> str:
+    """Return the name of the record that makes an undecided drop findable without its source."""
+    return f"{STATE_FOLDER}/open/{key}.{claim}"
+
+
+def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, dict[str, Any]] | None:
+    """
+    Return the file of a source that was loaded last from the folder of a drop, and what is known of it.
+
+    :param drop: a drop of the folder.
+    :param source_id: ID of the source, 32 hex characters.
+    :returns: the path or URL, None if the file is gone, and the record with ``name``, ``sha256``,
+        ``location``, ``loaded_at``, ``dropped_at``, ``aggregation_id`` and what else was recorded; None if
+        no file was loaded yet.
+    :raises FolderUnavailableError: the folder cannot be reached, or has lost its records.
+    """
+    rules, place = _folder_of(drop)
+    content = place.read(_pointer(source_id))
+    if content is None:
+        _check_state_is_there(place, rules)
+        return None
+    known: dict[str, Any] = json.loads(content)
+    is_there = place.entry(str(known["filed_as"])) is not None
+    return (known["location"] if is_there else None), known
+
+
+def _check_state_is_there(place: Place, rules: FolderRules) -> None:
+    """
+    Make sure that missing records are missing because nothing was recorded.
+
+    :raises FolderUnavailableError: the state folder is gone, as with a mount.
+    """
+    if place.entry(README) is None:
+        raise FolderUnavailableError(
+            f"The folder {rules.url} has no {STATE_FOLDER} subfolder any more. Is it mounted?"
+        )
+
+
+def _remembered(place: Place, decided: Record) -> dict[str, Any]:
+    body = decided.body
+    return {
+        "sha256": None,
+        "aggregation_id": None,
+        **body["record"],
+        "name": decided.entry.name,
+        "location": place.location(str(body["target"])),
+        "filed_as": body["target"],
+        "loaded_at": body["filed_at"],
+        "dropped_at": decided.entry.modified,
+    }
+
+
+def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now: float) -> str:
+    folder = str(getattr(rules, outcome))
+    if outcome == "loaded":
+        folder = f"{folder}/{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
+    number = 1
+    while place.entry(target := f"{folder}/{with_suffix(name, number)}") is not None:
+        number += 1
+    return target
+
+
+def _pointer(source_id: str) -> str:
+    return f"{STATE_FOLDER}/last/{file_key(source_id.lower())}.json"
+
+
+def _folder_of(drop: Mapping[str, Any]) -> tuple[FolderRules, Place]:
+    try:
+        rules = FolderRules.from_json(drop["folder"])
+    except KeyError:
+        raise InvalidInputError("This is not a drop: it does not say from which folder it is.") from None
+    return rules, place_at(rules.url)
+
+
+def _key_of(drop: Mapping[str, Any]) -> str:
+    return DropSource(drop.get("source_id"), drop.get("source_name")).key

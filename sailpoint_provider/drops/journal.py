@@ -1,0 +1,135 @@
+"""
+What happened to the drops of one source, as a row of small files that only grows.
+
+A drop is ``taken`` by a run, perhaps taken over by others, then ``filing`` and ``filed``; or ``void`` if the
+file was gone or changed before it could be moved. Each record has the next number and is created only if that
+number is free, so of two runs that decide at once one loses. This works on every disk and store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.drops.entries import STATE_FOLDER, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sailpoint_provider.drops.place import Place
+
+_KEPT = 40
+"""How many records stay, so that a late retry finds where its file went."""
+
+_NAME = re.compile(r"(\d{12})\.json")
+_HALF_WRITTEN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    A record of the journal.
+
+    :param number: its number, from 1.
+    :param kind: ``taken``, ``void``, ``filing`` or ``filed``.
+    :param body: all that it says, as a JSON object.
+    """
+
+    number: int
+    kind: str
+    body: Mapping[str, Any]
+
+    @property
+    def claim(self) -> int:
+        """Number of the record with which the drop was first taken; it identifies the drop."""
+        return int(self.body.get("claim") or self.number)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the drop is taken and not decided yet."""
+        return self.kind in ("taken", "filing")
+
+    @property
+    def run(self) -> Run:
+        """The run that has the drop."""
+        return Run(str(self.body.get("dag_id")), str(self.body.get("run_id")))
+
+    @property
+    def entry(self) -> Entry:
+        """The file as it lay in the folder."""
+        return Entry(**self.body["entry"])
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a DAG."""
+
+    dag_id: str
+    run_id: str
+
+
+class Journal:
+    """
+    The records of one source in one folder.
+
+    :param place: the folder.
+    :param key: the source's :attr:`~sailpoint_provider.drops.names.DropSource.key`.
+    """
+
+    def __init__(self, place: Place, key: str) -> None:
+        self._place = place
+        self._folder = f"{STATE_FOLDER}/sources/{key}"
+
+    def top(self) -> Record | None:
+        """Return the newest record, which says how things stand; None if there is none."""
+        numbers = self._numbers()
+        return self._read(numbers[-1]) if numbers else None
+
+    def of_claim(self, claim: int) -> Record | None:
+        """Return the newest record of a drop."""
+        for number in reversed(self._numbers()):
+            record = self._read(number)
+            if record.claim == claim:
+                return record
+        return None
+
+    def add(self, after: Record | None, kind: str, body: Mapping[str, Any]) -> Record | None:
+        """
+        Add a record.
+
+        :param after: the newest record that the caller knows.
+        :returns: the new record; None if another process was faster.
+        """
+        number = 1 if after is None else after.number + 1
+        written = {**body, "kind": kind, "token": uuid.uuid4().hex}
+        if not self._place.create(self._name(number), json.dumps(written).encode()):
+            return None
+        numbers = self._numbers()
+        if numbers[-1] != number:
+            # The number was free only because old records had been removed.
+            return None
+        for old in numbers[:-_KEPT]:
+            self._place.remove(self._name(old))
+        return Record(number, kind, written)
+
+    def _numbers(self) -> list[int]:
+        found = (_NAME.fullmatch(name) for name in self._place.names(self._folder))
+        return sorted(int(one[1]) for one in found if one)
+
+    def _read(self, number: int) -> Record:
+        for _ in range(2):
+            content = self._place.read(self._name(number))
+            try:
+                body = json.loads(content or b"")
+                return Record(number, str(body["kind"]), body)
+            except (ValueError, KeyError, TypeError):
+                # Only a disk without hard links can show a record while it is being written.
+                time.sleep(_HALF_WRITTEN_SECONDS)
+        return Record(number, "void", {})
+
+    def _name(self, number: int) -> str:
+        return f"{self._folder}/{number:012}.json"

@@ -1,0 +1,270 @@
+"""A folder on a disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import uuid
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.names import with_suffix
+from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
+from sailpoint_provider.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP)
+
+
+class LocalPlace:
+    """
+    A folder on a disk that this process can reach; see :class:`~sailpoint_provider.drops.place.Place`.
+
+    :param path: its absolute path.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._root = path
+        self._folders: list[str] = [""]
+
+    def scan(self, *, recursive: bool, skipped: frozenset[str]) -> Listing:
+        """Return all regular files; see :meth:`Place.scan`."""
+        entries: dict[str, Entry] = {}
+        folders: list[str] = []
+        with self._answers():
+            subfolders = self._collect("", entries, folders, skipped, recursive=recursive)
+        self._folders = folders
+        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
+
+    def glance(self) -> tuple[int, ...]:
+        """Return the modification times of all subfolders that the last scan saw."""
+        with self._answers():
+            return tuple(_modified(self.location(one)) for one in self._folders)
+
+    def prepare(self) -> None:
+        """Create the state folder; see :meth:`Place.prepare`."""
+        with self._answers():
+            # Not the folder itself, which nobody may have mounted yet.
+            with suppress(FileExistsError):
+                os.mkdir(self.location(STATE_FOLDER))
+            _write_new(self.location(README), README_TEXT)
+
+    def entry(self, name: str) -> Entry | None:
+        """Return one file; see :meth:`Place.entry`."""
+        with self._answers():
+            try:
+                found = os.lstat(self.location(name))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return _entry(name, found) if stat.S_ISREG(found.st_mode) else None
+
+    def clock(self) -> float:
+        """Return the time by the clock of the file system, which may be that of another machine."""
+        probe = f"{STATE_FOLDER}/clock-{uuid.uuid4().hex}"
+        with self._answers():
+            path = self._prepared(probe)
+            with open(path, "wb") as file:
+                file.write(b"0")
+            try:
+                return os.stat(path).st_mtime
+            finally:
+                os.unlink(path)
+
+    def take(self, entry: Entry, target: str) -> bool:
+        """Rename a file if it is in this state; see :meth:`Place.take`."""
+        with self._answers():
+            path, goal = self.location(entry.name), self._prepared(target)
+            if not os.path.lexists(goal):
+                found = self.entry(entry.name)
+                if found is not None and _content(found) == _content(entry):
+                    with suppress(FileNotFoundError):
+                        os.rename(path, goal)
+            # It may have been replaced, or written to, between the two calls above.
+            taken = self.entry(target)
+            if taken is None:
+                return False
+            if _content(taken) == _content(entry):
+                return True
+            self._put_back(goal, entry.name)
+            return False
+
+    def move(self, name: str, target: str) -> bool:
+        """Rename a file without replacing another; see :meth:`Place.move`."""
+        with self._answers():
+            return _rename_into_gap(self.location(name), self._prepared(target))
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file if there is none; see :meth:`Place.create`."""
+        with self._answers():
+            path = self._prepared(name)
+            draft = self._draft(path, content)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                return _write_new(path, content)
+            finally:
+                os.unlink(draft)
+            return True
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file in place of an earlier one; see :meth:`Place.replace`."""
+        with self._answers():
+            path = self._prepared(name)
+            os.replace(self._draft(path, content), path)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a small file; see :meth:`Place.read`."""
+        with self._answers():
+            try:
+                with open(self.location(name), "rb") as file:
+                    return file.read()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        with self._answers():
+            return open(self.location(name), "rb")
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder; see :meth:`Place.names`."""
+        with self._answers():
+            try:
+                return [one for one in os.listdir(self.location(folder)) if not one.startswith(".")]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def remove(self, name: str) -> None:
+        """Remove a record or an empty folder; see :meth:`Place.remove`."""
+        with self._answers(), suppress(FileNotFoundError):
+            path = self.location(name)
+            if not os.path.isdir(path):
+                os.unlink(path)
+                return
+            with suppress(OSError):
+                os.rmdir(path)
+
+    def location(self, name: str) -> str:
+        """Return the path of a file."""
+        return os.path.join(self._root, name) if name else self._root
+
+    def _collect(
+        self,
+        folder: str,
+        entries: dict[str, Entry],
+        folders: list[str],
+        skipped: frozenset[str],
+        *,
+        recursive: bool,
+    ) -> set[str]:
+        """Add the files and folders below a folder; return its subfolders, of the hidden only the state's."""
+        folders.append(folder)
+        subfolders = set()
+        with os.scandir(self.location(folder)) as found:
+            for one in found:
+                if one.name.startswith(".") and one.name != STATE_FOLDER:
+                    continue
+                name = f"{folder}/{one.name}" if folder else one.name
+                # What a link points to can be replaced while it is loaded, so links are not drops.
+                if one.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        entries[name] = _entry(name, one.stat(follow_symlinks=False))
+                elif one.is_dir(follow_symlinks=False):
+                    subfolders.add(name)
+        for subfolder in sorted(subfolders - skipped) if recursive else ():
+            with suppress(FileNotFoundError):
+                self._collect(subfolder, entries, folders, skipped, recursive=True)
+        return subfolders
+
+    def _prepared(self, name: str) -> str:
+        """Return the path of a file to write, whose subfolder is there then."""
+        if not os.path.isdir(self.location(STATE_FOLDER)):
+            # Nothing may be written to a mount point that has lost its mount.
+            raise FolderUnavailableError(
+                f"The folder {self._root} has no {STATE_FOLDER} subfolder any more. Is it mounted?"
+            )
+        path = self.location(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return path
+
+    def _draft(self, path: str, content: bytes) -> str:
+        folder, name = os.path.split(path)
+        draft = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+        with open(draft, "xb") as file:
+            file.write(content)
+        return draft
+
+    def _put_back(self, path: str, name: str) -> None:
+        """Return a file to the folder: under its own name, or another if a newer drop has that."""
+        number = 1
+        while os.path.lexists(path) and not _rename_into_gap(path, self.location(with_suffix(name, number))):
+            number += 1
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise InvalidInputError(
+                    f"Parts of the folder {self._root} lie on different file systems, between which a file "
+                    "cannot be moved in one step. Watch each file system as a folder of its own.",
+                ) from None
+            raise FolderUnavailableError(
+                f"Cannot use the folder {self._root}: {error.strerror or type(error).__name__}."
+            ) from None
+
+
+def _modified(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _entry(name: str, found: os.stat_result) -> Entry:
+    marker = f"{found.st_mtime_ns}-{found.st_ino}-{found.st_ctime_ns}"
+    return Entry(name, found.st_size, marker, found.st_mtime, found.st_ctime)
+
+
+def _content(entry: Entry) -> tuple[int, str]:
+    """Return a state without the time of the last renaming, so that moving a file does not change it."""
+    return entry.size_bytes, entry.marker.rpartition("-")[0]
+
+
+def _rename_into_gap(path: str, target: str) -> bool:
+    """Rename a file unless another has the name; after a crash between the two steps, finish them."""
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except FileNotFoundError:
+        return os.path.lexists(target)
+    except FileExistsError:
+        if not os.path.samefile(path, target):
+            return False
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if os.path.lexists(target):
+            return False
+        os.rename(path, target)
+        return True
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    return True
+
+
+def _write_new(path: str, content: bytes) -> bool:
+    try:
+        with open(path, "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True

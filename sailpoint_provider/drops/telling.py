@@ -1,0 +1,109 @@
+"""When a watcher reports which drop: pure decisions, with the clock of the caller."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sailpoint_provider.drops.entries import Entry
+    from sailpoint_provider.drops.names import DropSource
+
+FIRST_PAUSE = 300.0
+LONGEST_PAUSE = 3600.0
+PATIENCE = 600.0
+"""How long an undecided drop holds back the next one if Airflow does not say whether its run is over."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """
+    A drop of the source that a run has taken and not decided.
+
+    :param claim: which drop.
+    :param is_active: whether the run is not over yet; None if unknown.
+    """
+
+    claim: int
+    is_active: bool | None
+
+
+@dataclass(frozen=True)
+class _Told:
+    entry: Entry
+    at: float
+    claim: int | None
+    times: int = 1
+
+
+class Teller:
+    """
+    Reports the oldest drop of each source, once, when nothing of that source is undecided.
+
+    So each event starts a run that finds its file, and a row of files makes a row of runs. There are three
+    exceptions, or files would be forgotten. If the run that holds a source is over, the next drop is reported
+    all the same, so that a new run takes over; ever more rarely if that does not help. It is reported again
+    once the source is free. And a drop that lies untouched is reported again after ``remind_after`` seconds,
+    because a paused DAG misses events.
+
+    :param remind_after: seconds.
+    """
+
+    def __init__(self, remind_after: float) -> None:
+        self._remind_after = remind_after
+        self._told: dict[DropSource, _Told] = {}
+        self._blocked_since: dict[DropSource, tuple[int, float]] = {}
+
+    def is_settled(self, source: DropSource, head: Entry, now: float) -> bool:
+        """Return whether this drop was reported and nothing is due, whatever the source's journal says."""
+        told = self._told.get(source)
+        return (
+            told is not None
+            and told.entry == head
+            and told.claim is None
+            and now < told.at + self._remind_after
+        )
+
+    def tells(self, source: DropSource, head: Entry, block: Block | None, now: float) -> bool:
+        """
+        Decide whether to report a drop now, and remember it if so.
+
+        :param head: the oldest complete drop of the source.
+        :param block: what holds the source; None if it is free.
+        :param now: seconds of a monotonic clock.
+        """
+        if block is None:
+            self._blocked_since.pop(source, None)
+            is_due = not self.is_settled(source, head, now)
+        else:
+            is_due = not self._holds(source, block, now) and now >= self._next_attempt(source, head, block)
+        if is_due:
+            self._remember(source, head, block, now)
+        return is_due
+
+    def keep_only(self, heads: dict[DropSource, Entry]) -> None:
+        """Forget what is gone, so that a new file of the same name is a new drop."""
+        self._told = {source: told for source, told in self._told.items() if source in heads}
+
+    def due(self) -> float:
+        """Return when the next reminder is due, in seconds of the monotonic clock."""
+        return min((told.at + self._remind_after for told in self._told.values()), default=math.inf)
+
+    def _holds(self, source: DropSource, block: Block, now: float) -> bool:
+        claim, since = self._blocked_since.get(source, (None, now))
+        if claim != block.claim:
+            since = now
+        self._blocked_since[source] = (block.claim, since)
+        return bool(block.is_active) or (block.is_active is None and now - since < PATIENCE)
+
+    def _next_attempt(self, source: DropSource, head: Entry, block: Block) -> float:
+        told = self._told.get(source)
+        if told is None or told.claim != block.claim or told.entry != head:
+            return 0.0
+        return told.at + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (told.times - 1))
+
+    def _remember(self, source: DropSource, head: Entry, block: Block | None, now: float) -> None:
+        told, claim = self._told.get(source), None if block is None else block.claim
+        again = told is not None and told.entry == head and told.claim == claim
+        self._told[source] = _Told(head, now, claim, told.times + 1 if told is not None and again else 1)

@@ -1,0 +1,169 @@
+"""Reports the complete drops of one folder as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.drops.completeness import Observations
+from sailpoint_provider.drops.journal import Journal
+from sailpoint_provider.drops.owners import is_active
+from sailpoint_provider.drops.scanner import in_thread, scanning
+from sailpoint_provider.drops.telling import Block, Teller
+from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from sailpoint_provider.drops.entries import Entry, Listing
+    from sailpoint_provider.drops.journal import Record, Run
+    from sailpoint_provider.drops.names import DropSource
+    from sailpoint_provider.drops.place import Place
+    from sailpoint_provider.drops.rules import FolderRules
+    from sailpoint_provider.drops.scanner import Snapshot
+
+log = logging.getLogger(__name__)
+
+_ASK_AGAIN_SECONDS = 15.0
+_AFTER_ERROR_SECONDS = 10.0
+
+
+async def complete_drops(rules: FolderRules, log: Any = log) -> AsyncGenerator[dict[str, Any], None]:
+    """
+    Yield a description of each complete drop, for ever; an outage of the folder only delays it.
+
+    :param rules: the folder.
+    :param log: gets the reasons why files are ignored.
+    """
+    async with scanning(rules) as scanner:
+        watch, version, due = FolderWatch(rules, scanner.place, log=log), 0, math.inf
+        while True:
+            snapshot = await scanner.next_after(version, due)
+            version = snapshot.version
+            try:
+                found = await in_thread(watch.look, snapshot)
+            except Exception as error:
+                # The next listing may work; a watcher that ends would never be started again.
+                log.warning("Cannot read the records of %s: %s", rules.url, error)
+                await asyncio.sleep(_AFTER_ERROR_SECONDS)
+                version = 0
+                continue
+            due = watch.due
+            if watch.is_observing:
+                scanner.look_closely()
+            for one in found:
+                yield one
+
+
+class FolderWatch:
+    """
+    Decides about one folder from the listings of its place. Every method may wait for a disk or a store.
+
+    :param rules: the folder.
+    :param place: where it is.
+    :param active: tells whether a run is not over yet.
+    :param log: gets the reasons why files are ignored.
+    """
+
+    def __init__(
+        self,
+        rules: FolderRules,
+        place: Place,
+        *,
+        active: Callable[[Run], bool | None] = is_active,
+        log: Any = log,
+    ) -> None:
+        self.due = math.inf
+        """Seconds of the monotonic clock at which to look again, even if nothing changed."""
+
+        self.is_observing = False
+        """Whether a file is being observed, so that its state matters."""
+
+        self._rules = rules
+        self._place = place
+        self._active = active
+        self._log = log
+        self._observations = Observations()
+        self._companions = Companions(place)
+        self._teller = Teller(rules.remind_after)
+        self._activity: dict[tuple[str, int, Run], tuple[bool | None, float]] = {}
+        self._ignored: set[str] = set()
+
+    def look(self, snapshot: Snapshot) -> list[dict[str, Any]]:
+        """Return the drops to report now, oldest first."""
+        listing = snapshot.listing
+        waiting = self._sort_out(snapshot)
+        self._log_ignored(waiting)
+        heads = {source: entries[0] for source, entries in waiting.sources.items()}
+        self._teller.keep_only(heads)
+        self._companions.forget_all_but(listing)
+        self._plan(snapshot, waiting)
+        told = [
+            (source, head)
+            for source, head in heads.items()
+            if self._tells(source, head, now=time.monotonic())
+        ]
+        self.due = min(self.due, self._teller.due())
+        told.sort(key=lambda pair: (pair[1].modified, pair[1].name))
+        return [self._event(source, head) for source, head in told]
+
+    def _sort_out(self, snapshot: Snapshot) -> Waiting:
+        rules, listing = self._rules, snapshot.listing
+        if rules.complete == "renamed":
+            return sort_out(listing, rules, lambda _: True)
+        if rules.complete == "companion":
+            return sort_out(listing, rules, lambda entry: self._companions.complete(entry, listing))
+        self._observations.see(_candidates(listing, rules), snapshot.seen_at)
+        return sort_out(listing, rules, lambda entry: self._observations.are_quiet(entry, rules.quiet_for))
+
+    def _plan(self, snapshot: Snapshot, waiting: Waiting) -> None:
+        """Decide when the same listing must be looked at again."""
+        observed = [one for one in waiting.incomplete if one.size_bytes]
+        self.is_observing = bool(observed) and self._rules.complete != "renamed"
+        self.due = math.inf
+        if self._rules.complete == "quiet" and observed:
+            dues = [self._observations.due(one, self._rules.quiet_for) for one in observed]
+            self.due = max(min(dues), snapshot.checked_at + self._rules.seconds_between_scans)
+
+    def _tells(self, source: DropSource, head: Entry, now: float) -> bool:
+        if self._teller.is_settled(source, head, now):
+            return False
+        top = Journal(self._place, source.key).top()
+        block = None
+        if top is not None and top.is_open:
+            block = Block(top.claim, self._is_active(source, top, now))
+            # Nothing in the listing shows when the source is free again.
+            self.due = min(self.due, now + self._rules.seconds_between_scans)
+        return self._teller.tells(source, head, block, now)
+
+    def _is_active(self, source: DropSource, top: Record, now: float) -> bool | None:
+        key = (source.key, top.claim, top.run)
+        answer, asked = self._activity.get(key, (None, -math.inf))
+        if now - asked >= _ASK_AGAIN_SECONDS:
+            answer = self._active(top.run)
+            self._activity = {one: known for one, known in self._activity.items() if one[0] != source.key}
+            self._activity[key] = (answer, now)
+        return answer
+
+    def _log_ignored(self, waiting: Waiting) -> None:
+        for name in waiting.unclaimed.keys() - self._ignored:
+            self._log.warning("Ignoring a file in %s: %s", self._rules.url, waiting.unclaimed[name])
+        self._ignored = set(waiting.unclaimed)
+
+    def _event(self, source: DropSource, entry: Entry) -> dict[str, Any]:
+        return {
+            "url": self._place.location(entry.name),
+            "name": entry.name,
+            "size_bytes": entry.size_bytes,
+            "change_marker": entry.marker,
+            "source_id": source.source_id,
+            "source_name": source.source_name,
+            "dropped_at": entry.modified,
+        }
+
+
+def _candidates(listing: Listing, rules: FolderRules) -> list[Entry]:
+    return [entry for entry in listing.entries.values() if rules.is_candidate(entry.name)]

@@ -1,0 +1,103 @@
+"""Waits for a file that is dropped in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from sailpoint_provider._airflow.deferral import BACKSTOP_SECONDS
+from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.triggers.drops import SailPointFileDropTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.assets.drops import SailPointDropFolder
+
+
+class SailPointFileDropSensor(BaseSensorOperator):
+    """
+    Waits for the next complete drop of a folder, takes it for the run, and returns it.
+
+    The result is the JSON object for the parameter ``drop`` of the operator. A retry returns the same drop. A
+    folder that cannot be reached is logged, and the wait continues.
+
+    :param folder: the folder.
+    :param deferrable: whether to wait on the triggerer instead of a worker; defaults to ``[operators]
+        default_deferrable``. Otherwise ``mode`` decides, and the folder is listed every ``poke_interval``.
+    :param timeout: longest wait in seconds or as a ``timedelta``.
+    """
+
+    ui_color = "#cfe3f7"
+
+    def __init__(
+        self,
+        *,
+        folder: SailPointDropFolder,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.folder = folder
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Wait as ``deferrable`` and ``mode`` say."""
+        with airflow_errors():
+            if not self.deferrable:
+                return super().execute(context)
+            return self._take_or_defer(context, time.time() + self.timeout)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """List the folder once, and take a drop if there is one."""
+        with airflow_errors():
+            drop = self._take(context)
+        return PokeReturnValue(is_done=drop is not None, xcom_value=drop)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Take the drop that the trigger reports, or wait on if another run was faster."""
+        with airflow_errors():
+            if not isinstance(event, Mapping) or not isinstance(event.get("drop", ""), Mapping | None):
+                raise ProtocolError("The trigger's event is not that of a drop. Retry the task.")
+            if event["drop"] is None:
+                raise AirflowSensorTimeout(
+                    f"No complete file came to {self.folder.rules.url} within {self.timeout:g} s."
+                )
+            end = event.get("end")
+            return self._take_or_defer(
+                context,
+                float(end) if isinstance(end, int | float) else time.time() + self.timeout,
+                event["drop"],
+            )
+
+    def _take_or_defer(self, context: Context, end: float, seen: Any = None) -> dict[str, Any]:
+        drop = self._take(context, seen)
+        if drop is None:
+            left = max(0.0, end - time.time())
+            self.defer(
+                trigger=SailPointFileDropTrigger(folder=self.folder.to_json(), end=end),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=left + BACKSTOP_SECONDS),
+            )
+        return drop
+
+    def _take(self, context: Context, seen: Any = None) -> dict[str, Any] | None:
+        from sailpoint_provider.drops.place import FolderUnavailableError
+        from sailpoint_provider.drops.run import take_for_run
+
+        try:
+            takings = take_for_run(self.folder.rules, context, limit=1, seen=seen)
+        except FolderUnavailableError as error:
+            self.log.warning("%s The wait continues.", error)
+            return None
+        return takings.drops[0] if takings.drops else None

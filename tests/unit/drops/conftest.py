@@ -1,0 +1,86 @@
+"""Folders on a disk, in memory and on an S3 server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
+from tests.unit.drops.drop_cases import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """Serve S3."""
+    moto = pytest.importorskip("moto.server", reason="the S3 server of the tests is not installed")
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def local_folder(tmp_path: Path) -> Folder:
+    """Give an empty folder on a disk."""
+    (tmp_path / "drops").mkdir()
+    return Folder(str(tmp_path / "drops"))
+
+
+@pytest.fixture
+def memory_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Give an empty folder in memory."""
+    from airflow.sdk.io import attach
+    from airflow.sdk.io import store as airflow_store
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr(airflow_store, "_STORE_CACHE", {})
+    store = MemoryFileSystem()
+    attach("memory", fs=store)
+    name = f"drops-{uuid4().hex}"
+    yield Folder(f"memory://{name}/hr", store, f"/{name}/hr")
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def s3_folder(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Give an empty prefix of a bucket, reached through an Airflow connection."""
+    import s3fs
+    from airflow.sdk.io import attach
+    from airflow.sdk.io import store as airflow_store
+
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(airflow_store, "_STORE_CACHE", {})
+    options = {"key": "k", "secret": "s", "endpoint_url": s3_url}
+    attach("s3", "drop_store", fs=s3fs.S3FileSystem(**options, skip_instance_cache=True))
+    # Files are dropped by another client, which does not update the first one's cache.
+    other = s3fs.S3FileSystem(**options, skip_instance_cache=True)
+    bucket = f"drops-{uuid4().hex}"
+    other.mkdir(bucket)
+    return Folder(f"s3://drop_store@{bucket}/hr", other, f"{bucket}/hr")
+
+
+_KINDS = ["local", pytest.param("memory", marks=OBJECT_STORAGE)]
+
+
+@pytest.fixture(params=_KINDS)
+def folder(request: pytest.FixtureRequest) -> Folder:
+    """Give an empty folder on a disk and one in a store."""
+    given: Folder = request.getfixturevalue(f"{request.param}_folder")
+    return given
+
+
+@pytest.fixture(params=[*_KINDS, pytest.param("s3", marks=OBJECT_STORAGE)])
+def every_folder(request: pytest.FixtureRequest) -> Folder:
+    """Give an empty folder of each kind, for what must hold on a real object store too."""
+    given: Folder = request.getfixturevalue(f"{request.param}_folder")
+    return given

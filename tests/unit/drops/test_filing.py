@@ -1,0 +1,154 @@
+"""Decided drops are filed away: never deleted, never overwritten, and the last good one stays findable."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sailpoint_provider.drops.filing import last_loaded
+from sailpoint_provider.exceptions import InvalidInputError
+from tests.unit.drops.drop_cases import CONTRACTORS, HR, NOW, names
+
+
+def taken(folder, run="run 1", content="id\n1\n", name="hr.csv"):
+    folder.drop(name, content)
+    (drop,) = folder.take(run).drops
+    return drop
+
+
+def test_a_loaded_file_is_filed_by_date(folder):
+    location = folder.file(taken(folder))
+    assert location == f"{folder.url}/loaded/2026-11-25/hr.csv"
+    assert folder.files() == {"loaded/2026-11-25/hr.csv": b"id\n1\n"}
+
+
+def test_a_refused_file_has_its_report_beside_it(every_folder):
+    report = {"verdict": "refused", "sentence": "Zoë would go."}
+    location = every_folder.file(taken(every_folder), "refused", report=report, report_text="Zoë would go.\n")
+    assert location == f"{every_folder.url}/refused/hr.csv"
+    files = every_folder.files()
+    assert json.loads(files["refused/hr.csv.report.json"]) == report
+    assert files["refused/hr.csv.report.txt"].decode() == "Zoë would go.\n"
+
+
+def test_a_repeated_file_is_filed_as_duplicate(folder):
+    assert folder.file(taken(folder), "duplicate") == f"{folder.url}/duplicate/hr.csv"
+    assert last_loaded(taken(folder, "run 2"), HR) is None
+
+
+def test_a_name_that_is_in_use_gets_a_suffix(folder):
+    for run in ("1", "2", "3"):
+        folder.file(taken(folder, run, run), "refused", report={}, report_text=run)
+    assert {name: content for name, content in folder.files().items() if name.endswith(".csv")} == {
+        "refused/hr.csv": b"1",
+        "refused/hr (2).csv": b"2",
+        "refused/hr (3).csv": b"3",
+    }
+    assert folder.files()["refused/hr (2).csv.report.txt"] == b"2"
+
+
+def test_a_repetition_returns_the_same_place_and_changes_nothing(every_folder):
+    drop = taken(every_folder)
+    location = every_folder.file(drop)
+    before = every_folder.files(hidden=True)
+    assert every_folder.file(drop, "refused", now=NOW + 86400) == location
+    assert every_folder.files(hidden=True) == before
+
+
+def test_a_late_repetition_does_not_set_the_last_file_back(folder):
+    first = taken(folder, "run 1", "1")
+    folder.file(first)
+    second = taken(folder, "run 2", "2")
+    location = folder.file(second, now=NOW + 1)
+    folder.file(first)
+    assert last_loaded(second, HR)[0] == location
+
+
+def test_the_last_loaded_file_of_each_source_is_findable(every_folder):
+    drop = taken(every_folder)
+    assert last_loaded(drop, HR) is None
+    location = every_folder.file(drop, record={"sha256": "e" * 64, "aggregation_id": "b" * 32, "accounts": 7})
+    found, record = last_loaded(drop, HR)
+    assert found == location
+    assert (
+        record.items()
+        >= {
+            "name": "hr.csv",
+            "sha256": "e" * 64,
+            "aggregation_id": "b" * 32,
+            "accounts": 7,
+            "location": location,
+            "loaded_at": NOW,
+            "dropped_at": drop["dropped_at"],
+        }.items()
+    )
+    assert last_loaded(drop, CONTRACTORS) is None
+    every_folder.file(taken(every_folder, "run 2"), "refused")
+    assert last_loaded(drop, HR)[0] == location
+
+
+def test_of_a_last_file_that_somebody_moved_the_record_remains(folder):
+    drop = taken(folder)
+    folder.file(drop)
+    if folder.fs is None:
+        import shutil
+
+        shutil.rmtree(f"{folder.url}/loaded")
+    else:
+        folder.fs.rm_file(f"{folder.root}/loaded/2026-11-25/hr.csv")
+    found, record = last_loaded(drop, HR)
+    assert found is None
+    assert record["sha256"] == "5" * 64
+
+
+def test_a_drop_that_is_not_taken_cannot_be_filed(folder):
+    drop = taken(folder)
+    folder.file(drop)
+    with pytest.raises(InvalidInputError, match="not taken by run run 1 any more"):
+        folder.file(drop | {"claim": 999})
+    with pytest.raises(InvalidInputError, match="does not say from which folder"):
+        folder.file({"name": "x"})
+
+
+def test_a_run_that_was_overtaken_may_still_file_what_it_loaded(folder):
+    drop = taken(folder)
+    (overtaken,) = folder.take("run 2").drops
+    location = folder.file(drop)
+    assert folder.file(overtaken, "duplicate") == location
+
+
+def test_a_taken_file_that_somebody_deleted_does_not_block_its_source(folder):
+    drop = taken(folder)
+    if folder.fs is None:
+        import os
+
+        os.unlink(drop["file"])
+    else:
+        folder.fs.rm_file(f"{folder.root}/{drop['file'].removeprefix(folder.url + '/')}")
+    folder.file(drop)
+    folder.drop("next.csv")
+    assert names(folder.take("run 2")) == ["next.csv"]
+
+
+def test_a_long_row_of_drops_leaves_few_records(folder):
+    for number in range(18 if folder.fs is None else 4):
+        folder.file(taken(folder, f"run {number}", str(number)))
+    hidden = [name for name in folder.files(hidden=True) if name.startswith(".sailpoint/")]
+    assert len([name for name in hidden if "/sources/" in name]) <= 40
+    assert not [name for name in hidden if "/taken/" in name or "/open/" in name]
+
+
+def test_the_answer_to_a_name_taken_meanwhile_is_another_name(local_folder, monkeypatch):
+    from sailpoint_provider.drops.local import LocalPlace
+
+    drop, move = taken(local_folder), LocalPlace.move
+
+    def occupied_first(place, name, target):
+        monkeypatch.undo()
+        local_folder.drop("loaded/2026-11-25/hr.csv", "somebody's")
+        return move(place, name, target)
+
+    monkeypatch.setattr(LocalPlace, "move", occupied_first)
+    assert local_folder.file(drop).endswith("/hr (2).csv")
+    assert local_folder.files()["loaded/2026-11-25/hr.csv"] == b"somebody's"

@@ -100,7 +100,7 @@ class FileChecker:
     def check_and_show(self, file: FileSource, context: Context, log: Any) -> FileReport:
         """Check the file; log the report, and push it as the XCom ``file_report``."""
         report = self.check(file)
-        log.info("%s\n%s", report.sentence, report.as_text())
+        log.info("%s", report.as_text())
         context["ti"].xcom_push(key=REPORT_KEY, value=report.to_json())
         return report
 

@@ -239,7 +239,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
             until=deadlines.end,
         )
         return CheckedFile(
-            file, lambda now: checker.check_and_show(now, context, self.log), read_approval(self.approved)
+            file,
+            lambda now: checker.check_and_show(now, context, self.log),
+            read_approval(self.approved),
+            cast("Any", self.log),
         )
 
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:

@@ -9,6 +9,7 @@ from sailpoint_provider.files.check.approval import why_not_approved
 from sailpoint_provider.files.source import FileSource, FileState, Upload
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
     from sailpoint_provider.files.check.report import FileReport
@@ -24,16 +25,22 @@ class CheckedFile(FileSource):
     :param file: the file.
     :param check: checks the file as it is now.
     :param approved: the approval of a person; None for none.
+    :param log: gets a line if the file is sent only because of the approval.
     """
 
     def __init__(
-        self, file: FileSource, check: Callable[[FileSource], FileReport], approved: str | None = None
+        self,
+        file: FileSource,
+        check: Callable[[FileSource], FileReport],
+        approved: str | None,
+        log: logging.Logger,
     ) -> None:
         self.name = file.name
         self.location = file.location
         self._file = file
         self._check = check
         self._approved = approved
+        self._log = log
         self._checked: Upload | None = None
 
     def stat(self) -> FileState:
@@ -66,6 +73,7 @@ class CheckedFile(FileSource):
                 if report.verdict == "repeated":
                     raise FileRepeatedError(message, report=report.to_json())
                 raise FileRefusedError(message, report=report.to_json())
+            self._log.warning("Loading %s although: %s A person has approved it.", self.name, report.sentence)
         if self.stat() != state:
             raise InvalidInputError(
                 f"The file {self.location} changed while it was being checked. Nothing was sent. Write the "

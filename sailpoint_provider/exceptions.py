@@ -61,11 +61,24 @@ class InvalidInputError(SailPointError):
 
 class FileRefusedError(InvalidInputError):
     """
-    The check of a file refuses it; nothing was sent.
+    A check refuses the file, so that nothing was sent; or ISC refuses it (400), and loaded nothing.
 
-    :param message: what loading the file would have done.
-    :param report: the report on the file as JSON primitives; see
-        :class:`~sailpoint_provider.files.check.report.FileReport`.
+    :param message: what loading the file would have done, or what ISC says.
+    :param report: the report of the check as JSON primitives; see
+        :class:`~sailpoint_provider.files.check.report.FileReport`. None if ISC refused the file.
+    """
+
+    def __init__(self, message: str = "", *, report: Mapping[str, Any] | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.report = dict(report) if report is not None else None
+
+
+class FileRepeatedError(InvalidInputError):
+    """
+    The file has the same bytes as the last one that was loaded, and such a file is skipped.
+
+    :param message: which file it repeats.
+    :param report: the report of the check as JSON primitives.
     """
 
     def __init__(self, message: str = "", *, report: Mapping[str, Any], **details: Any) -> None:

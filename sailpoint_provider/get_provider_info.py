@@ -30,7 +30,9 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": modules("sailpoint_provider.hooks.sailpoint"),
         "operators": modules(
-            "sailpoint_provider.operators.aggregation", "sailpoint_provider.operators.drops"
+            "sailpoint_provider.operators.aggregation",
+            "sailpoint_provider.operators.drops",
+            "sailpoint_provider.operators.file_check",
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
         "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),

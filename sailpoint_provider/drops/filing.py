@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
-from sailpoint_provider.drops.journal import Journal, Record
+from sailpoint_provider.drops.journal import Journal, Record, Run
 from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
 from sailpoint_provider.drops.place import README, FolderUnavailableError, Place, place_at
 from sailpoint_provider.drops.rules import FolderRules
@@ -77,6 +78,50 @@ def file_away(
         filed = newest and finish_filing(place, journal, newest, rules)
         if filed:
             return place.location(str(filed.body["target"]))
+    raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    What was decided about a drop.
+
+    :param outcome: ``loaded``, ``refused`` or ``duplicate``.
+    :param location: path or URL at which it is filed.
+    :param record: what was recorded with the decision.
+    """
+
+    outcome: Outcome
+    location: str
+    record: Mapping[str, Any]
+
+
+def decision_of(drop: Mapping[str, Any]) -> Decision | None:
+    """
+    Return what an earlier try decided about a drop; finishes a filing that was interrupted.
+
+    :returns: None if the drop is taken and nothing is decided.
+    :raises InvalidInputError: it is not a drop, another run has taken it over, or it is forgotten.
+    :raises FolderUnavailableError: the folder cannot be reached.
+    """
+    rules, place = _folder_of(drop)
+    journal = Journal(place, _key_of(drop))
+    for _ in range(_MOST_ATTEMPTS):
+        newest = journal.of_claim(int(drop["claim"]))
+        if newest is None:
+            _check_state_is_there(place, rules)
+        if newest is None or newest.kind == "void":
+            raise InvalidInputError(f"{drop['name']} is not taken by run {drop['run_id']} any more.")
+        if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
+            raise InvalidInputError(
+                f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
+                f"because run {drop['run_id']} had ended without a decision about it."
+            )
+        if newest.kind == "taken":
+            return None
+        if filed := finish_filing(place, journal, newest, rules):
+            body = filed.body
+            return Decision(body["outcome"], place.location(str(body["target"])), body["record"])
     raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
 
 

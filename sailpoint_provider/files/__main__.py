@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.files.check.check import check_file
-from sailpoint_provider.files.check.content import digest_of
-from sailpoint_provider.files.check.last import LastLoaded
+from sailpoint_provider.files.check.last import last_file
 from sailpoint_provider.files.check.rules import FileCheck
 from sailpoint_provider.files.locate import file_source
 
@@ -54,15 +53,8 @@ def _check(options: argparse.Namespace) -> FileReport:
     )
     file = file_source(options.file)
     facts = _facts(options.source, options.conn_id) if options.source else None
-    last = _last(options.against) if options.against else None
+    last = last_file(options.against, time.time()) if options.against else None
     return check_file(file, rules, facts=facts, last=last, now=time.time())
-
-
-def _last(location: str) -> LastLoaded:
-    """Return the last file as one that was loaded; when it was dropped, nobody recorded."""
-    file = file_source(location)
-    with file.examine().open() as stream:
-        return LastLoaded(file, file.name, digest_of(stream), time.time(), None)
 
 
 def _facts(source: str, conn_id: str) -> SourceFacts:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
+from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.file_check import FileChecker, read_check
 from sailpoint_provider._airflow.parameters import boolean, plain_path
 from sailpoint_provider._airflow.start import check_adoptable, look_up_source
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
+from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
@@ -17,15 +20,19 @@ from sailpoint_provider.operators.load import LoadOperator
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from sailpoint_provider.drops.filing import Outcome
+    from sailpoint_provider.files.check import FileCheck
     from sailpoint_provider.files.locate import FileLocation
+    from sailpoint_provider.files.source import FileSource
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.start.request import IfRunning, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
+    from sailpoint_provider.results import AggregationResult
 
 
 class SailPointAccountAggregationOperator(LoadOperator):
@@ -42,6 +49,15 @@ class SailPointAccountAggregationOperator(LoadOperator):
     :param file: CSV of a delimited-file source: a path, a URL or an ``ObjectStoragePath``; None for a direct
         source, or where a virtual appliance reads the file. It is streamed. A ``.gz`` is read twice, and its
         content is sent. A file that changes while it is sent fails the task and starts nothing. (templated)
+    :param drop: a drop as :meth:`SailPointDropFolder.drops` returns it, in place of source and file. After a
+        good end it is filed as loaded; a refused or repeated one is filed too. (templated)
+    :param check: whether the file is checked before it is sent, and how: a :class:`FileCheck`, its settings
+        as a mapping, or a boolean. By default a drop is checked and a plain ``file`` is not. The report is in
+        the log and in the XCom ``file_report``.
+    :param approved: the approval of a person for a file that the check refuses: ``approval`` of its report,
+        or the SHA-256 of its content. It holds for exactly that content. (templated)
+    :param compare_with: the last good file, with which a plain ``file`` is compared by the check; a drop is
+        compared with the last one that was loaded. (templated)
     :param disable_optimization: whether unchanged accounts are processed too. (templated)
     :param sailpoint_conn_id: ID of the Airflow connection. (templated)
     :param if_running: what to do while another aggregation of the source is running, because ISC does not
@@ -68,6 +84,9 @@ class SailPointAccountAggregationOperator(LoadOperator):
         "source_id",
         "source_name",
         "file",
+        "drop",
+        "approved",
+        "compare_with",
         "disable_optimization",
         "sailpoint_conn_id",
     )
@@ -77,6 +96,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
     trigger_class = SailPointAccountAggregationTrigger
 
     _source: Source | None = None
+    _drop: TaskDrop | None = None
 
     def __init__(
         self,
@@ -84,6 +104,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
         source_id: str | XComArg | None = None,
         source_name: str | XComArg | None = None,
         file: FileLocation | XComArg | None = None,
+        drop: Mapping[str, Any] | XComArg | None = None,
+        check: FileCheck | Mapping[str, Any] | bool | None = None,
+        approved: str | XComArg | None = None,
+        compare_with: FileLocation | XComArg | None = None,
         disable_optimization: bool | str | XComArg = False,
         sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
         if_running: IfRunning = "wait",
@@ -97,6 +121,11 @@ class SailPointAccountAggregationOperator(LoadOperator):
         on_kill_clear_task: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.file = plain_path(file)
+        self.drop = drop
+        self.check = check
+        self.approved = cast("str | None", approved)
+        self.compare_with = plain_path(compare_with)
         super().__init__(
             source_id=source_id,
             source_name=source_name,
@@ -112,25 +141,122 @@ class SailPointAccountAggregationOperator(LoadOperator):
             on_kill_clear_task=on_kill_clear_task,
             **kwargs,
         )
-        self.file = plain_path(file)
         self.disable_optimization = disable_optimization
-        if if_running == "adopt":
-            with airflow_errors():
-                check_adoptable(self.file, disable_optimization)
+        with airflow_errors():
+            read_check(check, default=drop is not None)
+            if if_running == "adopt":
+                check_adoptable(self.file if drop is None else drop, disable_optimization)
+
+    def execute(self, context: Context) -> AggregationResult:
+        """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
+        with airflow_errors():
+            self._read_drop(context)
+            if self._drop is not None and (result := self._drop.result_of_earlier_try()) is not None:
+                return result
+        return super().execute(context)
+
+    def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
+        """Start after the wait for another aggregation of the source, however that one ended."""
+        with airflow_errors():
+            self._read_drop(context)
+        return super().execute_turn(context, event)
+
+    def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
+        """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
+        with airflow_errors():
+            self._read_drop(context)
+        return super().execute_complete(context, event)
+
+    def _check_source(self) -> None:
+        if self.drop is None:
+            super()._check_source()
+            return
+        given = ("source_id", "source_name", "file", "compare_with")
+        if named := [name for name in given if getattr(self, name) is not None]:
+            raise InvalidInputError(
+                f"Set either drop or {named[0]}, not both: a drop names its source and its file."
+            )
+        if not self.wait_for_completion:
+            raise InvalidInputError(
+                "A drop needs wait_for_completion=True, because it counts as loaded only after a good end."
+            )
+
+    def _read_drop(self, context: Context) -> None:
+        """Take source and file from the drop."""
+        if self.drop is not None:
+            self._drop = TaskDrop(self.drop, context, self.log)
+            described = self._drop.described
+            self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
+            self.file = described["file"]
+
+    def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
+        """Start and follow the aggregation; file a drop away that is refused or was loaded before."""
+        try:
+            return super()._start(context, deadlines, may_run=may_run)
+        except FileRepeatedError as repeated:
+            self._file_away("duplicate", repeated)
+            raise AirflowSkipException(str(repeated)) from None
+        except FileRefusedError as refusal:
+            self._file_away("refused", refusal)
+            raise
+
+    def _file_away(self, outcome: Outcome, error: FileRefusedError | FileRepeatedError) -> None:
+        if self._drop is not None and self._source is not None:
+            self._drop.file_away(outcome, self._source.id, report=error.report, sentence=str(error))
+
+    def _conclude(self, context: Context, result: AggregationResult) -> AggregationResult:
+        """File a loaded drop away."""
+        if self._drop is not None:
+            sent = result["file"]
+            self._drop.file_away(
+                "loaded",
+                str(result["source_id"]),
+                sha256=None if sent is None else sent["sha256"],
+                aggregation_id=result["aggregation_id"],
+                result=result,
+            )
+        return result
+
+    def _file_to_load(self, context: Context, deadlines: Deadlines) -> FileSource | None:
+        """Return the file, which is found and checked on this worker."""
+        from sailpoint_provider.files.locate import file_source
+
+        if self.file is None:
+            return None
+        file = file_source(self.file)
+        rules = read_check(self.check, default=self._drop is not None)
+        if rules is None or self._source is None:
+            return file
+        from sailpoint_provider.files.check.approval import read_approval
+        from sailpoint_provider.files.check.checked import CheckedFile
+
+        checker = FileChecker(
+            self.hook,
+            rules,
+            self._source,
+            drop=None if self._drop is None else self._drop.described,
+            compare_with=self.compare_with,
+            until=deadlines.end,
+        )
+        return CheckedFile(
+            file,
+            lambda now: checker.check_and_show(now, context, self.log),
+            read_approval(self.approved),
+            cast("Any", self.log),
+        )
 
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
-        """Return what the task asks to start; the file is found on this worker."""
-        from sailpoint_provider.files.locate import file_source
+        """Return what the task asks to start."""
         from sailpoint_provider.isc.start.load import check_file_fits
         from sailpoint_provider.isc.start.request import StartRequest
 
         disable_optimization = boolean(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             check_adoptable(self.file, disable_optimization)
-        file = file_source(self.file) if self.file is not None else None
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
-        check_file_fits(self._source, file is not None, self.kind)
+        check_file_fits(self._source, self.file is not None, self.kind)
+        file = self._file_to_load(context, deadlines)
         return StartRequest(
             source=self._source,
             max_tries=max_tries_of(context),

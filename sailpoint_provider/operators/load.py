@@ -83,7 +83,7 @@ class LoadOperator(BaseOperator):
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
         with airflow_errors():
-            check_source_is_named_once(source_id, source_name)
+            self._check_source()
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
             )
@@ -144,9 +144,17 @@ class LoadOperator(BaseOperator):
             kind=self.kind,
         )
 
+    def _check_source(self) -> None:
+        """Check that the parameters name the source exactly once."""
+        check_source_is_named_once(self.source_id, self.source_name)
+
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
         """Return what the task asks to start."""
         raise NotImplementedError
+
+    def _conclude(self, context: Context, result: AggregationResult) -> AggregationResult:
+        """Return the result of a good end; a subclass does first what belongs to it. May be repeated."""
+        return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """
@@ -210,7 +218,7 @@ class LoadOperator(BaseOperator):
         # Airflow deletes XComs before every retry.
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         if checkpoint.result is not None:
-            return checkpoint.result
+            return self._conclude(context, checkpoint.result)
         self.log.info(
             "%s %s of source %r (%s) is running.",
             self.kind.title,
@@ -276,7 +284,7 @@ class LoadOperator(BaseOperator):
         """Store the result, for a retry after a crash, and return it."""
         self._complete(result, checkpoint)
         self._store(context).save(checkpoint.returned(result))
-        return result
+        return self._conclude(context, result)
 
     @staticmethod
     def _complete(result: AggregationResult, checkpoint: Checkpoint) -> None:

@@ -142,6 +142,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         rows=found.rows,
         accounts=keys.accounts if keys is not None else None,
         last_name=case.last.name if case.last is not None else None,
+        last_sha256=case.last.sha256 if case.last is not None else None,
         last_accounts=case.last_accounts,
         tenant_accounts=case.tenant_accounts,
         joiners=accounts(compared.joiners) if compared is not None else None,

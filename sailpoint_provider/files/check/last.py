@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.files.check.content import digest_of
+from sailpoint_provider.files.locate import file_source
+
 if TYPE_CHECKING:
+    from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import FileSource
 
 
@@ -26,3 +30,16 @@ class LastLoaded:
     sha256: str
     loaded_at: float
     dropped_at: float | None
+
+
+def last_file(location: FileLocation, now: float) -> LastLoaded:
+    """
+    Return a file as the one that was loaded last; when it was dropped, nobody recorded.
+
+    :param location: path, URL or ``ObjectStoragePath``.
+    :param now: seconds since the epoch.
+    :raises InvalidInputError: the file is missing, empty or unreadable (not final).
+    """
+    file = file_source(location)
+    with file.examine().open() as stream:
+        return LastLoaded(file, file.name, digest_of(stream), now, None)

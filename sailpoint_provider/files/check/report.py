@@ -62,6 +62,7 @@ class FileReport:
     :param rows: rows without the header; None if they cannot be read.
     :param accounts: accounts in them; None without a key.
     :param last_name: name of the last loaded file; None if there is none.
+    :param last_sha256: SHA-256 of the bytes that ISC received of it; None if there is none.
     :param last_accounts: accounts in it; None if nothing was compared.
     :param tenant_accounts: accounts that ISC holds; None where unknown.
     :param joiners: accounts that would be new; None if nothing was compared.
@@ -81,6 +82,7 @@ class FileReport:
     rows: int | None = None
     accounts: int | None = None
     last_name: str | None = None
+    last_sha256: str | None = None
     last_accounts: int | None = None
     tenant_accounts: int | None = None
     joiners: Accounts | None = None
@@ -90,9 +92,19 @@ class FileReport:
     rules: tuple[RuleOutcome, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def approval(self) -> str:
+        """
+        What a person who approves this report passes to the operator as ``approved``.
+
+        It names the bytes of the file, and those of the file that it was compared with: if another file is
+        loaded in between, the approved figures no longer hold.
+        """
+        return f"{self.sha256}/{self.last_sha256 or 'first'}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON primitives, for an XCom or a file."""
-        values = {"version": _VERSION, **asdict(self)}
+        values = {"version": _VERSION, **asdict(self), "approval": self.approval}
         values["rules"] = [asdict(rule) for rule in self.rules]
         values["notes"] = list(self.notes)
         for group in ("joiners", "movers", "leavers"):

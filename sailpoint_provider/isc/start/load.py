@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import (
     AccessDeniedError,
     AggregationAlreadyRunningError,
+    FileRefusedError,
     InvalidInputError,
     ProtocolError,
 )
@@ -100,9 +101,17 @@ def start(
         The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
     :raises ProtocolError: ISC accepted the start but returned no ID.
     """
-    task = yield from ask(
-        load_accounts(generation, source_id, upload, disable_optimization=disable_optimization)
-    )
+    try:
+        task = yield from ask(
+            load_accounts(generation, source_id, upload, disable_optimization=disable_optimization)
+        )
+    except InvalidInputError as refusal:
+        if upload is None or refusal.status != 400 or isinstance(refusal, FileRefusedError):
+            raise
+        # ISC answers 400 for a header that does not fit the source's schema.
+        raise FileRefusedError(
+            str(refusal), status=400, detail_code=refusal.detail_code, tracking_id=refusal.tracking_id
+        ) from None
     if task.refused_as_busy:
         raise AggregationAlreadyRunningError(
             f"ISC refused to start the {kind.name} of source {source_id}, because another one is running. "

@@ -1,0 +1,117 @@
+"""The drop that a task loads: read from its parameter, and filed away when it is decided."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of
+from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.drops.filing import Decision, Outcome
+    from sailpoint_provider.results import AggregationResult
+
+_VERSION = 1
+_TEXTS = ("name", "file", "dag_id", "run_id")
+
+
+class TaskDrop:
+    """
+    The drop of one task.
+
+    :param drop: what :meth:`SailPointDropFolder.drops` returned for it.
+    :param context: the task's context.
+    :param log: the task's logger.
+    :raises InvalidInputError: it is not a drop.
+    """
+
+    def __init__(self, drop: Any, context: Context, log: Any) -> None:
+        self.described = read_drop(drop)
+        self.name = str(self.described["name"])
+        self._log = log
+        self._try = {"max_tries": max_tries_of(context), "clear_number": clear_number_of(context)}
+
+    def result_of_earlier_try(self) -> AggregationResult | None:
+        """
+        Return the result of an earlier try of this task that filed the drop away and then crashed.
+
+        :returns: None if the drop is not decided yet.
+        :raises FileRefusedError: the drop was refused.
+        :raises AirflowSkipException: the drop was filed as a duplicate.
+        :raises InvalidInputError: the task was cleared after the drop was decided, or another run has it.
+        """
+        from sailpoint_provider.drops.filing import decision_of
+
+        decision = decision_of(self.described)
+        if decision is None:
+            return None
+        if {key: decision.record.get(key) for key in self._try} != self._try:
+            raise InvalidInputError(
+                f"{self.name} is decided: it was filed as {decision.outcome} and is now {decision.location}. "
+                "To load it again, put it back into the drop folder; a run then checks it anew."
+            )
+        return self._repeated(decision)
+
+    def file_away(
+        self, outcome: Outcome, source_id: str, *, report: Mapping[str, Any] | None = None, **record: Any
+    ) -> None:
+        """
+        File the drop away, and log where it is; a repetition changes nothing.
+
+        :param outcome: ``loaded``, ``refused`` or ``duplicate``.
+        :param source_id: ID of the source.
+        :param report: the report of the check as JSON primitives.
+        :param record: what a later try or the next check must know.
+        """
+        from sailpoint_provider.drops.filing import file_away
+
+        text = None
+        if report is not None:
+            from sailpoint_provider.files.check.report import FileReport
+
+            text = FileReport.from_json(report).as_text()
+        location = file_away(
+            self.described,
+            outcome,
+            source_id=source_id,
+            report=report,
+            report_text=text,
+            record={**record, **self._try},
+            now=time.time(),
+        )
+        self._log.info("Filed %s as %s: %s", self.name, outcome, location)
+
+    def _repeated(self, decision: Decision) -> AggregationResult:
+        """End as the earlier try would have ended."""
+        self._log.info("An earlier try filed %s as %s: %s", self.name, decision.outcome, decision.location)
+        sentence = str(decision.record.get("sentence") or f"{self.name} was filed as {decision.outcome}.")
+        if decision.outcome == "refused":
+            raise FileRefusedError(sentence)
+        if decision.outcome == "duplicate":
+            raise AirflowSkipException(sentence)
+        result: AggregationResult = decision.record["result"]
+        return result
+
+
+def read_drop(drop: Any) -> Mapping[str, Any]:
+    """
+    Return the parameter ``drop`` of a task.
+
+    :raises InvalidInputError: it is not what :meth:`SailPointDropFolder.drops` returns.
+    """
+    if not isinstance(drop, Mapping) or drop.get("version") != _VERSION:
+        raise InvalidInputError(
+            "drop must be one of the objects that SailPointDropFolder.drops() returns, such as "
+            f"expand(drop=folder.take()) passes on, not {type(drop).__name__}."
+        )
+    if not all(isinstance(drop.get(name), str) for name in _TEXTS):
+        raise InvalidInputError(f"drop lacks one of {', '.join(_TEXTS)}.")
+    if (drop.get("source_id") is None) == (drop.get("source_name") is None):
+        raise InvalidInputError("drop must name its source by source_id or by source_name.")
+    return drop

@@ -1,0 +1,129 @@
+"""The check of a task's file: against the source's facts, the last good file and the rules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sailpoint_provider.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from sailpoint_provider.files.check import FileCheck
+    from sailpoint_provider.files.check.last import LastLoaded
+    from sailpoint_provider.files.check.report import FileReport
+    from sailpoint_provider.files.locate import FileLocation
+    from sailpoint_provider.files.source import FileSource
+    from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.isc.api.models import Source
+
+REPORT_KEY = "file_report"
+"""Key of the XCom with the report of a check."""
+
+
+def read_check(check: Any, *, default: bool) -> FileCheck | None:
+    """
+    Return the check that a parameter describes, None for none.
+
+    :param check: a :class:`FileCheck`, its settings as a mapping, a boolean, or None for the default.
+    :param default: whether a file is checked if the parameter is None.
+    :raises InvalidInputError: the parameter is none of these, or a setting is invalid.
+    """
+    from sailpoint_provider.files.check import FileCheck
+
+    if check is None:
+        check = default
+    if isinstance(check, FileCheck):
+        return check
+    if isinstance(check, Mapping):
+        return FileCheck.from_json(check)
+    if not isinstance(check, bool):
+        raise InvalidInputError(f"check must be a FileCheck, its settings, true or false, not {check!r}.")
+    return FileCheck() if check else None
+
+
+class FileChecker:
+    """
+    Checks the file of a task, and shows the report in the task's log and XCom.
+
+    :param hook: the hook of the tenant.
+    :param rules: what is refused.
+    :param source: the source that the file is for.
+    :param drop: the drop that the file is, None for a plain file.
+    :param compare_with: the last good file of a plain file, None for none.
+    :param until: epoch seconds at which requests end; None for no end.
+    """
+
+    def __init__(
+        self,
+        hook: SailPointHook,
+        rules: FileCheck,
+        source: Source,
+        *,
+        drop: Mapping[str, Any] | None,
+        compare_with: FileLocation | None,
+        until: float | None,
+    ) -> None:
+        self._hook = hook
+        self._rules = rules
+        self._source = source
+        self._drop = drop
+        self._compare_with = compare_with
+        self._until = until
+
+    def check(self, file: FileSource) -> FileReport:
+        """
+        Check the file as it is now.
+
+        :raises InvalidInputError: the file cannot be checked (not final).
+        :raises SailPointError: the tenant cannot be asked about the source.
+        """
+        from sailpoint_provider.files.check.check import check_file
+        from sailpoint_provider.isc.source_facts import read_source_facts
+
+        facts = self._hook._run(
+            read_source_facts(self._hook._tenant.generation, self._source), until=self._until
+        )
+        return check_file(
+            file,
+            self._rules,
+            facts=facts,
+            last=self._last,
+            dropped_at=None if self._drop is None else float(self._drop["dropped_at"]),
+            now=time.time(),
+            name=None if self._drop is None else str(self._drop["name"]),
+        )
+
+    def check_and_show(self, file: FileSource, context: Context, log: Any) -> FileReport:
+        """Check the file; log the report, and push it as the XCom ``file_report``."""
+        report = self.check(file)
+        log.info("%s", report.as_text())
+        context["ti"].xcom_push(key=REPORT_KEY, value=report.to_json())
+        return report
+
+    @cached_property
+    def _last(self) -> LastLoaded | None:
+        """The last good file of the source."""
+        from sailpoint_provider.files.check.last import LastLoaded, last_file
+        from sailpoint_provider.files.locate import file_source
+
+        if self._compare_with is not None:
+            return last_file(self._compare_with, time.time())
+        if self._drop is None:
+            return None
+        from sailpoint_provider.drops.filing import last_loaded
+
+        known = last_loaded(self._drop, self._source.id)
+        if known is None:
+            return None
+        location, record = known
+        return LastLoaded(
+            file=None if location is None else file_source(location),
+            name=str(record["name"]),
+            sha256=str(record["sha256"]),
+            loaded_at=float(record["loaded_at"]),
+            dropped_at=record["dropped_at"],
+        )

@@ -1,0 +1,83 @@
+"""A file that is examined only after its check has passed, or after a person has approved it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
+from sailpoint_provider.files.check.approval import why_not_approved
+from sailpoint_provider.files.source import FileSource, FileState, Upload
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from sailpoint_provider.files.check.report import FileReport
+
+
+class CheckedFile(FileSource):
+    """
+    A file that is sent only if its check passes.
+
+    It is checked again whenever it may have changed. The upload carries the digest of the check, so that
+    nothing else can be sent.
+
+    :param file: the file.
+    :param check: checks the file as it is now.
+    :param approved: the approval of a person; None for none.
+    :param log: gets a line if the file is sent only because of the approval.
+    """
+
+    def __init__(
+        self,
+        file: FileSource,
+        check: Callable[[FileSource], FileReport],
+        approved: str | None,
+        log: logging.Logger,
+    ) -> None:
+        self.name = file.name
+        self.location = file.location
+        self._file = file
+        self._check = check
+        self._approved = approved
+        self._log = log
+        self._checked: Upload | None = None
+
+    def stat(self) -> FileState:
+        """Return the current state of the file; see :meth:`FileSource.stat`."""
+        return self._file.stat()
+
+    def open(self) -> BinaryIO:
+        """Open what is sent."""
+        return self._file.open()
+
+    def examine(self) -> Upload:
+        """
+        Check the file, and return what to send.
+
+        :raises FileRefusedError: a rule refuses the file, and no person has approved it.
+        :raises FileRepeatedError: the file was loaded before, and such a file is skipped.
+        :raises InvalidInputError: as :meth:`FileSource.examine`; also if the file changed meanwhile.
+        """
+        state = self.stat()
+        if self._checked is None or not state.is_certainly(self._checked.state):
+            self._checked = self._check_in(state)
+        return self._checked
+
+    def _check_in(self, state: FileState) -> Upload:
+        report = self._check(self._file)
+        if report.verdict != "passed":
+            objection = why_not_approved(report, self._approved)
+            if objection is not None:
+                message = " ".join(filter(None, (report.sentence, objection, "Nothing was sent.")))
+                if report.verdict == "repeated":
+                    raise FileRepeatedError(message, report=report.to_json())
+                raise FileRefusedError(message, report=report.to_json())
+            self._log.warning("Loading %s although: %s A person has approved it.", self.name, report.sentence)
+        if self.stat() != state:
+            raise InvalidInputError(
+                f"The file {self.location} changed while it was being checked. Nothing was sent. Write the "
+                "file under a temporary name and rename it once it is complete.",
+                final=False,
+            )
+        return Upload(self, state, report.size_bytes, report.sha256)

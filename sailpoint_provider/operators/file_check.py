@@ -1,0 +1,124 @@
+"""Checks a CSV without loading it, so that a person or another task can decide."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from sailpoint_provider._airflow.drop import read_drop
+from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.file_check import FileChecker, read_check
+from sailpoint_provider._airflow.parameters import plain_path
+from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
+from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.hooks.sailpoint import SailPointHook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from sailpoint_provider.files.check import FileCheck
+    from sailpoint_provider.files.locate import FileLocation
+
+
+class SailPointFileCheckOperator(BaseOperator):
+    """
+    Checks a CSV as a load would, and returns the report. It sends nothing, and needs no write scope.
+
+    The result is the report as JSON primitives: ``verdict`` (``passed``, ``refused`` or ``repeated``),
+    ``sentence``, ``sha256``, figures, rules, ``approval`` for the operator's parameter ``approved``, and
+    ``markdown``, the report for people.
+
+    :param source_id: ID of the source, 32 hex characters; or set ``source_name``. (templated)
+    :param source_name: name of the source as ISC shows it, which must be unique. (templated)
+    :param file: the CSV: a path, a URL or an ``ObjectStoragePath``. (templated)
+    :param drop: a drop as :meth:`SailPointDropFolder.drops` returns it, in place of source and file. It stays
+        taken; only a load files it away. (templated)
+    :param check: a :class:`FileCheck` or its settings as a mapping; None for the defaults.
+    :param compare_with: the last good file, with which a plain ``file`` is compared. (templated)
+    :param fail_if_refused: whether a refused file fails the task; False to let a person decide.
+    :param sailpoint_conn_id: ID of the Airflow connection. (templated)
+    :raises FileRefusedError: a rule refuses the file (final).
+    :raises InvalidInputError: a parameter is invalid, or the file cannot be checked.
+    """
+
+    template_fields: Sequence[str] = (
+        "source_id",
+        "source_name",
+        "file",
+        "drop",
+        "compare_with",
+        "sailpoint_conn_id",
+    )
+    ui_color = "#cfe3f7"
+
+    def __init__(
+        self,
+        *,
+        source_id: str | XComArg | None = None,
+        source_name: str | XComArg | None = None,
+        file: FileLocation | XComArg | None = None,
+        drop: Mapping[str, Any] | XComArg | None = None,
+        check: FileCheck | Mapping[str, Any] | None = None,
+        compare_with: FileLocation | XComArg | None = None,
+        fail_if_refused: bool = True,
+        sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # Airflow replaces an XComArg by its value when it renders the template fields.
+        self.source_id = cast("str | None", source_id)
+        self.source_name = cast("str | None", source_name)
+        self.file = plain_path(file)
+        self.drop = drop
+        self.check = check
+        self.compare_with = plain_path(compare_with)
+        self.fail_if_refused = fail_if_refused
+        self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
+        with airflow_errors():
+            if read_check(check, default=True) is None:
+                raise InvalidInputError(
+                    "check must not be False: checking the file is all that this task does."
+                )
+            if drop is None:
+                check_source_is_named_once(source_id, source_name)
+                if file is None:
+                    raise InvalidInputError("Set file to the CSV to check, or drop to a drop.")
+            elif named := [
+                name
+                for name in ("source_id", "source_name", "file", "compare_with")
+                if getattr(self, name) is not None
+            ]:
+                raise InvalidInputError(
+                    f"Set either drop or {named[0]}, not both: a drop names its source and its file."
+                )
+
+    @cached_property
+    def hook(self) -> SailPointHook:
+        """The hook of the connection."""
+        return SailPointHook(self.sailpoint_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check the file and return the report."""
+        with airflow_errors():
+            return self._report(context)
+
+    def _report(self, context: Context) -> dict[str, Any]:
+        from sailpoint_provider.files.locate import file_source
+        from sailpoint_provider.isc.start.load import check_file_fits
+
+        drop = None if self.drop is None else read_drop(self.drop)
+        chosen = {"source_id": self.source_id, "source_name": self.source_name} if drop is None else drop
+        source = look_up_source(self.hook, chosen["source_id"], chosen["source_name"], None)
+        check_file_fits(source, has_file=True)
+        rules = read_check(self.check, default=True)
+        assert rules is not None  # noqa: S101 - the constructor has made sure
+        checker = FileChecker(self.hook, rules, source, drop=drop, compare_with=self.compare_with, until=None)
+        file = file_source(self.file if drop is None else drop["file"])
+        report = checker.check_and_show(file, context, self.log)
+        if report.verdict == "refused" and self.fail_if_refused:
+            raise report.refusal()
+        return {**report.to_json(), "markdown": report.as_markdown()}

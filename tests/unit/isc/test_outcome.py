@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from sailpoint_provider.isc.api.models import (
     read_account_aggregation_status,
     read_task_status,
 )
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
@@ -189,6 +191,14 @@ def test_a_bad_end_without_words_names_what_is_known():
     with pytest.raises(AggregationFailedError, match="source 'unknown' was cancelled") as failure:
         check_end(result)
     assert "ISC's messages" not in str(failure.value)
+
+
+def test_logs_and_errors_name_the_kind_of_load():
+    kind = replace(ACCOUNT_AGGREGATION, name="entitlement aggregation")
+    result = make_result(RUN, None, task("ERROR"))
+    assert end_line(result, kind).startswith(f"Entitlement aggregation {RUN} of source")
+    with pytest.raises(AggregationFailedError, match=f"^Entitlement aggregation {RUN} of source"):
+        check_end(result, kind=kind)
 
 
 def test_a_good_end_is_returned():

@@ -212,7 +212,7 @@ class CrowdPlace:
         return sum(task.state == "success" for task in self.api.task_instances(run))
 
     def _wait_for(self, ready: Callable[[], bool], what: str) -> None:
-        self.processes.wait_until(ready, what, timeout=180.0, pause=0.5)
+        self.processes.wait_until(ready, what, timeout=300.0, pause=0.5)
 
 
 @contextmanager

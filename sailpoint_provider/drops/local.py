@@ -101,7 +101,7 @@ class LocalPlace:
         """Write a file if there is none; see :meth:`Place.create`."""
         with self._answers():
             path = self._prepared(name)
-            draft = self._draft(path, content)
+            draft = self._draft(content)
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -118,7 +118,7 @@ class LocalPlace:
         """Write a file in place of an earlier one; see :meth:`Place.replace`."""
         with self._answers():
             path = self._prepared(name)
-            os.replace(self._draft(path, content), path)
+            os.replace(self._draft(content), path)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a small file; see :meth:`Place.read`."""
@@ -195,9 +195,9 @@ class LocalPlace:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return path
 
-    def _draft(self, path: str, content: bytes) -> str:
-        folder, name = os.path.split(path)
-        draft = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+    def _draft(self, content: bytes) -> str:
+        """Write a file whole, where one that an interrupted process leaves behind disturbs nobody."""
+        draft = self._prepared(f"{STATE_FOLDER}/drafts/{uuid.uuid4().hex}")
         with open(draft, "xb") as file:
             file.write(content)
         return draft

@@ -1,0 +1,181 @@
+"""What a DAG author uses: the asset, the mapped task, the sensor in its three modes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from sailpoint_provider.assets.drops import SailPointDropFolder
+from sailpoint_provider.drops import run as drops_run
+from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.sensors.drops import SailPointFileDropSensor
+from tests.unit.drops.drop_cases import names
+
+
+def watched(folder, **changed):
+    return SailPointDropFolder(folder.url, **({"source_name": "HR", "complete": "renamed"} | changed))
+
+
+def context(run="run 1", events=()):
+    return {
+        "ti": SimpleNamespace(dag_id="load", run_id=run),
+        "triggering_asset_events": {"asset": [SimpleNamespace(extra=extra) for extra in events]},
+    }
+
+
+def test_a_run_gets_its_drops_and_a_retry_the_same(local_folder):
+    local_folder.drop("1.csv", age=10)
+    local_folder.drop("2.csv")
+    drops = watched(local_folder).drops(context())
+    assert [drop["name"] for drop in drops] == ["1.csv"]
+    assert watched(local_folder).drops(context()) == drops
+
+
+def test_a_run_that_finds_nothing_left_is_skipped_with_the_reason(local_folder):
+    local_folder.drop("1.csv")
+    watched(local_folder).drops(context("run 1"))
+    with pytest.raises(AirflowSkipException, match=r"Nothing is left .* waits until run run 1 of DAG load"):
+        watched(local_folder).drops(context("run 2"))
+
+
+def test_a_folder_that_may_not_be_mounted_fails_the_task_and_can_be_retried(local_folder):
+    with pytest.raises(FolderUnavailableError) as failure:
+        watched(local_folder).drops(context())
+    assert not isinstance(failure.value, AirflowFailException | AirflowSkipException)
+
+
+def test_what_started_the_run_counts_as_seen_complete(local_folder):
+    local_folder.drop("1.csv")
+    folder = watched(local_folder, complete="quiet")
+    entry = place_at(local_folder.url).entry("1.csv")
+    reported = {"name": "1.csv", "size_bytes": entry.size_bytes, "change_marker": entry.marker}
+    with pytest.raises(AirflowSkipException, match=r"1\.csv is not complete yet"):
+        folder.drops(context("run 1", [{"from_trigger": True, "payload": {"name": "other"}}, {}]))
+    (drop,) = folder.drops(context("run 2", [{"from_trigger": True, "payload": reported}]))
+    assert drop["name"] == "1.csv"
+
+
+def test_a_dag_of_ten_lines_maps_a_load_over_the_drops(local_folder):
+    local_folder.drop("1.csv")
+    folder = watched(local_folder)
+    with DAG("load_drops", schedule=[folder.asset()], start_date=datetime(2026, 1, 1)) as dag:
+        SailPointAccountAggregationOperator.partial(task_id="load", source_name="HR").expand(
+            file=folder.take().map(lambda drop: drop["file"])
+        )
+    assert dag.get_task("load").upstream_task_ids == {"take_drops"}
+    (drop,) = dag.get_task("take_drops").execute(context())
+    assert json.loads(json.dumps(drop)) == drop
+
+
+def test_a_dag_with_a_watched_folder_can_be_serialized(local_folder):
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization as Serialized
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.serialization.serialized_objects import SerializedDAG as Serialized
+
+    folder = watched(local_folder, sources=None)
+    with DAG("load_drops", schedule=[folder.asset()], start_date=datetime(2026, 1, 1)) as dag:
+        folder.take()
+        SailPointFileDropSensor(task_id="wait", folder=folder)
+    serialized = json.dumps(Serialized.to_dict(dag))
+    assert "SailPointDropWatcherTrigger" in serialized
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_sensor_that_pokes_returns_a_taken_drop(local_folder, mode):
+    local_folder.drop("1.csv")
+    sensor = SailPointFileDropSensor(
+        task_id="wait", folder=watched(local_folder), mode=mode, deferrable=False
+    )
+    poked = sensor.poke(context())
+    assert poked.is_done
+    assert poked.xcom_value["name"] == "1.csv"
+    assert not sensor.poke(context("run 2")).is_done
+
+
+def test_a_sensor_that_pokes_waits_for_a_folder_that_is_not_there(local_folder):
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=False)
+    assert not sensor.poke(context()).is_done
+
+
+def test_a_deferrable_sensor_returns_at_once_what_is_there(local_folder):
+    local_folder.drop("1.csv")
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
+    assert sensor.execute(context())["name"] == "1.csv"
+
+
+def test_a_deferrable_sensor_takes_what_its_trigger_saw(local_folder, monkeypatch):
+    folder = watched(local_folder, complete="quiet")
+    local_folder.drop("1.csv")
+    sensor = SailPointFileDropSensor(task_id="wait", folder=folder, deferrable=True, timeout=100)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context())
+    _, kwargs = deferred.value.trigger.serialize()
+    assert kwargs["end"] == pytest.approx(time.time() + 100, abs=10)
+    assert json.loads(json.dumps(kwargs)) == kwargs
+    entry = place_at(local_folder.url).entry("1.csv")
+    seen = {"name": "1.csv", "size_bytes": entry.size_bytes, "change_marker": entry.marker}
+    assert sensor.execute_complete(context(), {"drop": seen, "end": kwargs["end"]})["name"] == "1.csv"
+
+
+def test_a_deferrable_sensor_whose_drop_another_run_took_waits_on_until_the_same_end(local_folder):
+    local_folder.drop("1.csv")
+    watched(local_folder).drops(context("rival"))
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
+    end = time.time() + 50
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute_complete(context(), {"drop": {"name": "1.csv"}, "end": end})
+    assert deferred.value.trigger.end == end
+
+
+def test_a_deferrable_sensor_times_out(local_folder):
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
+    with pytest.raises(AirflowSensorTimeout, match="No complete file came"):
+        sensor.execute_complete(context(), {"drop": None, "end": 1.0})
+
+
+@pytest.mark.parametrize("event", [None, {}, {"drop": 5}, "drop"])
+def test_an_event_that_is_not_of_a_drop_fails_the_sensor(local_folder, event):
+    from sailpoint_provider.exceptions import ProtocolError
+
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
+    with pytest.raises(ProtocolError):
+        sensor.execute_complete(context(), event)
+
+
+def test_a_run_logs_why_files_were_left(local_folder, caplog):
+    caplog.set_level("INFO", logger=drops_run.__name__)
+    local_folder.drop("empty.csv", "")
+    local_folder.drop("1.csv")
+    watched(local_folder).drops(context())
+    assert "empty.csv is empty." in [record.getMessage() for record in caplog.records]
+    assert names(local_folder.take("run 2")) == ["1.csv"]
+
+
+def test_describing_a_folder_loads_no_store_and_no_http_library():
+    code = (
+        "import sys, airflow.sdk\n"
+        "before = set(sys.modules)\n"
+        "from sailpoint_provider.assets.drops import SailPointDropFolder\n"
+        "from sailpoint_provider.sensors.drops import SailPointFileDropSensor\n"
+        "folder = SailPointDropFolder('s3://conn@bucket/hr', source_name='HR')\n"
+        "folder.asset()\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new & {'fsspec', 's3fs', 'aiohttp', 'requests', 'duckdb', 'upath'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

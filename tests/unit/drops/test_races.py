@@ -1,0 +1,117 @@
+"""Processes that take from one folder at the same time: each file goes to one of them, in order."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sailpoint_provider.drops import conditional_writes
+from sailpoint_provider.drops.conditional_writes import create_once
+from tests.unit.drops.drop_cases import Folder, names
+
+SOURCES, FILES = 3, 6
+
+
+def rival(url, name, log):
+    """Take and file until nothing is left; every other run dies with what it took."""
+    folder = Folder(url)
+    rules = folder.rules(sources={f"s{number}-*": f"Source {number}" for number in range(SOURCES)})
+    idle = runs = 0
+    with open(log, "a") as lines:
+        while idle < 20:
+            runs += 1
+            run = f"{name} {runs}"
+            # The runs of the other rivals are active, and so is this one.
+            folder.active = {f"{one} {number}" for one in "abc" for number in range(500)}
+            drops = folder.take(run, rules).drops
+            idle = 0 if drops else idle + 1
+            if not drops:
+                time.sleep(0.02)
+            for drop in drops:
+                content = Path(drop["file"]).read_text()
+                lines.write(json.dumps([drop["source_name"], content, time.monotonic()]) + "\n")
+                lines.flush()
+                folder.file(drop)
+
+
+def test_three_processes_load_each_file_once_and_in_order(local_folder, tmp_path):
+    for number in range(FILES):
+        for source in range(SOURCES):
+            local_folder.drop(f"s{source}-{number}.csv", f"{number}", age=1000 - number)
+    processes = multiprocessing.get_context("spawn")
+    rivals = [
+        processes.Process(target=rival, args=(local_folder.url, name, str(tmp_path / name))) for name in "abc"
+    ]
+    for one in rivals:
+        one.start()
+    for one in rivals:
+        one.join(90)
+        assert one.exitcode == 0
+    lines = [json.loads(line) for name in "abc" for line in (tmp_path / name).read_text().splitlines()]
+    for source in range(SOURCES):
+        loads = sorted((at, content) for name, content, at in lines if name == f"Source {source}")
+        assert [content for _, content in loads] == [str(number) for number in range(FILES)]
+    assert set(local_folder.files()) == {
+        f"loaded/2026-11-25/s{source}-{number}.csv" for source in range(SOURCES) for number in range(FILES)
+    }
+
+
+def test_threads_that_take_for_different_runs_never_get_the_same_drop(folder):
+    folder.active = {f"run {number}" for number in range(8)}
+    folder.drop("hr.csv")
+    taken, start = [], threading.Barrier(8)
+
+    def take(number):
+        start.wait()
+        taken.extend(names(folder.take(f"run {number}")))
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert taken == ["hr.csv"]
+
+
+@pytest.fixture
+def plain_store(memory_folder, monkeypatch):
+    """A store that knows no conditional writes."""
+    monkeypatch.setattr(type(memory_folder.fs), "protocol", "plain")
+    monkeypatch.setattr(conditional_writes, "settle_seconds", 0.3)
+    return memory_folder
+
+
+def test_a_store_without_conditional_writes_uses_leases(plain_store):
+    won, start = [], threading.Barrier(5)
+
+    def create(number):
+        start.wait()
+        if create_once(plain_store.fs, f"{plain_store.root}/x/1.json", b"%d" % number):
+            won.append(b"%d" % number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(5)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert list(plain_store.files().values()) == won
+    assert len(won) == 1
+    assert not create_once(plain_store.fs, f"{plain_store.root}/x/1.json", b"late")
+
+
+def test_a_lease_that_a_dead_process_left_is_ignored(plain_store):
+    path = f"{plain_store.root}/x/1.json"
+    plain_store.fs.pipe_file(f"{path}.lease-000", str(time.time() - 120).encode())
+    assert create_once(plain_store.fs, path, b"mine")
+
+
+def test_a_store_that_ignores_the_condition_is_found_out(memory_folder, monkeypatch):
+    pipe = memory_folder.fs.pipe_file
+    monkeypatch.setattr(memory_folder.fs, "pipe_file", lambda path, content, mode=None: None)
+    pipe(f"{memory_folder.root}/1.json", b"theirs")
+    assert not create_once(memory_folder.fs, f"{memory_folder.root}/1.json", b"mine")

@@ -1,0 +1,352 @@
+"""Watchers on an event loop: each complete file is reported once, and each place is listed once for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from sailpoint_provider.drops import scanner, watching
+from sailpoint_provider.drops.local import LocalPlace
+from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger, SailPointFileDropTrigger
+from tests.unit.drops.drop_cases import CONTRACTORS, HR
+
+SCAN = 0.05
+
+
+class Watcher:
+    """A trigger that runs, and the events that it has yielded."""
+
+    def __init__(self, rules):
+        self.events = []
+        self.trigger = SailPointDropWatcherTrigger(folder=json.loads(json.dumps(rules.to_json())))
+
+    async def run(self):
+        async for event in self.trigger.run():
+            self.events.append(event.payload)
+
+    @property
+    def names(self):
+        return [event["name"] for event in self.events]
+
+    async def has(self, count):
+        async with asyncio.timeout(20):
+            while len(self.events) < count:  # noqa: ASYNC110 - a thread lists the folder
+                await asyncio.sleep(0.01)
+
+    async def stays_quiet(self, seconds=8 * SCAN):
+        before = list(self.events)
+        await asyncio.sleep(seconds)
+        assert self.events == before
+
+
+@asynccontextmanager
+async def watching_for(*folders):
+    watchers = [Watcher(rules) for rules in folders]
+    tasks = [asyncio.create_task(one.run()) for one in watchers]
+    try:
+        yield watchers[0] if len(watchers) == 1 else watchers
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def rules_of(folder, **changed):
+    return folder.rules(**{"scan_interval": SCAN} | changed)
+
+
+@pytest.fixture(autouse=True)
+def activity(monkeypatch):
+    """Let a test decide which runs are active; None for unknown."""
+    states = {}
+    monkeypatch.setattr(
+        watching.FolderWatch.__init__,
+        "__kwdefaults__",
+        {"active": lambda run: states.get(run.run_id), "log": watching.log},
+    )
+    monkeypatch.setattr(watching, "_ASK_AGAIN_SECONDS", SCAN)
+    return states
+
+
+def test_a_file_is_reported_once_with_what_a_run_needs(folder):
+    async def story():
+        folder.drop("hr.csv", "id\n1\n")
+        async with watching_for(rules_of(folder)) as watcher:
+            await watcher.has(1)
+            await watcher.stays_quiet()
+            return watcher.events[0]
+
+    event = asyncio.run(story())
+    assert event.pop("dropped_at") == pytest.approx(time.time(), abs=60)
+    assert event.pop("change_marker")
+    assert event == {
+        "url": f"{folder.url}/hr.csv",
+        "name": "hr.csv",
+        "size_bytes": 5,
+        "source_id": None,
+        "source_name": "HR",
+    }
+
+
+def test_a_file_that_comes_later_is_reported_soon(folder):
+    async def story():
+        folder.drop("other.txt")
+        async with watching_for(rules_of(folder)) as watcher:
+            await watcher.stays_quiet()
+            folder.drop("hr.csv")
+            await watcher.has(1)
+
+    asyncio.run(story())
+
+
+def test_a_new_file_of_the_same_name_is_reported_again(folder):
+    async def story():
+        folder.drop("hr.csv", "1")
+        async with watching_for(rules_of(folder)) as watcher:
+            await watcher.has(1)
+            folder.drop("hr.csv", "12")
+            await watcher.has(2)
+            return [event["size_bytes"] for event in watcher.events]
+
+    assert asyncio.run(story()) == [1, 2]
+
+
+def test_a_growing_file_is_not_reported_before_it_is_quiet(local_folder):
+    async def story():
+        path = f"{local_folder.url}/hr.csv"
+        rules = rules_of(local_folder, complete="quiet", quiet_for=0.6)
+        async with watching_for(rules) as watcher:
+            for line in range(12):
+                with open(path, "a") as file:  # noqa: ASYNC230 - a few bytes
+                    file.write(f"{line}\n")
+                os.utime(path, (1e9, 1e9))  # as a copy that preserves the time
+                await asyncio.sleep(0.1)
+            assert watcher.events == []
+            grown = time.monotonic()
+            await watcher.has(1)
+            assert time.monotonic() - grown >= 0.5
+            assert watcher.events[0]["size_bytes"] == 26
+
+    asyncio.run(story())
+
+
+def test_a_restart_does_not_make_a_file_quiet(local_folder):
+    async def story():
+        local_folder.drop("hr.csv", age=86400)
+        rules = rules_of(local_folder, complete="quiet", quiet_for=0.6)
+        for _ in range(3):
+            async with watching_for(rules) as watcher:
+                await watcher.stays_quiet(0.3)
+                assert watcher.events == []
+
+    asyncio.run(story())
+
+
+def test_the_next_file_of_a_source_is_reported_when_the_last_one_is_filed(folder, activity):
+    async def story():
+        folder.drop("1.csv", age=20)
+        folder.drop("2.csv", age=10)
+        async with watching_for(rules_of(folder)) as watcher:
+            await watcher.has(1)
+            activity["run 1"] = True
+            (drop,) = await asyncio.to_thread(lambda: folder.take("run 1").drops)
+            await watcher.stays_quiet()
+            await asyncio.to_thread(folder.file, drop)
+            await watcher.has(2)
+            await watcher.stays_quiet()
+            assert watcher.names == ["1.csv", "2.csv"]
+
+    asyncio.run(story())
+
+
+def test_a_run_that_is_over_does_not_hold_back_the_next_file(folder, activity):
+    async def story():
+        folder.drop("1.csv", age=20)
+        await asyncio.to_thread(folder.take, "run 1")
+        folder.drop("2.csv")
+        async with watching_for(rules_of(folder)) as watcher:
+            activity["run 1"] = True
+            await watcher.stays_quiet()
+            activity["run 1"] = False
+            await watcher.has(1)
+            await watcher.stays_quiet()
+            assert watcher.names == ["2.csv"]
+
+    asyncio.run(story())
+
+
+def test_sources_are_reported_side_by_side(folder):
+    async def story():
+        for source in (HR, CONTRACTORS):
+            for number in (1, 2):
+                folder.drop(f"{source}-{number}.csv", age=10 - number)
+        folder.drop("12-old.csv")
+        rules = rules_of(folder, source_id_in_name=True)
+        async with watching_for(rules) as watcher:
+            await watcher.has(2)
+            await watcher.stays_quiet()
+            return {event["source_id"] for event in watcher.events}
+
+    assert asyncio.run(story()) == {HR, CONTRACTORS}
+
+
+def test_a_vanished_folder_is_logged_once_and_nothing_is_forgotten(local_folder, tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+
+    async def story():
+        local_folder.drop("1.csv")
+        async with watching_for(rules_of(local_folder, sources={"1*": HR, "2*": CONTRACTORS})) as watcher:
+            await watcher.has(1)
+            os.rename(local_folder.url, tmp_path / "away")
+            await watcher.stays_quiet(0.5)
+            os.rename(tmp_path / "away", local_folder.url)
+            local_folder.drop("2.csv")
+            await watcher.has(2)
+            await watcher.stays_quiet()
+            assert watcher.names == ["1.csv", "2.csv"]
+
+    asyncio.run(story())
+    messages = [record.getMessage() for record in caplog.records]
+    assert len([one for one in messages if "Cannot use the folder" in one]) == 1
+    assert len([one for one in messages if "is available again" in one]) == 1
+
+
+def test_a_mount_point_without_its_mount_is_not_a_folder_without_files(local_folder, tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+
+    async def story():
+        os.mkdir(f"{local_folder.url}/.sailpoint")
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.stays_quiet()
+            os.rename(local_folder.url, tmp_path / "mounted")
+            os.mkdir(local_folder.url)
+            # What lies on the bare mount point is no drop.
+            local_folder.drop("stray.csv")
+            await watcher.stays_quiet(0.5)
+            assert watcher.events == []
+
+    asyncio.run(story())
+    (message,) = [record.getMessage() for record in caplog.records if "mount" in record.getMessage()]
+    assert "had one before. If it is a mount point, it is not mounted." in message
+
+
+def test_many_folders_of_one_place_are_listed_once(local_folder, monkeypatch):
+    scans, scan = [], LocalPlace.scan
+
+    def counted(place, **options):
+        scans.append(1)
+        return scan(place, **options)
+
+    monkeypatch.setattr(LocalPlace, "scan", counted)
+
+    async def story():
+        for number in range(50):
+            local_folder.drop(f"s{number}-x.csv")
+        folders = [rules_of(local_folder, patterns=f"s{number}-*", scan_interval=0.2) for number in range(50)]
+        async with watching_for(*folders) as watchers:
+            for watcher in watchers:
+                await watcher.has(1)
+            scans.clear()
+            await asyncio.sleep(1.0)
+            assert [len(watcher.events) for watcher in watchers] == [1] * 50
+        # Nothing changes, so that a glance is enough.
+        assert len(scans) <= 1
+        assert not scanner._scanners[asyncio.get_running_loop()]
+
+    asyncio.run(story())
+
+
+def test_a_file_written_in_place_is_noticed_by_the_next_full_listing(local_folder, monkeypatch):
+    monkeypatch.setattr(scanner, "_FULL_SCAN_SECONDS", 0.3)
+
+    async def story():
+        local_folder.drop("hr.csv", "1")
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+            await watcher.stays_quiet()
+            with open(f"{local_folder.url}/hr.csv", "a") as file:  # noqa: ASYNC230 - a few bytes
+                file.write("2")
+            await watcher.has(2)
+
+    asyncio.run(story())
+
+
+def test_an_error_while_deciding_does_not_end_a_watcher(local_folder, monkeypatch):
+    monkeypatch.setattr(watching, "_AFTER_ERROR_SECONDS", 0.05)
+    look, failures = watching.FolderWatch.look, iter([RuntimeError("once")])
+
+    def fails_once(watch, snapshot):
+        for error in failures:
+            raise error
+        return look(watch, snapshot)
+
+    monkeypatch.setattr(watching.FolderWatch, "look", fails_once)
+
+    async def story():
+        local_folder.drop("hr.csv")
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+
+    asyncio.run(story())
+
+
+def test_a_listing_does_not_hold_the_event_loop(local_folder, monkeypatch):
+    scan = LocalPlace.scan
+
+    def slow(place, **options):
+        time.sleep(0.5)
+        return scan(place, **options)
+
+    monkeypatch.setattr(LocalPlace, "scan", slow)
+
+    async def story():
+        local_folder.drop("hr.csv")
+        longest, last = 0.0, time.monotonic()
+        async with watching_for(rules_of(local_folder)) as watcher:
+            while not watcher.events:
+                await asyncio.sleep(0.01)
+                now = time.monotonic()
+                longest, last = max(longest, now - last), now
+        return longest
+
+    assert asyncio.run(story()) < 0.4
+
+
+def test_the_trigger_of_a_sensor_yields_one_event(folder):
+    async def story():
+        folder.drop("hr.csv")
+        trigger = SailPointFileDropTrigger(folder=rules_of(folder).to_json(), end=time.time() + 20)
+        return [event.payload async for event in trigger.run()]
+
+    (event,) = asyncio.run(story())
+    assert event["drop"]["name"] == "hr.csv"
+
+
+def test_the_trigger_of_a_sensor_ends_in_time_even_without_a_folder(local_folder):
+    async def story():
+        local_folder.url += "/none"
+        trigger = SailPointFileDropTrigger(folder=rules_of(local_folder).to_json(), end=time.time() + 0.3)
+        return [event.payload async for event in trigger.run()]
+
+    (event,) = asyncio.run(story())
+    assert event["drop"] is None
+
+
+def test_a_cancelled_watcher_leaves_nothing_running(local_folder):
+    async def story():
+        local_folder.drop("hr.csv")
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the last one ends by itself
+                    await asyncio.sleep(0.01)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(story()) == 1

@@ -141,8 +141,8 @@ def _section(rows: int, size: int, runs: dict[str, list[Run]]) -> Section:
     return Section(
         "Checks of files",
         "A CSV is checked against the last good one on a warm disk, each tool in a process of its own, in "
-        "turns. All that compare find the same joiners, movers and leavers; 1 % of the accounts each. Memory is "
-        "the peak of the process, with interpreter and libraries.",
+        "turns. All that compare find the same joiners, movers and leavers; 1 % of the accounts each. Memory "
+        "is the peak of the process, with interpreter and libraries.",
         (table,),
         (
             Bar("memory", "<= 512 MiB", f"{peak / MIB:.0f} MiB", peak <= _MOST_MEMORY),

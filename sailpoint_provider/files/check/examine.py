@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.files.check.content import Content, digest_of, read_content
+from sailpoint_provider.files.check.content import Content, read_content
 from sailpoint_provider.files.check.csv_rows import rows
 from sailpoint_provider.files.check.faults import Faults, find_faults, lines_of_keys
 from sailpoint_provider.files.check.tables import CsvTable, Tables, UnreadableTableError
@@ -84,8 +83,9 @@ def examine(path: str, last: LastFile | None, *, key: str | None, merges_rows: b
     """
     with ThreadPoolExecutor(2, thread_name_prefix="file-check") as pool, closing(Tables(folder)) as tables:
         content = pool.submit(_content, path)
-        digest = pool.submit(_digest, last.path) if last is not None and last.path is not None else None
-        return _Examination(tables, path, last, key, merges_rows).run(content, digest)
+        last_path = last.path if last is not None else None
+        last_content = pool.submit(_content, last_path) if last_path is not None else None
+        return _Examination(tables, path, last, key, merges_rows).run(content, last_content)
 
 
 class _Examination:
@@ -100,7 +100,7 @@ class _Examination:
         self._key = key
         self._merges_rows = merges_rows
 
-    def run(self, content: Future[Content], digest: Future[str] | None) -> Findings:
+    def run(self, content: Future[Content], last_content: Future[Content] | None) -> Findings:
         columns, header_fault = _header(self._path)
         new = CsvTable(self._path, columns, _position(self._key, columns))
         old = self._open_last()
@@ -119,7 +119,7 @@ class _Examination:
                     faults = Faults(1, ("its rows cannot be told apart reliably",))
             if faults is not None:
                 return replace(found, faults=faults)
-        return self._compare(replace(found, rows=read), new, old, shared, digest)
+        return self._compare(replace(found, rows=read), new, old, shared, last_content)
 
     def _read(
         self, table: CsvTable, compared: list[int], *, is_new: bool, parallel: bool = True
@@ -153,15 +153,15 @@ class _Examination:
         new: CsvTable,
         old: CsvTable | None,
         shared: Mapping[str, tuple[int, int]],
-        digest: Future[str] | None,
+        last_content: Future[Content] | None,
     ) -> Findings:
         """Add what the keys of both files say."""
         last_rows, problem = None, None
         if self._last is not None:
-            last_rows, problem = self._read_last(old, shared, digest)
+            last_rows, problem = self._read_last(old, shared, last_content)
         found = replace(found, last_problem=problem)
         if old is not None and problem is None:
-            ends = _ends_a_line(old.path)
+            ends = last_content.result().ends_a_line if last_content is not None else None
             found = replace(found, last_columns=old.columns, last_rows=last_rows, last_ends_a_line=ends)
         if new.key is None or self._key is None:
             return found
@@ -174,22 +174,24 @@ class _Examination:
         return replace(found, keys=keys, changed_columns=changed, key_lines=self._key_lines(new, keys))
 
     def _read_last(
-        self, old: CsvTable | None, shared: Mapping[str, tuple[int, int]], digest: Future[str] | None
+        self,
+        old: CsvTable | None,
+        shared: Mapping[str, tuple[int, int]],
+        last_content: Future[Content] | None,
     ) -> tuple[int | None, str | None]:
         """Return the rows of the last file, or why it cannot be compared with."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        if self._last.problem is not None or digest is None:
+        if self._last.problem is not None or last_content is None:
             return None, self._last.problem or "is gone"
-        if digest.result() != self._last.sha256:
+        content = last_content.result()
+        if content.sha256 != self._last.sha256:
             return None, "is not the file that was loaded: its SHA-256 differs"
         if old is None:
             return None, "has no such key or no header"
-        positions = [at for _, at in shared.values()]
-        for lenient, parallel in ((False, True), (False, False), (True, False)):
-            read = self._read(
-                replace(old, mixes_line_ends=lenient), positions, is_new=False, parallel=parallel
-            )
-            if read is not None:
+        table = replace(old, mixes_line_ends=content.mixes_line_ends)
+        for parallel in (True, False):
+            read = self._read(table, [at for _, at in shared.values()], is_new=False, parallel=parallel)
+            if _agree(read, content, table):
                 return read, None
             self._tables.forget(is_new=False)
         return None, "cannot be read as CSV"
@@ -243,17 +245,6 @@ def _position(key: str | None, columns: tuple[str, ...]) -> int | None:
     return columns.index(key) if key is not None and key in columns else None
 
 
-def _ends_a_line(path: str) -> bool:
-    with open(path, "rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) in (b"\n", b"\r")
-
-
 def _content(path: str) -> Content:
     with open(path, "rb") as stream:
         return read_content(stream)
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as stream:
-        return digest_of(stream)

@@ -58,7 +58,8 @@ def shape(case: Case) -> RuleOutcome:
             return case.without_rows("shape")
         refusal = None
         content = case.found.content
-        if case.found.last_ends_a_line and content is not None and not content.ends_a_line:
+        ends = content is None or content.ends_a_line or not case.found.rows
+        if case.found.last_ends_a_line and not ends:
             refusal = (
                 f"Loading {case.name} could lose its end: its last line breaks off without a line end, which "
                 "the last loaded file has."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.files.check.case import counted, outcome
+from sailpoint_provider.files.check.case import outcome
 from sailpoint_provider.files.check.names import date_in, source_id_in
 from sailpoint_provider.files.check.report import RuleOutcome
 
@@ -37,10 +37,12 @@ def foreign(case: Case) -> RuleOutcome:
     figure = f"{keys.common:,} of {keys.last_accounts:,} keys in common"
     if keys.common or not keys.accounts:
         return outcome("foreign", None, figure)
+    lost = f"all {keys.last_accounts:,} accounts: none of them is in it"
+    if keys.last_accounts == 1:
+        lost = "the only account: it is not in it"
     return outcome(
         "foreign",
-        f"Loading {case.name} would delete all {counted(keys.last_accounts, 'account')}: none of them is in "
-        "it, so it is probably the file of another source.",
+        f"Loading {case.name} would delete {lost}, so it is probably the file of another source.",
         figure,
     )
 

@@ -19,6 +19,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
 
+    from sailpoint_provider.files.check.facts import SourceFacts
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Response
@@ -64,6 +65,13 @@ class AsyncMethods(ConnectedHook):
     async def aget_source(self, source_id: str) -> Source:
         """Return the source with that ID; see :meth:`get_source`."""
         return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
+
+    async def aget_source_facts(self, source_id: str) -> SourceFacts:
+        """Return what the tenant says about a source; see :meth:`get_source_facts`."""
+        from sailpoint_provider.isc.source_facts import read_source_facts
+
+        source = await self.aget_source(source_id)
+        return await self._arun(read_source_facts((await self._atenant()).generation, source))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source with that name; see :meth:`find_source`."""

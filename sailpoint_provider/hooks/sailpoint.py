@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from sailpoint_provider.files.check.facts import SourceFacts
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import (
@@ -113,6 +114,19 @@ class SailPointHook(AsyncMethods):
         :raises InvalidInputError: the ID is malformed, or no source has it.
         """
         return self._run(isc.load.get_source(self._tenant.generation, source_id))
+
+    def get_source_facts(self, source_id: str) -> SourceFacts:
+        """
+        Return what the tenant says about a source: header row, identity attribute and number of accounts.
+
+        It needs the scopes ``idn:source-schema:read`` and ``idn:accounts:read``; what the client may not read
+        is None, and listed in ``missing`` with the reason.
+
+        :raises InvalidInputError: the ID is malformed, or no source has it.
+        """
+        from sailpoint_provider.isc.source_facts import read_source_facts
+
+        return self._run(read_source_facts(self._tenant.generation, self.get_source(source_id)))
 
     def find_source(self, name: str) -> Source:
         """

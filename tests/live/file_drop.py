@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.simulator.control import SimulatorControl
 from tests.live.airflow_home import AirflowHome
 from tests.live.airflow_processes import start_airflow
 from tests.live.processes import free_port
@@ -58,6 +59,11 @@ class FileDrop:
     header: list[str] = field(default_factory=list)
     runs_followed: int = 0
 
+    @property
+    def control(self) -> SimulatorControl:
+        """The control API of the tenant."""
+        return SimulatorControl(self.tenant.url)
+
     def load(self, file: AccountFile, name: str) -> RunStory:
         """Drop a file into the watched folder once the DAG waits for it, and follow the run to its end."""
         self._wait_for(lambda: len(self._runs()) > self.runs_followed, "the next run to begin")
@@ -73,10 +79,21 @@ class FileDrop:
         self.runs_followed += 1
         return RunStory(ended, follower.states, self.api.xcom(run, "aggregate"))
 
-    def run_once(self, dag_id: str) -> tuple[DagRun, dict[str, list[str]]]:
-        """Trigger another example DAG, follow the run to its end, and return it with the states seen."""
+    def run_once(self, dag_id: str, *, last_wait: str = "") -> tuple[DagRun, dict[str, list[str]]]:
+        """Trigger another example DAG, follow the run to its end, and return it with the states seen.
+
+        :param last_wait: a task; once it is deferred, all aggregations end that run in the tenant.
+        """
         self.api.unpause(dag_id)
         follower = RunFollower(self.api, self.api.trigger(dag_id), self.say)
+        if last_wait:
+            self._wait_for(
+                lambda: follower.look().ended or follower.state(last_wait) == "deferred",
+                f"'{last_wait}' to defer",
+            )
+            for run in self.tenant.runs():
+                if run["outcome"] is None:
+                    self.control.finish(run["id"])
         return self._follow_to_end(follower), follower.states
 
     def _follow_to_end(self, follower: RunFollower) -> DagRun:

@@ -117,7 +117,6 @@ def test_two_processes_at_one_small_limit_converge_and_both_are_served(control, 
     later = [request for request in asked if moment_of(request) > began + _SETTLED]
     assert any(request["status"] == 429 for request in asked)
     assert len(later) > 10
-    # Where they did not slow down, it would be every second one.
     assert sum(request["status"] == 429 for request in later) < 0.2 * len(later)
     for child in told:
         assert len(child["seen"]) == 60

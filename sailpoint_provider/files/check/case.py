@@ -21,6 +21,8 @@ _FACTS = {
     "accounts": "the number of accounts that ISC holds",
 }
 
+_LONGEST_KEY = 80
+
 
 @dataclass(frozen=True)
 class Case:
@@ -147,3 +149,8 @@ def listed(words: Iterable[str]) -> str:
 def verb(count: int, singular: str, plural: str) -> str:
     """Return the form of a verb that fits a number."""
     return singular if count == 1 else plural
+
+
+def shortened(key: str) -> str:
+    """Return a key as a report shows it: a faulty file may hold one of two million characters."""
+    return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop
-from sailpoint_provider.files.check.case import Case, counted
+from sailpoint_provider.files.check.case import Case, counted, shortened
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
 from sailpoint_provider.files.check.report import Accounts, FileReport, RuleOutcome, Verdict
 from sailpoint_provider.files.check.staging import DamagedFileError, StagedFile, private_folder
@@ -130,7 +130,8 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
     verdict, sentence = _verdict(case, outcomes)
 
     def accounts(group: KeyGroup) -> Accounts:
-        return Accounts(group.count, group.keys if case.rules.show_keys else ())
+        keys = tuple(map(shortened, group.keys))
+        return Accounts(group.count, keys if case.rules.show_keys else ())
 
     return FileReport(
         verdict=verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.files.check.case import counted, listed, outcome, verb
+from sailpoint_provider.files.check.case import counted, listed, outcome, shortened, verb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -192,7 +192,7 @@ def _examples(case: Case, keys: Sequence[str]) -> str:
             else ""
         )
         if case.rules.show_keys:
-            shown.append(f"{key!r}" + (f" ({words})" if words else ""))
+            shown.append(f"{shortened(key)!r}" + (f" ({words})" if words else ""))
         elif words:
             shown.append(words)
     more = ", …" if len(keys) > len(shown) else ""

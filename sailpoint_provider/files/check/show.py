@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 _VERDICTS = {"passed": "PASSED", "refused": "REFUSED", "repeated": "REPEATED"}
 _STATES = {"passed": "passed", "refused": "REFUSED", "repeated": "repeated", "not_checked": "not checked"}
 _HEADINGS = ("Rule", "Verdict", "Figure", "Limit")
-_LONGEST_KEY = 60
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -101,8 +100,6 @@ def _plain(text: str) -> str:
 def _code(text: str) -> str:
     """Return text as code, in which nothing is Markdown or HTML."""
     text = _plain(text)
-    if len(text) > _LONGEST_KEY and " " in text:
-        text = text[:_LONGEST_KEY] + "…"
     return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`" if text else ""
 
 

@@ -63,6 +63,11 @@ def test_a_key_cannot_forge_lines_or_markup(tmp_path):
     assert all(line.count("`") % 2 == 0 for line in rows)
 
 
+def test_a_long_key_is_shortened(tmp_path):
+    report = checked(tmp_path, csv([*PEOPLE, ("k" * 100_000, "Ann", "IT", "")]), last=GOOD)
+    assert report.joiners.keys == ("k" * 80 + "…",)
+
+
 def test_the_text_is_a_table_that_a_person_can_read(tmp_path):
     lines = checked(tmp_path, csv(PEOPLE[:5]), last=GOOD).as_text().splitlines()
     assert lines[0] == "REFUSED: Loading hr.csv would delete 5 of 10 accounts (50 %, limit 10 %)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 import uuid
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CONDITIONAL = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"})
-"""Stores whose fsspec package passes "only if it does not exist" on to the store."""
+_CONDITIONAL = frozenset({"s3", "gs", "abfs", "memory"})
+"""Stores whose fsspec package can pass "only if it does not exist" on to the store, by their first name."""
 
 _LEASE_SECONDS = 60.0
 """How old a lease must be to count as left by a process that died."""
@@ -30,16 +31,30 @@ def create_once(fs: Any, path: str, content: bytes) -> bool:
     :param content: unique to this call, so that a store that ignores the condition is found out.
     :returns: whether this call wrote it.
     """
-    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-    if _CONDITIONAL.isdisjoint(protocols):
+    condition = _condition(fs)
+    if condition is None:
         return _create_with_lease(fs, path, content)
     try:
         # The in-memory file system checks and writes in two steps.
         with _in_this_process:
-            fs.pipe_file(path, content, mode="create")
-    except FileExistsError:
-        return False
+            fs.pipe_file(path, content, **condition)
+    except Exception as error:
+        if isinstance(error, FileExistsError) or type(error).__name__ == "ResourceExistsError":
+            return False
+        raise
     return bool(fs.cat_file(path) == content)
+
+
+def _condition(fs: Any) -> dict[str, Any] | None:
+    """Return the option for "only if it does not exist"; None if this store or its package has none."""
+    protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+    if not protocols & _CONDITIONAL:
+        return None
+    # Older packages accept the option and ignore it, unless they declare it.
+    declared = inspect.signature(getattr(type(fs), "_pipe_file", type(fs).pipe_file)).parameters
+    if "mode" in declared:
+        return {"mode": "create"}
+    return {"overwrite": False} if "overwrite" in declared else None
 
 
 def _create_with_lease(fs: Any, path: str, content: bytes) -> bool:

@@ -61,9 +61,10 @@ def test_three_processes_load_each_file_once_and_in_order(local_folder, tmp_path
     }
 
 
-def test_threads_that_take_for_different_runs_never_get_the_same_drop(folder):
+def test_of_threads_that_take_for_different_runs_only_one_gets_a_drop_of_a_source(folder):
     folder.active = {f"run {number}" for number in range(8)}
-    folder.drop("hr.csv")
+    for number in range(8):
+        folder.drop(f"{number}.csv", age=100 - number)
     taken, start = [], threading.Barrier(8)
 
     def take(number):
@@ -75,7 +76,7 @@ def test_threads_that_take_for_different_runs_never_get_the_same_drop(folder):
         one.start()
     for one in threads:
         one.join()
-    assert taken == ["hr.csv"]
+    assert taken == ["0.csv"]
 
 
 @pytest.fixture
@@ -115,3 +116,41 @@ def test_a_store_that_ignores_the_condition_is_found_out(memory_folder, monkeypa
     monkeypatch.setattr(memory_folder.fs, "pipe_file", lambda path, content, mode=None: None)
     pipe(f"{memory_folder.root}/1.json", b"theirs")
     assert not create_once(memory_folder.fs, f"{memory_folder.root}/1.json", b"mine")
+
+
+class Declares:
+    """A store whose package declares certain options."""
+
+    pipe_file = None
+
+    def __init__(self, protocol):
+        self.protocol = protocol
+
+
+class Mode(Declares):
+    async def _pipe_file(self, path, value, mode="overwrite", **kwargs):
+        pass
+
+
+class Overwrite(Declares):
+    async def _pipe_file(self, path, value, overwrite=True, **kwargs):
+        pass
+
+
+class Neither(Declares):
+    async def _pipe_file(self, path, value, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("store", "option"),
+    [
+        (Mode(("s3", "s3a")), {"mode": "create"}),
+        (Mode(("gs", "gcs")), {"mode": "create"}),
+        (Overwrite("abfs"), {"overwrite": False}),
+        (Neither(("s3", "s3a")), None),
+        (Mode("sftp"), None),
+    ],
+)
+def test_only_a_condition_that_a_package_declares_is_trusted(store, option):
+    assert conditional_writes._condition(store) == option

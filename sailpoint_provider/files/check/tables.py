@@ -27,6 +27,9 @@ _SPACES = (
     "\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
 
+# To trim a key costs more than to look at its ends, which are letters or digits nearly always.
+_IS_PLAIN = "ascii(k) BETWEEN 33 AND 126 AND ascii(right(k, 1)) BETWEEN 33 AND 126"
+
 
 class UnreadableTableError(Exception):
     """DuckDB cannot read a file as CSV. Its own message quotes the file and must not leave this module."""
@@ -170,9 +173,10 @@ class Tables:
         digest = signed if merges_rows else "bit_xor(h)"
         plain = "n = 1 AND o = 1 AND x = 0" if has_last else "n = 1"
         groups = (
-            "SELECT k, trim(k, $spaces) t, n, o, x <> 0 changed FROM (SELECT k, count(*) FILTER (is_new) n, "
+            f"SELECT k, CASE WHEN {_IS_PLAIN} THEN k ELSE trim(k, $spaces) END t, n, o, x <> 0 changed "
+            "FROM (SELECT k, count(*) FILTER (is_new) n, "
             f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
-            f"WHERE NOT ({plain}) OR t <> k OR lower(k) = lower($key)"
+            f"WHERE NOT ({plain}) OR t <> k OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
         )
         values = {"spaces": _SPACES, "key": key}
         self._execute(
@@ -211,7 +215,10 @@ class Tables:
             )
         sums = ", ".join(f"sum(h{at}) <> 0 d{at}" for at in range(len(names)))
         counts = ", ".join(f"count(*) FILTER (d{at})" for at in range(len(names)))
+        # Else DuckDB, which cannot guess the size of a CSV, may hold all its rows to look up the few movers.
+        self._execute("SET disabled_optimizers = 'build_side_probe_side,join_order'")
         row = self._one(f"SELECT {counts} FROM (SELECT {sums} FROM ({' UNION ALL '.join(sides)}) GROUP BY k)")
+        self._execute("RESET disabled_optimizers")
         return {name: int(count) for name, count in zip(names, row, strict=True) if count}
 
     def _figures(self, key: str, has_last: bool) -> KeyFigures:

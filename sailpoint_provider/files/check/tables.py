@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import uuid
 from dataclasses import dataclass
@@ -239,19 +238,28 @@ class Tables:
             last_accounts=int(last_accounts + plain) if has_last else 0,
             common=int(common + plain) if has_last else 0,
             blank_rows=int(blank),
-            repeated=self._group("n > 1"),
-            padded=self._group("n > 0 AND o = 0 AND t <> k"),
-            headers=self._group("n > 0 AND o = 0 AND lower(t) = lower($key)", key=key),
-            joiners=self._group("n > 0 AND o = 0") if has_last else KeyGroup(0),
-            movers=self._group("n > 0 AND o > 0 AND changed"),
-            leavers=self._group("n = 0 AND o > 0"),
+            **self._groups(key, has_last),
         )
 
-    def _group(self, condition: str, **values: str) -> KeyGroup:
-        count, keys = self._one(
-            f"SELECT count(*), min(k, {SHOWN_KEYS}) FROM differences WHERE t <> '' AND {condition}", values
+    def _groups(self, key: str, has_last: bool) -> dict[str, KeyGroup]:
+        """Return the groups of keys, by their name in the figures."""
+        conditions = {
+            "repeated": "n > 1",
+            "padded": "n > 0 AND o = 0 AND t <> k",
+            "headers": "n > 0 AND o = 0 AND lower(t) = lower($key)",
+            "joiners": "n > 0 AND o = 0" if has_last else "false",
+            "movers": "n > 0 AND o > 0 AND changed",
+            "leavers": "n = 0 AND o > 0",
+        }
+        columns = ", ".join(
+            f"count(*) FILTER ({condition}), min(k, {SHOWN_KEYS}) FILTER ({condition})"
+            for condition in conditions.values()
         )
-        return KeyGroup(int(count), tuple(heapq.nsmallest(SHOWN_KEYS, keys or ())))
+        row = self._one(f"SELECT {columns} FROM differences WHERE t <> ''", {"key": key})
+        return {
+            name: KeyGroup(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
+            for at, name in enumerate(conditions)
+        }
 
     def _one(self, query: str, values: Mapping[str, str] | None = None) -> tuple[Any, ...]:
         row = self._execute(query, values).fetchone()

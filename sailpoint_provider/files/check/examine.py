@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.files.check.content import Content, read_content
+from sailpoint_provider.files.check.content import Content, digest_of, read_content
 from sailpoint_provider.files.check.csv_rows import rows
 from sailpoint_provider.files.check.faults import Faults, find_faults, lines_of_keys
 from sailpoint_provider.files.check.tables import CsvTable, Tables, UnreadableTableError
@@ -84,8 +85,8 @@ def examine(path: str, last: LastFile | None, *, key: str | None, merges_rows: b
     with ThreadPoolExecutor(2, thread_name_prefix="file-check") as pool, closing(Tables(folder)) as tables:
         content = pool.submit(_content, path)
         last_path = last.path if last is not None else None
-        last_content = pool.submit(_content, last_path) if last_path is not None else None
-        return _Examination(tables, path, last, key, merges_rows).run(content, last_content)
+        last_digest = pool.submit(_digest, last_path) if last_path is not None else None
+        return _Examination(tables, path, last, key, merges_rows).run(content, last_digest)
 
 
 class _Examination:
@@ -100,7 +101,7 @@ class _Examination:
         self._key = key
         self._merges_rows = merges_rows
 
-    def run(self, content: Future[Content], last_content: Future[Content] | None) -> Findings:
+    def run(self, content: Future[Content], last_digest: Future[str] | None) -> Findings:
         columns, header_fault = _header(self._path)
         new = CsvTable(self._path, columns, _position(self._key, columns))
         old = self._open_last()
@@ -119,7 +120,7 @@ class _Examination:
                     faults = Faults(1, ("its rows cannot be told apart reliably",))
             if faults is not None:
                 return replace(found, faults=faults)
-        return self._compare(replace(found, rows=read), new, old, shared, last_content)
+        return self._compare(replace(found, rows=read), new, old, shared, last_digest)
 
     def _read(
         self, table: CsvTable, compared: list[int], *, is_new: bool, parallel: bool = True
@@ -153,15 +154,15 @@ class _Examination:
         new: CsvTable,
         old: CsvTable | None,
         shared: Mapping[str, tuple[int, int]],
-        last_content: Future[Content] | None,
+        last_digest: Future[str] | None,
     ) -> Findings:
         """Add what the keys of both files say."""
         last_rows, problem = None, None
         if self._last is not None:
-            last_rows, problem = self._read_last(old, shared, last_content)
+            last_rows, problem = self._read_last(old, shared, last_digest)
         found = replace(found, last_problem=problem)
         if old is not None and problem is None:
-            ends = last_content.result().ends_a_line if last_content is not None else None
+            ends = _ends_a_line(old.path)
             found = replace(found, last_columns=old.columns, last_rows=last_rows, last_ends_a_line=ends)
         if new.key is None or self._key is None:
             return found
@@ -177,24 +178,27 @@ class _Examination:
         self,
         old: CsvTable | None,
         shared: Mapping[str, tuple[int, int]],
-        last_content: Future[Content] | None,
+        last_digest: Future[str] | None,
     ) -> tuple[int | None, str | None]:
         """Return the rows of the last file, or why it cannot be compared with."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        if self._last.problem is not None or last_content is None:
+        if self._last.problem is not None or last_digest is None:
             return None, self._last.problem or "is gone"
-        content = last_content.result()
-        if content.sha256 != self._last.sha256:
+        if last_digest.result() != self._last.sha256:
             return None, "is not the file that was loaded: its SHA-256 differs"
         if old is None:
             return None, "has no such key or no header"
-        table = replace(old, mixes_line_ends=content.mixes_line_ends)
-        for parallel in (True, False):
-            read = self._read(table, [at for _, at in shared.values()], is_new=False, parallel=parallel)
-            if _agree(read, content, table):
-                return read, None
-            self._tables.forget(is_new=False)
-        return None, "cannot be read as CSV"
+        # It was checked when it was loaded, so it is read as strictly as possible, but not as closely.
+        compared = [at for _, at in shared.values()]
+        read = self._read(old, compared, is_new=False)
+        if read is None:
+            content = _content(old.path)
+            table = replace(old, mixes_line_ends=content.mixes_line_ends)
+            read = self._read(table, compared, is_new=False, parallel=False)
+            if not _agree(read, content, table):
+                self._tables.forget(is_new=False)
+                return None, "cannot be read as CSV"
+        return read, None
 
     def _key_lines(self, table: CsvTable, keys: KeyFigures) -> Mapping[str, list[int]]:
         """Return the lines of the first keys that are faulty; reads the file again only if any is."""
@@ -243,6 +247,17 @@ def _header(path: str) -> tuple[tuple[str, ...], str | None]:
 
 def _position(key: str | None, columns: tuple[str, ...]) -> int | None:
     return columns.index(key) if key is not None and key in columns else None
+
+
+def _ends_a_line(path: str) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) in (b"\n", b"\r")
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as stream:
+        return digest_of(stream)
 
 
 def _content(path: str) -> Content:

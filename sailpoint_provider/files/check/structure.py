@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 _QUOTE = b'"'
 # All that has a meaning outside quotation marks keeps its place, and everything else is a letter.
 _OUTLINE = bytes(byte if byte in b'",\r\n' else ord("x") for byte in range(256))
+_AFTER, _BEFORE = frozenset(b",\r\n"), frozenset(b",\n")
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _STRAY = (b'x"', b'"x', b'\r"')
 
 
@@ -61,35 +65,70 @@ class Structure:
         if _QUOTE not in block:
             return b"" if self.is_inside else block
         pieces = block.split(_QUOTE)
-        outside = _QUOTE.join(pieces[1::2] if self.is_inside else pieces[::2])
-        self.is_inside ^= len(pieces) % 2 == 0
+        began_inside, self.is_inside = self.is_inside, self.is_inside ^ (len(pieces) % 2 == 0)
+        between = pieces[1::2] if began_inside else pieces[::2]
+        if _has_stray_quote(between, began_inside, self.is_inside):
+            self.is_suspicious = True
+        outside = _QUOTE.join(between)
         return outside + _QUOTE if self.is_inside else outside
 
     def _count(self, outside: bytes) -> None:
         self.separators += outside.count(b",")
         self._count_lines(outside)
+        carried = self._carry.count(b"\r\n")
         context = self._carry + outside
         self._carry = context[-2:]
-        if _QUOTE in context:
-            outline = context.translate(_OUTLINE)
-            self.is_suspicious |= any(fault in outline for fault in _STRAY)
+        # Within the block, quotation marks were looked at already.
+        seam = context[: len(context) - len(outside) + 1].translate(_OUTLINE)
+        self.is_suspicious |= any(fault in seam for fault in _STRAY)
         if b"\r" in context:
             # A carriage return at the end of the block is judged with the next one.
             judged = context[:-1] if context.endswith(b"\r") else context
             returns, pairs = judged.count(b"\r"), context.count(b"\r\n")
             self.is_suspicious |= returns != pairs
             self._returns += outside.count(b"\r")
+            self._pairs += pairs - carried
 
     def _count_lines(self, outside: bytes) -> None:
         """Count line feeds, those after the last content apart, and notice blank lines before it."""
         content = outside.rstrip(b"\r\n")
         feeds = outside.count(b"\n")
         before = self._carry + content
-        blank = b"\n\n" in before or b"\n\r\n" in before
+        blank = b"\n\n" in before or (b"\r" in before and b"\n\r\n" in before)
         if content and (blank or self._trailing > 1):
             self.is_suspicious = True
         after = outside[len(content) :].count(b"\n")
         self._trailing = after if content else self._trailing + after
         self._has_content |= bool(content)
         self._line_feeds += feeds
-        self._pairs += (self._carry[-1:] + outside).count(b"\r\n")
+
+
+def _has_stray_quote(between: list[bytes], is_first_after_quote: bool, is_last_before_quote: bool) -> bool:
+    """
+    Return whether a quotation mark stands where RFC 4180 does not allow one.
+
+    After a closing one comes a separator or a line end, and before an opening one likewise. Nothing between
+    two is an escaped one. Most pieces are alike, so each kind is looked at once.
+
+    :param between: what stands outside quotation marks, piece by piece.
+    """
+    first, last = between[0], between[-1]
+    if len(between) == 1:
+        return (is_first_after_quote and _is_stray_after(first)) or (
+            is_last_before_quote and _is_stray_before(first)
+        )
+    if _is_stray_before(first) or _is_stray_after(last):
+        return True
+    if (is_first_after_quote and _is_stray_after(first)) or (is_last_before_quote and _is_stray_before(last)):
+        return True
+    kinds = set(between[1:-1])
+    kinds.discard(b"")
+    return not (_AFTER.issuperset(map(_FIRST, kinds)) and _BEFORE.issuperset(map(_LAST, kinds)))
+
+
+def _is_stray_after(piece: bytes) -> bool:
+    return piece != b"" and piece[0] not in _AFTER
+
+
+def _is_stray_before(piece: bytes) -> bool:
+    return piece != b"" and piece[-1] not in _BEFORE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import uuid
 from dataclasses import dataclass
@@ -26,6 +25,9 @@ _SPACES = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
+
+# To trim a key costs more than to look at its ends, which are letters or digits nearly always.
+_IS_PLAIN = "ascii(k) BETWEEN 33 AND 126 AND ascii(right(k, 1)) BETWEEN 33 AND 126"
 
 
 class UnreadableTableError(Exception):
@@ -170,9 +172,10 @@ class Tables:
         digest = signed if merges_rows else "bit_xor(h)"
         plain = "n = 1 AND o = 1 AND x = 0" if has_last else "n = 1"
         groups = (
-            "SELECT k, trim(k, $spaces) t, n, o, x <> 0 changed FROM (SELECT k, count(*) FILTER (is_new) n, "
+            f"SELECT k, CASE WHEN {_IS_PLAIN} THEN k ELSE trim(k, $spaces) END t, n, o, x <> 0 changed "
+            "FROM (SELECT k, count(*) FILTER (is_new) n, "
             f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
-            f"WHERE NOT ({plain}) OR t <> k OR lower(k) = lower($key)"
+            f"WHERE NOT ({plain}) OR t <> k OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
         )
         values = {"spaces": _SPACES, "key": key}
         self._execute(
@@ -211,7 +214,10 @@ class Tables:
             )
         sums = ", ".join(f"sum(h{at}) <> 0 d{at}" for at in range(len(names)))
         counts = ", ".join(f"count(*) FILTER (d{at})" for at in range(len(names)))
+        # Else DuckDB, which cannot guess the size of a CSV, may hold all its rows to look up the few movers.
+        self._execute("SET disabled_optimizers = 'build_side_probe_side,join_order'")
         row = self._one(f"SELECT {counts} FROM (SELECT {sums} FROM ({' UNION ALL '.join(sides)}) GROUP BY k)")
+        self._execute("RESET disabled_optimizers")
         return {name: int(count) for name, count in zip(names, row, strict=True) if count}
 
     def _figures(self, key: str, has_last: bool) -> KeyFigures:
@@ -232,19 +238,28 @@ class Tables:
             last_accounts=int(last_accounts + plain) if has_last else 0,
             common=int(common + plain) if has_last else 0,
             blank_rows=int(blank),
-            repeated=self._group("n > 1"),
-            padded=self._group("n > 0 AND o = 0 AND t <> k"),
-            headers=self._group("n > 0 AND o = 0 AND lower(t) = lower($key)", key=key),
-            joiners=self._group("n > 0 AND o = 0") if has_last else KeyGroup(0),
-            movers=self._group("n > 0 AND o > 0 AND changed"),
-            leavers=self._group("n = 0 AND o > 0"),
+            **self._groups(key, has_last),
         )
 
-    def _group(self, condition: str, **values: str) -> KeyGroup:
-        count, keys = self._one(
-            f"SELECT count(*), min(k, {SHOWN_KEYS}) FROM differences WHERE t <> '' AND {condition}", values
+    def _groups(self, key: str, has_last: bool) -> dict[str, KeyGroup]:
+        """Return the groups of keys, by their name in the figures."""
+        conditions = {
+            "repeated": "n > 1",
+            "padded": "n > 0 AND o = 0 AND t <> k",
+            "headers": "n > 0 AND o = 0 AND lower(t) = lower($key)",
+            "joiners": "n > 0 AND o = 0" if has_last else "false",
+            "movers": "n > 0 AND o > 0 AND changed",
+            "leavers": "n = 0 AND o > 0",
+        }
+        columns = ", ".join(
+            f"count(*) FILTER ({condition}), min(k, {SHOWN_KEYS}) FILTER ({condition})"
+            for condition in conditions.values()
         )
-        return KeyGroup(int(count), tuple(heapq.nsmallest(SHOWN_KEYS, keys or ())))
+        row = self._one(f"SELECT {columns} FROM differences WHERE t <> ''", {"key": key})
+        return {
+            name: KeyGroup(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
+            for at, name in enumerate(conditions)
+        }
 
     def _one(self, query: str, values: Mapping[str, str] | None = None) -> tuple[Any, ...]:
         row = self._execute(query, values).fetchone()

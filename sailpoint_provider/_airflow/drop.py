@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of
 from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.drops.filing import Decision, Outcome
+    from sailpoint_provider.drops.rules import FolderRules
     from sailpoint_provider.results import AggregationResult
 
 _VERSION = 1
+_MOST_REASONS = 10
 _TEXTS = ("name", "file", "dag_id", "run_id")
 
 
@@ -97,6 +100,24 @@ class TaskDrop:
             raise AirflowSkipException(sentence)
         result: AggregationResult = decision.record["result"]
         return result
+
+
+def drops_of_run(rules: FolderRules, context: Context) -> list[dict[str, Any]]:
+    """
+    Take the drops of a task's run; see :meth:`SailPointDropFolder.drops`.
+
+    :param rules: the folder.
+    :raises AirflowSkipException: nothing is left to take.
+    :raises FolderUnavailableError: the folder cannot be listed, or may not be mounted.
+    """
+    from sailpoint_provider.drops.run import take_for_run
+
+    with airflow_errors():
+        takings = take_for_run(rules, context)
+    if not takings.drops:
+        reasons = [f"Nothing is left to take from {rules.url}.", *takings.left[:_MOST_REASONS]]
+        raise AirflowSkipException(" ".join(reasons))
+    return takings.drops
 
 
 def read_drop(drop: Any) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider._airflow.drop import drops_of_run
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider.drops.rules import FolderRules
 
@@ -139,17 +140,7 @@ class SailPointDropFolder:
         :raises AirflowSkipException: nothing is left to take.
         :raises FolderUnavailableError: the folder cannot be listed, or may not be mounted.
         """
-        from airflow.providers.common.compat.sdk import AirflowSkipException
-
-        from sailpoint_provider.drops.run import take_for_run
-
-        with airflow_errors():
-            takings = take_for_run(self.rules, context)
-        if not takings.drops:
-            raise AirflowSkipException(
-                " ".join([f"Nothing is left to take from {self.rules.url}.", *takings.left[:10]])
-            )
-        return takings.drops
+        return drops_of_run(self.rules, context)
 
     def take(self, task_id: str = "take_drops", **parameters: Any) -> XComArg:
         """
@@ -162,4 +153,4 @@ class SailPointDropFolder:
 
         from sailpoint_provider.operators.drops import SailPointTakeDropsOperator
 
-        return XComArg(SailPointTakeDropsOperator(task_id=task_id, folder=self, **parameters))
+        return XComArg(SailPointTakeDropsOperator(task_id=task_id, rules=self.rules, **parameters))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record, Run
 from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
-from sailpoint_provider.drops.place import README, FolderUnavailableError, Place, place_at
+from sailpoint_provider.drops.place import README, FolderUnavailableError, Place
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.rules import FolderRules
 from sailpoint_provider.exceptions import InvalidInputError
 

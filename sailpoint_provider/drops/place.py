@@ -80,14 +80,3 @@ class Place(Protocol):
 
     def location(self, name: str) -> str:
         """Return the path or URL with which a task opens a file."""
-
-
-def place_at(url: str) -> Place:
-    """Return the place of a path or URL, which :class:`FolderRules` has checked."""
-    if "://" not in url:
-        from sailpoint_provider.drops.local import LocalPlace
-
-        return LocalPlace(url)
-    from sailpoint_provider.drops.store import StorePlace
-
-    return StorePlace(url)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
-from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:

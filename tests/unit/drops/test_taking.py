@@ -216,7 +216,7 @@ def test_a_quiet_file_needs_time_by_the_clock_of_the_folder(folder):
 def test_a_drop_that_a_watcher_saw_complete_need_not_wait_again(folder):
     rules = folder.rules(complete="quiet", quiet_for=1000)
     folder.drop("hr.csv")
-    from sailpoint_provider.drops.place import place_at
+    from sailpoint_provider.drops.places import place_at
 
     entry = place_at(folder.url).entry("hr.csv")
     assert folder.take("run 1", rules, seen_complete={(entry.name, entry.size_bytes, "other")}).drops == []

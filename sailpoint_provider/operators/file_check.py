@@ -29,14 +29,15 @@ class SailPointFileCheckOperator(BaseOperator):
     Checks a CSV as a load would, and returns the report. It sends nothing, and needs no write scope.
 
     The result is the report as JSON primitives: ``verdict`` (``passed``, ``refused`` or ``repeated``),
-    ``sentence``, ``sha256``, figures, rules, ``approval`` for the operator's parameter ``approved``, and
-    ``markdown``, the report for people.
+    ``sentence``, ``sha256``, figures, rules, ``needs_approval`` (whether it is refused and a person can
+    overrule that), ``approval`` for the operator's parameter ``approved``, and ``markdown``, the report for
+    people.
 
     :param source_id: ID of the source, 32 hex characters; or set ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it, which must be unique. (templated)
     :param file: the CSV: a path, a URL or an ``ObjectStoragePath``. (templated)
     :param drop: a drop as :meth:`SailPointDropFolder.drops` returns it, in place of source and file. It stays
-        taken; only a load files it away. (templated)
+        taken until it is loaded or :meth:`SailPointDropFolder.refuse` files it. (templated)
     :param check: a :class:`FileCheck` or its settings as a mapping; None for the defaults.
     :param compare_with: the last good file, with which a plain ``file`` is compared. (templated)
     :param fail_if_refused: whether a refused file fails the task; False to let a person decide.

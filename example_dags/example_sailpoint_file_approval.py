@@ -9,6 +9,9 @@ older one.
 The approval holds for exactly the bytes that were checked, and only until another file of the source is
 loaded. A broken file, such as one with a wrong header, cannot be approved; the load refuses it at once.
 
+Give each source a folder and a DAG of its own. Do not put these tasks into a mapped task group: Airflow 3.3.2
+does not skip tasks there, so a file would be loaded although a person rejected it.
+
 Before Airflow 3.1, no task can ask a person. There, copy ``approval`` from the report in ``refused`` to the
 Airflow Variable ``sailpoint_approved``, and put the file back into the folder.
 
@@ -24,7 +27,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
-from airflow.sdk import DAG, task, task_group
+from airflow.sdk import DAG, get_current_context, task
 
 from sailpoint_provider.assets.drops import SailPointDropFolder
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
@@ -43,34 +46,29 @@ WAIT = {"deferrable": True, "poll_interval": POLL_INTERVAL}
 folder = SailPointDropFolder(FOLDER, source_name=SOURCE_NAME, complete="renamed")
 
 
-@task_group
-def decide(drop: Any) -> None:
-    """Load a file that passes, and ask a person about one that does not."""
-    if HITLBranchOperator is None:
-        approved = "{{ var.value.get('sailpoint_approved', '') }}"
-        SailPointAccountAggregationOperator(task_id="load", drop=drop, approved=approved, **WAIT)
-        return
+@task
+def take() -> dict[str, Any]:
+    """Take the file of this run; the folder has one source, so it is a single one."""
+    (drop,) = folder.drops(get_current_context())
+    return drop
 
+
+@task
+def reject(drop: dict[str, Any], report: dict[str, Any]) -> str:
+    """File the drop as refused, so that the next file of the source gets its turn."""
+    return folder.refuse(drop, "Nobody approved this file.", report=report)
+
+
+def load_or_ask(drop: Any) -> None:
+    """Load a file that passes the check, and ask a person about one that does not."""
     check = SailPointFileCheckOperator(task_id="check", drop=drop, fail_if_refused=False)
     load = SailPointAccountAggregationOperator(task_id="load", drop=drop, **WAIT)
     # Only this task has the approval, and only a person's answer leads to it.
     load_approved = SailPointAccountAggregationOperator(
         task_id="load_approved", drop=drop, approved=check.output["approval"], **WAIT
     )
-
-    @task
-    def reject(drop: dict[str, Any], report: dict[str, Any]) -> str:
-        """File the drop as refused, so that the next file of the source gets its turn."""
-        return folder.refuse(drop, "Nobody approved this file.", report=report)
-
     rejected = reject(drop, check.output)
-
-    @task.branch
-    def needs_a_person(report: dict[str, Any]) -> str:
-        """Ask a person only if the file is refused, and the person could approve it."""
-        return ask.task_id if report["needs_approval"] else load.task_id
-
-    ask = HITLBranchOperator(
+    approve = HITLBranchOperator(
         task_id="approve",
         subject=check.output["sentence"],
         body=check.output["markdown"],
@@ -79,8 +77,14 @@ def decide(drop: Any) -> None:
         defaults="Reject",
         response_timeout=timedelta(days=3),
     )
-    needs_a_person(check.output) >> [load, ask]
-    ask >> [load_approved, rejected]
+
+    @task.branch
+    def needs_a_person(report: dict[str, Any]) -> str:
+        """Ask a person only if the file is refused, and if a person can approve it."""
+        return approve.task_id if report["needs_approval"] else load.task_id
+
+    needs_a_person(check.output) >> [load, approve]
+    approve >> [load_approved, rejected]
 
 
 with DAG(
@@ -90,4 +94,8 @@ with DAG(
     doc_md=__doc__,
     tags=["sailpoint"],
 ):
-    decide.expand(drop=folder.take())
+    if HITLBranchOperator is not None:
+        load_or_ask(take())
+    else:
+        approved = "{{ var.value.get('sailpoint_approved', '') }}"
+        SailPointAccountAggregationOperator(task_id="load", drop=take(), approved=approved, **WAIT)

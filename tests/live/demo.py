@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.files.check.report import FileReport
 from tests.live.account_files import AccountFile
+from tests.live.airflow_home import READ_ONCE
 from tests.live.console import Console
 from tests.live.file_drop import APPROVAL_DAG_ID, APPROVAL_SOURCE_NAME, start_file_drop
 from tests.live.processes import Processes
@@ -117,6 +118,7 @@ def main() -> int:
                     dag_ids=[APPROVAL_DAG_ID],
                     speed=SPEED,
                     poll_interval=POLL_INTERVAL,
+                    settings=READ_ONCE,
                 )
                 demo = Demo(file_drop)
                 demo.load_a_good_file()

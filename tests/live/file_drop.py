@@ -77,7 +77,7 @@ class FileDrop:
         before = len(self.api.dag_runs(dag_id))
         file.drop(self.watched(dag_id), name, self.header)
         self.say("drop", f"{name} with {len(file.accounts):,} accounts is in the watched folder")
-        self._wait_for(lambda: len(self.api.dag_runs(dag_id)) > before, "the file to start a run")
+        self.wait_for(lambda: len(self.api.dag_runs(dag_id)) > before, "the file to start a run")
         return RunFollower(self.api, self.api.dag_runs(dag_id)[before], self.say)
 
     def load(self, file: AccountFile, name: str) -> RunStory:
@@ -97,7 +97,7 @@ class FileDrop:
 
         :raises RuntimeError: it does not end in the expected state.
         """
-        self._wait_for(lambda: follower.look().ended, "the run to end")
+        self.wait_for(lambda: follower.look().ended, "the run to end")
         run = follower.look()
         if run.state != expected:
             raise RuntimeError(f"The run {run.run_id} ended as {run.state}:\n{follower.errors()}")
@@ -109,7 +109,7 @@ class FileDrop:
         def asks() -> bool:
             return follower.look().ended or follower.state(task_id) in WAITS_FOR_A_PERSON
 
-        self._wait_for(asks, "the question to a person")
+        self.wait_for(asks, "the question to a person")
         return follower.task(task_id)
 
     def answer(self, follower: RunFollower, question: TaskInstance, option: str) -> None:
@@ -119,7 +119,8 @@ class FileDrop:
         self.api.answer(follower.run, question, option)
         self.say("person", f"chose {option}")
 
-    def _wait_for(self, ready: Callable[[], bool], what: str) -> None:
+    def wait_for(self, ready: Callable[[], bool], what: str) -> None:
+        """Wait until something is so, as long as all processes run."""
         self.processes.wait_until(ready, what, timeout=RUN_SECONDS)
 
 

@@ -93,11 +93,10 @@ class TaskDrop:
     def _repeated(self, decision: Decision) -> AggregationResult:
         """End as the earlier try would have ended."""
         self._log.info("An earlier try filed %s as %s: %s", self.name, decision.outcome, decision.location)
-        sentence = str(decision.record.get("sentence") or f"{self.name} was filed as {decision.outcome}.")
         if decision.outcome == "refused":
-            raise FileRefusedError(sentence)
+            raise FileRefusedError(decision.sentence)
         if decision.outcome == "duplicate":
-            raise AirflowSkipException(sentence)
+            raise AirflowSkipException(decision.sentence)
         result: AggregationResult = decision.record["result"]
         return result
 
@@ -118,6 +117,33 @@ def drops_of_run(rules: FolderRules, context: Context) -> list[dict[str, Any]]:
         reasons = [f"Nothing is left to take from {rules.url}.", *takings.left[:_MOST_REASONS]]
         raise AirflowSkipException(" ".join(reasons))
     return takings.drops
+
+
+def refuse_drop(drop: Any, reason: str, report: Mapping[str, Any] | None) -> str:
+    """
+    File a drop as refused without a load; see :meth:`SailPointDropFolder.refuse`.
+
+    :raises InvalidInputError: it is not a drop, or another run has taken it over.
+    """
+    from sailpoint_provider.drops.filing import decision_of, file_away
+    from sailpoint_provider.files.check.report import FileReport
+
+    described = read_drop(drop)
+    if (decided := decision_of(described)) is not None:
+        return decided.location
+    text, filed = reason, {"decision": reason}
+    if report is not None:
+        read = FileReport.from_json(report)
+        text, filed = f"{reason}\n\n{read.as_text()}", {**read.to_json(), **filed}
+    return file_away(
+        described,
+        "refused",
+        source_id=str(described["source_id"] or ""),
+        report=filed,
+        report_text=text,
+        record={"sentence": reason},
+        now=time.time(),
+    )
 
 
 def read_drop(drop: Any) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context, ObjectStoragePath, XComArg
 
     from sailpoint_provider.drops.completeness import Complete
+    from sailpoint_provider.drops.filing import Decision
 
 
 class SailPointDropFolder:
@@ -154,3 +155,39 @@ class SailPointDropFolder:
         from sailpoint_provider.operators.drops import SailPointTakeDropsOperator
 
         return XComArg(SailPointTakeDropsOperator(task_id=task_id, rules=self.rules, **parameters))
+
+    @staticmethod
+    def refuse(drop: Mapping[str, Any], reason: str, *, report: Mapping[str, Any] | None = None) -> str:
+        """
+        File a taken drop as refused, because a person rejected it; its source is then free for the next.
+
+        A drop that is decided already stays where it is.
+
+        :param drop: the drop.
+        :param reason: why, as a sentence. It is filed beside the drop, before the report.
+        :param report: the result of a :class:`SailPointFileCheckOperator`; None for none.
+        :returns: the path or URL of the filed drop.
+        :raises InvalidInputError: it is not a drop, or another run has taken it over.
+        :raises FolderUnavailableError: the folder cannot be reached.
+        """
+        from sailpoint_provider._airflow.drop import refuse_drop
+
+        with airflow_errors():
+            return refuse_drop(drop, reason, report)
+
+    @staticmethod
+    def decision(drop: Mapping[str, Any]) -> Decision | None:
+        """
+        Return what was decided about a taken drop, for a summary of a run.
+
+        :param drop: the drop.
+        :returns: its ``outcome`` (``loaded``, ``refused`` or ``duplicate``), its ``location``, and a
+            ``sentence`` about it; None while nothing is decided, as after a failed load.
+        :raises InvalidInputError: it is not a drop, or another run has taken it over.
+        :raises FolderUnavailableError: the folder cannot be reached.
+        """
+        from sailpoint_provider._airflow.drop import read_drop
+        from sailpoint_provider.drops.filing import decision_of
+
+        with airflow_errors():
+            return decision_of(read_drop(drop))

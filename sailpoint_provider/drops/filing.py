@@ -96,6 +96,12 @@ class Decision:
     location: str
     record: Mapping[str, Any]
 
+    @property
+    def sentence(self) -> str:
+        """What was decided, as a sentence."""
+        name = self.location.rpartition("/")[2]
+        return str(self.record.get("sentence") or f"{name} was filed as {self.outcome}.")
+
 
 def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     """

@@ -23,20 +23,24 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.check import FileCheck
     from sailpoint_provider.files.locate import FileLocation
 
+_PUSHED = ("sentence", "approval", "markdown")
+"""What other tasks take from the result one by one, as does a task that asks a person."""
+
 
 class SailPointFileCheckOperator(BaseOperator):
     """
     Checks a CSV as a load would, and returns the report. It sends nothing, and needs no write scope.
 
     The result is the report as JSON primitives: ``verdict`` (``passed``, ``refused`` or ``repeated``),
-    ``sentence``, ``sha256``, figures, rules, ``approval`` for the operator's parameter ``approved``, and
-    ``markdown``, the report for people.
+    ``sentence``, ``sha256``, figures, rules, ``needs_approval`` (whether it is refused and a person can
+    overrule that), ``approval`` for the operator's parameter ``approved``, and ``markdown``, the report for
+    people. The last two and ``sentence`` are XComs of their own as well: ``check.output["markdown"]``.
 
     :param source_id: ID of the source, 32 hex characters; or set ``source_name``. (templated)
     :param source_name: name of the source as ISC shows it, which must be unique. (templated)
     :param file: the CSV: a path, a URL or an ``ObjectStoragePath``. (templated)
     :param drop: a drop as :meth:`SailPointDropFolder.drops` returns it, in place of source and file. It stays
-        taken; only a load files it away. (templated)
+        taken until it is loaded or :meth:`SailPointDropFolder.refuse` files it. (templated)
     :param check: a :class:`FileCheck` or its settings as a mapping; None for the defaults.
     :param compare_with: the last good file, with which a plain ``file`` is compared. (templated)
     :param fail_if_refused: whether a refused file fails the task; False to let a person decide.
@@ -121,4 +125,7 @@ class SailPointFileCheckOperator(BaseOperator):
         report = checker.check_and_show(file, context, self.log)
         if report.verdict == "refused" and self.fail_if_refused:
             raise report.refusal()
-        return {**report.to_json(), "markdown": report.as_markdown()}
+        result = {**report.to_json(), "markdown": report.as_markdown()}
+        for key in _PUSHED:
+            context["ti"].xcom_push(key=key, value=result[key])
+        return result

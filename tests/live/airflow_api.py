@@ -115,6 +115,11 @@ class AirflowApi:
         """Let the scheduler run a DAG."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
 
+    def read_again(self, dag_id: str) -> None:
+        """Let the DAG processor read a DAG's file now; only then it watches the folder of an unpaused DAG."""
+        token = self._get(f"/dags/{quote(dag_id)}")["file_token"]
+        self._call("PUT", f"/parseDagFile/{quote(token)}")
+
     def trigger(self, dag_id: str, conf: dict[str, object] | None = None) -> DagRun:
         """Start a run of a DAG by hand."""
         started = self._call(
@@ -160,6 +165,11 @@ class AirflowApi:
             f"/dags/{quote(run.dag_id)}/clearTaskInstances",
             json={"dry_run": False, "only_failed": False, **chosen},
         )
+
+    def answer(self, run: DagRun, task: TaskInstance, option: str) -> None:
+        """Choose an option of a task that waits for a person, as that person does in the web page."""
+        path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task.task_id)}/{task.map_index}"
+        self._call("PATCH", f"{path}/hitlDetails", json={"chosen_options": [option], "params_input": {}})
 
     def live_triggerers(self) -> int:
         """Return how many triggerers give signs of life."""
@@ -221,7 +231,7 @@ class AirflowApi:
             raise RuntimeError(
                 f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}"
             )
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def _run_path(dag_id: str, run_id: str) -> str:

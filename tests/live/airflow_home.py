@@ -127,5 +127,7 @@ class AirflowHome:
             "scheduler": {"scheduler_idle_sleep_time": "0.5"},
             "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10"},
             "triggerer": {"job_heartbeat_sec": "2"},
+            # With Airflow's 5 seconds, a busy machine fails tasks that have not begun.
+            "workers": {"execution_api_timeout": "60"},
             "logging": {"colored_console_log": "False"},
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.airflow_home import READ_ONCE
-from tests.live.file_drop import FileDrop, start_file_drop
+from tests.live.file_drop import FOLDERS, FileDrop, start_file_drop
 from tests.live.processes import Processes
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def file_drop(folder: Path) -> Iterator[FileDrop]:
             processes,
             folder,
             lambda subject, what: print(f"{subject:<14} {what}"),
+            dag_ids=FOLDERS,
             poll_interval=3.0,
             settings=READ_ONCE,
         )

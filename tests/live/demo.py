@@ -1,64 +1,108 @@
-"""The demo: a real Airflow loads two files of accounts into a simulated tenant.
+"""The demo: a real Airflow checks dropped files, asks a person about one, and loads them.
 
-Run it with ``make demo``. Its exit status is 0 only if the results of both runs match the files.
+Run it with ``make demo``. Its exit status is 0 only if everything is as it says.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.files.check.report import FileReport
 from tests.live.account_files import AccountFile
-from tests.live.console import COUNTED, Console, table
-from tests.live.file_drop import SOURCE_NAME, start_file_drop
+from tests.live.airflow_home import READ_ONCE
+from tests.live.console import Console
+from tests.live.file_drop import APPROVAL_DAG_ID, APPROVAL_SOURCE_NAME, start_file_drop
 from tests.live.processes import Processes
 from tests.live.simulator_process import PROJECT
 from tests.live.stop_signals import StopRequestedError
 from tests.live.workplace import workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.live.file_drop import FileDrop, RunStory
+    from tests.live.file_drop import FileDrop
 
 FOLDER = PROJECT / ".airflow" / "demo"
 ACCOUNTS = 1000
-NEW, CHANGED, REMOVED = 30, 50, 20
-# Slow enough to show the progress of an aggregation even if a new triggerer needs ten seconds to start.
-SPEED = 0.5
+MISSING = ACCOUNTS // 3
+POLL_INTERVAL = 3.0
+SPEED = 2.0
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One file and the result of loading it.
+@dataclass
+class Demo:
+    """The steps of the demo, each compared with what the tenant and the folder then hold.
 
-    :param name: name of the file.
-    :param written: the counts that follow from the content of the file.
-    :param story: what happened in the run.
+    :param file_drop: the running Airflow, tenant and folder.
+    :param findings: each sentence about a step, and whether it is true.
     """
 
-    name: str
-    written: dict[str, int]
-    story: RunStory
+    file_drop: FileDrop
+    findings: list[tuple[str, bool]] = field(default_factory=list)
 
     @property
-    def counted(self) -> dict[str, int | None]:
-        """The counts of the result in XCom."""
-        counts = self.story.aggregation["accounts"]
-        return {count: counts.get(count) for count in COUNTED}
+    def state(self) -> tuple[int, int]:
+        """How many aggregations the tenant was asked for, and how many accounts it holds."""
+        tenant = self.file_drop.tenant
+        return len(tenant.runs()), tenant.accounts_held(APPROVAL_SOURCE_NAME)
 
-    @property
-    def was_deferred(self) -> bool:
-        """Whether the aggregation was seen waiting without a worker."""
-        return "deferred" in self.story.states.get("aggregate", [])
+    def load_a_good_file(self) -> None:
+        """Drop a good file, which starts a run that loads it."""
+        title("A good file is dropped. It starts a run, passes the check, and is loaded.")
+        follower = self.file_drop.drop(AccountFile.numbered(ACCOUNTS), "monday.csv", APPROVAL_DAG_ID)
+        run = self.file_drop.follow_to_end(follower)
+        result = self.file_drop.api.xcom(run, "load")
+        self._find(
+            f"monday.csv was loaded: {ACCOUNTS:,} accounts created.",
+            result["state"] == "succeeded"
+            and result["accounts"]["created"] == ACCOUNTS
+            and self.state == (1, ACCOUNTS)
+            and self._filed("loaded/*/monday.csv"),
+        )
+        self._find("No worker waited for the aggregation.", "deferred" in follower.states.get("load", []))
 
-    @property
-    def verdict(self) -> str:
-        """The verdict; only ``right`` is good."""
-        if self.counted != self.written or self.story.aggregation["state"] != "succeeded":
-            return f"WRONG (the state is {self.story.aggregation['state']})"
-        return "right" if self.was_deferred else "WRONG (the task was never seen deferred)"
+    def refuse_a_short_file_until_a_person_approves(self) -> None:
+        """Drop a file with a third of its rows missing; nothing is sent until a person approves it."""
+        title("The next file lacks a third of its rows. The check refuses it, and the run asks a person.")
+        follower = self.file_drop.drop(short_file(), "tuesday.csv", APPROVAL_DAG_ID)
+        question = self.file_drop.question(follower, "approve")
+        checked = self.file_drop.api.xcom(follower.run, "check")
+        print(f"\n{indented(FileReport.from_json(checked).as_text())}")
+        self._find(
+            f"tuesday.csv was refused, and nothing was sent: the tenant still holds {ACCOUNTS:,} accounts.",
+            checked["verdict"] == "refused" and leavers(checked) == MISSING and self.state == (1, ACCOUNTS),
+        )
+        self.file_drop.say("without check", f"ISC would have deleted {leavers(checked):,} accounts by now")
+
+        title("A person chooses Approve, here through Airflow's REST API. That holds for exactly this file.")
+        self.file_drop.answer(follower, question, "Approve")
+        run = self.file_drop.follow_to_end(follower)
+        result = self.file_drop.api.xcom(run, "load_approved")
+        self._find(
+            f"tuesday.csv was loaded once it was approved: {MISSING:,} accounts deleted.",
+            result["accounts"]["deleted"] == MISSING
+            and result["file"]["sha256"] == checked["sha256"]
+            and self.state == (2, ACCOUNTS - MISSING)
+            and self._filed("loaded/*/tuesday.csv"),
+        )
+
+    def skip_a_repeated_file(self) -> None:
+        """Drop the same content again, which is not sent."""
+        title("The same content is dropped again. It is filed as a duplicate.")
+        follower = self.file_drop.drop(short_file(), "tuesday again.csv", APPROVAL_DAG_ID)
+        self.file_drop.follow_to_end(follower)
+        self._find(
+            "tuesday again.csv was filed as a duplicate, and not sent.",
+            follower.state("load") == "skipped"
+            and self.state == (2, ACCOUNTS - MISSING)
+            and self._filed("duplicate/tuesday again.csv"),
+        )
+
+    def _filed(self, pattern: str) -> bool:
+        return len(list(self.file_drop.watched(APPROVAL_DAG_ID).glob(pattern))) == 1
+
+    def _find(self, sentence: str, is_true: bool) -> None:
+        self.findings.append((sentence, is_true))
 
 
 def main() -> int:
@@ -67,10 +111,21 @@ def main() -> int:
     try:
         with workplace(FOLDER), Processes(FOLDER / "logs") as processes:
             try:
-                file_drop = start_file_drop(processes, FOLDER, console.say, speed=SPEED)
-                comparisons = load_two_files(file_drop)
-                starts = len(file_drop.tenant.runs())
+                file_drop = start_file_drop(
+                    processes,
+                    FOLDER,
+                    console.say,
+                    dag_ids=[APPROVAL_DAG_ID],
+                    speed=SPEED,
+                    poll_interval=POLL_INTERVAL,
+                    settings=READ_ONCE,
+                )
+                demo = Demo(file_drop)
+                demo.load_a_good_file()
+                demo.refuse_a_short_file_until_a_person_approves()
+                demo.skip_a_repeated_file()
             finally:
+                print()
                 console.say("demo", "stopping all processes ...")
     except StopRequestedError as stop:
         console.say("demo", "stopped")
@@ -79,36 +134,37 @@ def main() -> int:
         print(f"\nThe demo failed. {failure}\n\nAll logs are in {FOLDER}.", file=sys.stderr)
         return 1
     console.say("demo", "stopped")
-    return report(comparisons, starts)
+    return report(demo.findings)
 
 
-def load_two_files(file_drop: FileDrop) -> list[Comparison]:
-    """Load a first file, and a second one with new, changed and removed accounts."""
-    first = AccountFile.numbered(ACCOUNTS)
-    second = first.changed(new=NEW, changed=CHANGED, removed=REMOVED)
-    return [
-        Comparison(name, file.counts_after(before), file_drop.load(file, name))
-        for name, file, before in (("first.csv", first, None), ("second.csv", second, first))
-    ]
+def short_file() -> AccountFile:
+    """Return the good file without the last third of its rows."""
+    return AccountFile.numbered(ACCOUNTS - MISSING)
 
 
-def report(comparisons: list[Comparison], starts: int) -> int:
-    """Print the content of the files beside the results in Airflow, and return the exit status."""
-    lines: list[tuple[str, Mapping[str, int | None], str]] = []
-    for comparison in comparisons:
-        lines.append((f"{comparison.name}, in the file", comparison.written, ""))
-        seconds = comparison.story.aggregation.get("duration_seconds")
-        remark = f"{comparison.verdict}, after {seconds} s" if seconds is not None else comparison.verdict
-        lines.append((f"{comparison.name}, result in XCom", comparison.counted, remark))
-    print(f"\nAccounts of '{SOURCE_NAME}':\n\n{table(lines)}\n")
-    print(f"The tenant received {starts} starts. All logs are in {FOLDER}.")
-    right = all(comparison.verdict == "right" for comparison in comparisons) and starts == len(comparisons)
-    print(
-        "The results of both runs match the files."
-        if right
-        else "The demo failed: the results do not match the files."
-    )
+def leavers(checked: dict[str, Any]) -> int:
+    """Return how many accounts a load would delete, according to a report."""
+    return int(checked["leavers"]["count"])
+
+
+def report(findings: list[tuple[str, bool]]) -> int:
+    """Print whether each sentence is true according to the tenant, and return the exit status."""
+    print("\nThe tenant's own record and the folder say:\n")
+    for sentence, is_true in findings:
+        print(f"  {'right' if is_true else 'WRONG'}  {sentence}")
+    right = all(is_true for _, is_true in findings)
+    print(f"\nThe demo {'succeeded' if right else 'failed'}. Logs and files are in {FOLDER}.")
     return 0 if right else 1
+
+
+def title(sentence: str) -> None:
+    """Print what comes next."""
+    print(f"\n{sentence}\n", flush=True)
+
+
+def indented(text: str) -> str:
+    """Return lines for people, set off from those with a time."""
+    return "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines())
 
 
 if __name__ == "__main__":

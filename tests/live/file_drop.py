@@ -1,4 +1,4 @@
-"""The file-drop example on a real Airflow: started, fed with files, and followed to its end."""
+"""The examples with watched folders on a real Airflow: started, fed with files, and followed to their end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.live.processes import free_port
 from tests.live.simulator_process import PROJECT, start_simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.live.account_files import AccountFile
@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from tests.live.simulator_process import SimulatedTenant
 
 DAG_ID = "example_sailpoint_file_drop"
+APPROVAL_DAG_ID = "example_sailpoint_file_approval"
+UPLOADS_DAG_ID = "example_sailpoint_many_sources"
+FOLDERS = {DAG_ID: "drop", APPROVAL_DAG_ID: "approval", UPLOADS_DAG_ID: "uploads"}
+"""The folder of each DAG that watches one; no two may watch the same."""
+
 CONNECTION_ID = "sailpoint_default"
 SOURCE_NAME = "HR Delimited File"
+APPROVAL_SOURCE_NAME = "HR with Approval"
 POLL_INTERVAL = 6.0
-RUN_SECONDS = 180.0
+RUN_SECONDS = 400.0
 NOT_BEGUN = frozenset({"waiting", "scheduled", "queued"})
+WAITS_FOR_A_PERSON = frozenset({"awaiting_input", "deferred"})
+READING_SECONDS = 5.0
 LAST_LINES = 20
 AIRFLOW_PORT = 8080
 SIMULATOR_PORT = 8787
@@ -48,16 +56,30 @@ class RunStory:
 
 @dataclass
 class FileDrop:
-    """A running Airflow with the file-drop example, and its tenant."""
+    """A running Airflow with the example DAGs, and its tenant.
+
+    :param root: where the watched folders are.
+    """
 
     home: AirflowHome
     api: AirflowApi
     tenant: SimulatedTenant
-    watched: Path
+    root: Path
     processes: Processes
     say: Callable[[str, str], None]
     header: list[str] = field(default_factory=list)
-    runs_followed: int = 0
+
+    def watched(self, dag_id: str = DAG_ID) -> Path:
+        """Return the folder that a DAG watches."""
+        return self.root / FOLDERS[dag_id]
+
+    def drop(self, file: AccountFile, name: str, dag_id: str = DAG_ID) -> RunFollower:
+        """Drop a file into the folder of a DAG, and return the follower of the run that it starts."""
+        before = len(self.api.dag_runs(dag_id))
+        file.drop(self.watched(dag_id), name, self.header)
+        self.say("drop", f"{name} with {len(file.accounts):,} accounts is in the watched folder")
+        self.wait_for(lambda: len(self.api.dag_runs(dag_id)) > before, "the file to start a run")
+        return RunFollower(self.api, self.api.dag_runs(dag_id)[before], self.say)
 
     @property
     def control(self) -> SimulatorControl:
@@ -65,19 +87,10 @@ class FileDrop:
         return SimulatorControl(self.tenant.url)
 
     def load(self, file: AccountFile, name: str) -> RunStory:
-        """Drop a file into the watched folder once the DAG waits for it, and follow the run to its end."""
-        self._wait_for(lambda: len(self._runs()) > self.runs_followed, "the next run to begin")
-        run = self._runs()[self.runs_followed]
-        follower = RunFollower(self.api, run, self.say)
-        self._wait_for(
-            lambda: follower.look().ended or follower.state("wait_for_file") == "deferred",
-            "the sensor to defer",
-        )
-        file.drop(self.watched, name, self.header)
-        self.say("drop", f"{name} with {len(file.accounts):,} accounts is in the watched folder")
-        ended = self._follow_to_end(follower)
-        self.runs_followed += 1
-        return RunStory(ended, follower.states, self.api.xcom(run, "aggregate"))
+        """Drop a good file into the folder of the file-drop DAG, and follow its run to the end."""
+        follower = self.drop(file, name)
+        ended = self.follow_to_end(follower)
+        return RunStory(ended, follower.states, self.api.xcom(ended, "load", map_index=0))
 
     def run_once(self, dag_id: str, *, last_wait: str = "") -> tuple[DagRun, dict[str, list[str]]]:
         """Trigger another example DAG, follow the run to its end, and return it with the states seen.
@@ -87,26 +100,44 @@ class FileDrop:
         self.api.unpause(dag_id)
         follower = RunFollower(self.api, self.api.trigger(dag_id), self.say)
         if last_wait:
-            self._wait_for(
+            self.wait_for(
                 lambda: follower.look().ended or follower.state(last_wait) == "deferred",
                 f"'{last_wait}' to defer",
             )
             for run in self.tenant.runs():
                 if run["outcome"] is None:
                     self.control.finish(run["id"])
-        return self._follow_to_end(follower), follower.states
+        return self.follow_to_end(follower), follower.states
 
-    def _follow_to_end(self, follower: RunFollower) -> DagRun:
-        self._wait_for(lambda: follower.look().ended, "the run to end")
+    def follow_to_end(self, follower: RunFollower, *, expected: str = "success") -> DagRun:
+        """Follow a run to its end.
+
+        :raises RuntimeError: it does not end in the expected state.
+        """
+        self.wait_for(lambda: follower.look().ended, "the run to end")
         run = follower.look()
-        if run.state != "success":
+        if run.state != expected:
             raise RuntimeError(f"The run {run.run_id} ended as {run.state}:\n{follower.errors()}")
         return run
 
-    def _runs(self) -> list[DagRun]:
-        return self.api.dag_runs(DAG_ID)
+    def question(self, follower: RunFollower, task_id: str) -> TaskInstance:
+        """Follow a run until a task asks a person, and return that task."""
 
-    def _wait_for(self, ready: Callable[[], bool], what: str) -> None:
+        def asks() -> bool:
+            return follower.look().ended or follower.state(task_id) in WAITS_FOR_A_PERSON
+
+        self.wait_for(asks, "the question to a person")
+        return follower.task(task_id)
+
+    def answer(self, follower: RunFollower, question: TaskInstance, option: str) -> None:
+        """Choose an option of a task that asks a person, after the time that a quick reader needs."""
+        # Airflow fails a task that is answered before its scheduler knows that the task has begun to wait.
+        time.sleep(READING_SECONDS)
+        self.api.answer(follower.run, question, option)
+        self.say("person", f"chose {option}")
+
+    def wait_for(self, ready: Callable[[], bool], what: str) -> None:
+        """Wait until something is so, as long as all processes run."""
         self.processes.wait_until(ready, what, timeout=RUN_SECONDS)
 
 
@@ -114,21 +145,25 @@ class RunFollower:
     """Prints each change of state and each log line of the provider in one run, as they appear."""
 
     def __init__(self, api: AirflowApi, run: DagRun, say: Callable[[str, str], None]) -> None:
+        self.run = run
         self.states: dict[str, list[str]] = {}
         self._api = api
-        self._run = run
         self._say = say
         self._told: set[tuple[str, str, str]] = set()
         self._tasks: list[TaskInstance] = []
 
-    def state(self, task_id: str) -> str:
+    def state(self, label: str) -> str:
         """Return the state in which a task was last seen."""
-        return (self.states.get(task_id) or ["waiting"])[-1]
+        return (self.states.get(label) or ["waiting"])[-1]
+
+    def task(self, label: str) -> TaskInstance:
+        """Return a task as it was last seen."""
+        return next(task for task in self._tasks if task.label == label)
 
     def look(self) -> DagRun:
         """Print what is new, and return the run as it was before."""
-        run = self._api.dag_run(self._run.dag_id, self._run.run_id)
-        self._tasks = self._api.task_instances(self._run)
+        run = self._api.dag_run(self.run.dag_id, self.run.run_id)
+        self._tasks = self._api.task_instances(self.run)
         for task in sorted(self._tasks, key=lambda task: task.start):
             if task.state == "running":
                 self._tell_state(task)
@@ -143,7 +178,7 @@ class RunFollower:
             f"    {task.label}: {line.level} {line.text} {line.error}".rstrip()
             for task in self._tasks
             if task.state == "failed"
-            for line in self._api.log(self._run, task)[-LAST_LINES:]
+            for line in self._api.log(self.run, task)[-LAST_LINES:]
         )
 
     def _tell_state(self, task: TaskInstance) -> None:
@@ -151,14 +186,20 @@ class RunFollower:
         if task.state in NOT_BEGUN or seen[-1:] == [task.state]:
             return
         seen.append(task.state)
-        self._say(task.label, task.state)
+        self._say(_short(task), task.state)
 
     def _tell_log(self, task: TaskInstance) -> None:
-        for line in self._api.log(self._run, task):
+        for line in self._api.log(self.run, task):
             is_new = (told := (task.label, line.timestamp, line.text)) not in self._told
             if is_new and "sailpoint" in line.logger.lower():
                 self._told.add(told)
-                self._say(task.label, f"  {line.text}")
+                # The first line of a report is its verdict.
+                self._say(_short(task), f"  {line.text.partition(chr(10))[0]}")
+
+
+def _short(task: TaskInstance) -> str:
+    """Return a task's label, without an index that says nothing."""
+    return task.label.removesuffix("[0]")
 
 
 def start_file_drop(
@@ -166,30 +207,37 @@ def start_file_drop(
     folder: Path,
     say: Callable[[str, str], None],
     *,
+    dag_ids: Iterable[str] = (DAG_ID,),
     speed: float = 1.0,
     usual_ports: bool = False,
     poll_interval: float = POLL_INTERVAL,
     settings: dict[str, dict[str, str]] | None = None,
 ) -> FileDrop:
-    """Start the tenant and an Airflow with the example DAGs, and let the file-drop DAG run.
+    """Start the tenant and an Airflow with the example DAGs, and let some of these watch their folders.
 
-    :param folder: an empty folder; gets Airflow's home and the watched folder.
+    :param folder: an empty folder; gets Airflow's home and the watched folders.
     :param say: called with a subject and what happens to it.
+    :param dag_ids: the DAGs that watch their folders.
     :param speed: factor by which the tenant's aggregations run faster than real ones.
     :param usual_ports: use the well-known ports if they are free, not any free ones.
     :param poll_interval: seconds between two polls of the examples.
     :param settings: further settings of Airflow by section and option.
     """
     tenant = start_simulator(processes, speed=speed, preferred_port=SIMULATOR_PORT if usual_ports else None)
+    header = tenant.file_header(SOURCE_NAME)
+    tenant.create_source(APPROVAL_SOURCE_NAME, header)
     say("tenant", f"the simulated tenant is running at {tenant.url}")
-    watched = folder / "drop"
-    watched.mkdir()
+    for name in FOLDERS.values():
+        (folder / name).mkdir()
     home = AirflowHome(
         folder / "home",
         PROJECT / "example_dags",
-        connections={"fs_default": {"conn_type": "fs", "extra": {"path": str(watched)}}},
         variables={
             "SAILPOINT_EXAMPLE_FILE_SOURCE": SOURCE_NAME,
+            "SAILPOINT_EXAMPLE_APPROVAL_SOURCE": APPROVAL_SOURCE_NAME,
+            "SAILPOINT_EXAMPLE_DROP_FOLDER": str(folder / FOLDERS[DAG_ID]),
+            "SAILPOINT_EXAMPLE_APPROVAL_FOLDER": str(folder / FOLDERS[APPROVAL_DAG_ID]),
+            "SAILPOINT_EXAMPLE_UPLOAD_FOLDER": str(folder / FOLDERS[UPLOADS_DAG_ID]),
             "SAILPOINT_EXAMPLE_POLL_INTERVAL": str(poll_interval),
             # What is installed may be the package of another folder.
             "PYTHONPATH": str(PROJECT),
@@ -202,11 +250,14 @@ def start_file_drop(
     api = start_airflow(home, processes)
     # Without a stored port, the Test button sends 0, and Airflow refuses it because the ports differ.
     api.store_connection(CONNECTION_ID, tenant.connection() | {"port": 0})
+    wanted = set(dag_ids)
     processes.wait_until(
-        lambda: DAG_ID in api.dag_ids() or bool(api.import_errors()), "the example DAGs", timeout=RUN_SECONDS
+        lambda: wanted <= api.dag_ids() or bool(api.import_errors()), "the example DAGs", timeout=RUN_SECONDS
     )
     if errors := api.import_errors():
         raise RuntimeError("Airflow could not read the example DAGs:\n" + "\n".join(errors))
-    api.unpause(DAG_ID)
+    for dag_id in wanted:
+        api.unpause(dag_id)
+        api.read_again(dag_id)
     say("airflow", f"healthy after {time.monotonic() - began:.0f} s at {api.url}")
-    return FileDrop(home, api, tenant, watched, processes, say, header=tenant.file_header(SOURCE_NAME))
+    return FileDrop(home, api, tenant, folder, processes, say, header)

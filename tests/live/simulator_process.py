@@ -45,6 +45,19 @@ class SimulatedTenant:
         answer.raise_for_status()
         return list(answer.json())
 
+    def accounts_held(self, source_name: str) -> int:
+        """Return how many accounts a source holds."""
+        return int(self._source(source_name)["accounts"])
+
+    def source_id(self, source_name: str) -> str:
+        """Return the ID of a source."""
+        return str(self._source(source_name)["id"])
+
+    def create_source(self, name: str, header: list[str]) -> None:
+        """Create an empty source of delimited files."""
+        body = {"name": name, "header": header}
+        self._session.post(f"{self.url}/_simulator/sources", json=body, timeout=TIMEOUT).raise_for_status()
+
     def file_header(self, source_name: str) -> list[str]:
         """Return the columns that the file of a delimited source must have."""
         authorization = self._authorization()
@@ -80,6 +93,11 @@ class SimulatedTenant:
             "login": CLIENT_ID,
             "password": CLIENT_SECRET,
         }
+
+    def _source(self, name: str) -> dict[str, Any]:
+        answer = self._session.get(f"{self.url}/_simulator/sources", timeout=TIMEOUT)
+        answer.raise_for_status()
+        return next(source for source in answer.json() if source["name"] == name)
 
     def _authorization(self) -> dict[str, str]:
         token = self._session.post(

@@ -1,4 +1,4 @@
-"""The file-drop example through a real scheduler and triggerer, deferred, against a simulated tenant."""
+"""The file-drop example: files start runs through a real scheduler, and are loaded or refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def story(file_drop: FileDrop) -> RunStory:
 
 
 def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder: Path) -> None:
-    (loaded,) = (folder / "drop" / "loaded").iterdir()
+    (loaded,) = (folder / "drop" / "loaded").rglob("*.csv")
     content = loaded.read_bytes()
     assert story.aggregation["source_name"] == SOURCE_NAME
     assert story.aggregation["state"] == "succeeded"
@@ -44,15 +44,17 @@ def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder
         "marked_for_deletion": 0,
     }
     assert story.aggregation["file"] == {
-        "name": loaded.name,
+        "name": "accounts.csv",
         "size_bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    assert story.aggregation["aggregation_id"] == file_drop.api.xcom(story.run, "aggregate", "aggregation_id")
+    assert story.aggregation["aggregation_id"] == file_drop.api.xcom(
+        story.run, "load", "aggregation_id", map_index=0
+    )
 
 
 def test_the_aggregation_waited_in_the_triggerer(story: RunStory) -> None:
-    states = story.states["aggregate"]
+    states = story.states["load[0]"]
     assert "deferred" in states
     assert states[-1] == "success"
 
@@ -60,6 +62,21 @@ def test_the_aggregation_waited_in_the_triggerer(story: RunStory) -> None:
 def test_the_tenant_saw_exactly_one_aggregation(story: RunStory, file_drop: FileDrop) -> None:
     (run,) = (run for run in file_drop.tenant.runs() if run["source_name"] == SOURCE_NAME)
     assert run["id"] == story.aggregation["aggregation_id"]
+
+
+def test_a_file_that_lacks_a_third_of_its_rows_is_refused_and_never_sent(
+    story: RunStory, file_drop: FileDrop, folder: Path
+) -> None:
+    before = len(file_drop.tenant.runs())
+    follower = file_drop.drop(AccountFile.numbered(ACCOUNTS - ACCOUNTS // 3), "short.csv")
+    run = file_drop.follow_to_end(follower, expected="failed")
+    report = file_drop.api.xcom(run, "load", "file_report", map_index=0)
+    assert report["verdict"] == "refused"
+    assert report["leavers"]["count"] == ACCOUNTS // 3
+    filed = {path.name for path in (folder / "drop" / "refused").iterdir()}
+    assert filed == {"short.csv", "short.csv.report.json", "short.csv.report.txt"}
+    assert len(file_drop.tenant.runs()) == before
+    assert file_drop.tenant.accounts_held(SOURCE_NAME) == ACCOUNTS
 
 
 def test_no_secret_and_no_token_is_in_logs_or_xcoms(

@@ -11,7 +11,17 @@ from shlex import quote
 
 from tests.live.account_files import AccountFile
 from tests.live.console import Console
-from tests.live.file_drop import CONNECTION_ID, DAG_ID, SOURCE_NAME, FileDrop, start_file_drop
+from tests.live.file_drop import (
+    APPROVAL_DAG_ID,
+    APPROVAL_SOURCE_NAME,
+    CONNECTION_ID,
+    DAG_ID,
+    FOLDERS,
+    SOURCE_NAME,
+    UPLOADS_DAG_ID,
+    FileDrop,
+    start_file_drop,
+)
 from tests.live.processes import Processes
 from tests.live.simulator_process import PROJECT
 from tests.live.stop_signals import StopRequestedError
@@ -19,6 +29,7 @@ from tests.live.workplace import workplace
 
 FOLDER = PROJECT / ".airflow" / "up"
 ACCOUNTS = 1000
+POLL_INTERVAL = 3.0
 
 
 def main() -> int:
@@ -26,7 +37,9 @@ def main() -> int:
     console = Console()
     try:
         with workplace(FOLDER), Processes(FOLDER / "logs") as processes:
-            file_drop = start_file_drop(processes, FOLDER, console.say, usual_ports=True)
+            file_drop = start_file_drop(
+                processes, FOLDER, console.say, dag_ids=FOLDERS, usual_ports=True, poll_interval=POLL_INTERVAL
+            )
             write_samples(file_drop)
             print(welcome(file_drop), flush=True)
             try:
@@ -44,29 +57,43 @@ def main() -> int:
 
 
 def write_samples(file_drop: FileDrop) -> None:
-    """Write two files that can be copied into the watched folder."""
+    """Write files that can be moved into the watched folders: a good one, its successor, and a short one."""
     samples = FOLDER / "samples"
     samples.mkdir()
-    first = AccountFile.numbered(ACCOUNTS)
-    first.drop(samples, "first.csv", file_drop.header)
-    first.changed(new=30, changed=50, removed=20).drop(samples, "second.csv", file_drop.header)
+    good = AccountFile.numbered(ACCOUNTS)
+    good.drop(samples, "good.csv", file_drop.header)
+    good.changed(new=30, changed=50, removed=20).drop(samples, "next.csv", file_drop.header)
+    good.changed(new=0, changed=0, removed=ACCOUNTS // 3).drop(samples, "short.csv", file_drop.header)
 
 
 def welcome(file_drop: FileDrop) -> str:
     """Return what to open and what to try."""
-    link = f"ln {quote(str(FOLDER / 'samples'))}"
-    watched = quote(str(file_drop.watched))
+    samples = quote(str(FOLDER / "samples"))
+    drop, approval, uploads = (
+        quote(str(file_drop.watched(dag_id))) for dag_id in (DAG_ID, APPROVAL_DAG_ID, UPLOADS_DAG_ID)
+    )
     return f"""
-Airflow        {file_drop.api.url}
-               No account or password is needed: whoever opens the page is logged in as an admin.
-Connection     {file_drop.api.url}/connections
-               {CONNECTION_ID} leads to the tenant; its *Test* button checks that.
-Tenant         {file_drop.tenant.url} (its aggregations: {file_drop.tenant.url}/_simulator/runs)
-Watched folder {file_drop.watched}
-               The DAG {DAG_ID} waits for files there and loads them into '{SOURCE_NAME}'. Try:
-               {link}/first.csv {watched}
-               {link}/second.csv {watched}
-Logs           {FOLDER / "logs"}
+Airflow      {file_drop.api.url}
+             No account or password is needed: whoever opens the page is logged in as an admin.
+Connection   {file_drop.api.url}/connections
+             {CONNECTION_ID} leads to the tenant; its *Test* button checks that.
+Tenant       {file_drop.tenant.url} (its aggregations: {file_drop.tenant.url}/_simulator/runs)
+Logs         {FOLDER / "logs"}
+
+Drop files, and watch what happens to them. ln makes a complete file appear at once; cp does not.
+
+{DAG_ID} loads each file into '{SOURCE_NAME}':
+    ln {samples}/good.csv {drop}          # loaded
+    ln {samples}/next.csv {drop}          # loaded: 30 created, 50 updated, 20 deleted
+    ln {samples}/short.csv {drop}         # refused, because it would delete a third of the accounts
+    ls -R {drop}                          # where each file went
+
+{APPROVAL_DAG_ID} asks you before it loads a file that is refused:
+    ln {samples}/good.csv {approval}      # loaded into '{APPROVAL_SOURCE_NAME}'
+    ln {samples}/short.csv {approval}     # choose Approve or Reject under Required Actions
+
+{UPLOADS_DAG_ID} loads each file into the source whose ID begins its name:
+    ln {samples}/good.csv {uploads}/{file_drop.tenant.source_id(SOURCE_NAME)}-hr.csv
 
 Ctrl-C stops everything."""
 

@@ -46,11 +46,15 @@ def why_not_approved(report: FileReport, approved: str | None) -> str | None:
         return f"The approval is for other content, with SHA-256 {digest}."
     if last and last != report.approval.partition("/")[2]:
         return "The approval does not count, because another file was loaded since the approved report."
-    broken = sorted(
+    if broken := broken_rules(report):
+        return f"A person cannot approve what these rules refuse: {', '.join(broken)}."
+    return None
+
+
+def broken_rules(report: FileReport) -> list[str]:
+    """Return the rules that refuse a file and that no person can overrule, sorted."""
+    return sorted(
         one.rule
         for one in report.rules
         if one.state in ("refused", "repeated") and one.rule not in APPROVABLE
     )
-    if broken:
-        return f"A person cannot approve what these rules refuse: {', '.join(broken)}."
-    return None

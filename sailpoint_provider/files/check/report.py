@@ -106,9 +106,17 @@ class FileReport:
         """
         return f"{self.sha256}/{self.last_sha256 or 'first'}"
 
+    @property
+    def needs_approval(self) -> bool:
+        """Whether the file is refused, and only by rules that a person can overrule."""
+        from sailpoint_provider.files.check.approval import broken_rules
+
+        return self.verdict == "refused" and not broken_rules(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON primitives, for an XCom or a file."""
-        values = {"version": _VERSION, **asdict(self), "approval": self.approval}
+        values = {"version": _VERSION, **asdict(self)}
+        values |= {"approval": self.approval, "needs_approval": self.needs_approval}
         values["rules"] = [asdict(rule) for rule in self.rules]
         values["notes"] = list(self.notes)
         for group in ("joiners", "movers", "leavers"):

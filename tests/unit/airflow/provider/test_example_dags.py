@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from airflow import __version__
 
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
@@ -27,11 +28,20 @@ def edges(dag):
     return {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
 
 
+def watched_assets(bag):
+    """Return the assets by which the DAGs are scheduled."""
+    conditions = [getattr(dag.timetable, "asset_condition", None) for dag in bag.dags.values()]
+    return [asset for condition in conditions for asset in getattr(condition, "objects", [])]
+
+
 def test_every_file_is_read_without_an_error(bag):
     assert bag.import_errors == {}
     assert set(bag.dags) == {
         "example_sailpoint_direct_source",
+        "example_sailpoint_file_approval",
         "example_sailpoint_file_drop",
+        "example_sailpoint_many_sources",
+        "example_sailpoint_object_store_drop",
         "example_sailpoint_sources_in_order",
         "example_sailpoint_sources_in_pool",
     }
@@ -54,15 +64,44 @@ def test_no_worker_waits_in_any_of_them(bag):
     assert all(task.deferrable or not task.wait_for_completion for task in tasks)
 
 
-def test_the_file_drop_claims_a_file_loads_it_and_uses_the_result(bag):
+def test_each_watches_a_place_of_its_own(bag):
+    places = {asset.uri.partition("?")[0] for asset in watched_assets(bag)}
+    assert len(places) == len(watched_assets(bag)) == 4
+
+
+def test_the_file_drop_takes_files_and_loads_them(bag):
     dag = bag.dags["example_sailpoint_file_drop"]
-    assert edges(dag) == {
-        ("wait_for_file", "claim_file"),
-        ("claim_file", "aggregate"),
-        ("claim_file", "use_result"),
-        ("aggregate", "use_result"),
-    }
+    assert edges(dag) == {("take_drops", "load")}
+    assert dag.get_task("load").is_mapped
     assert dag.max_active_runs == 1
+
+
+@pytest.mark.skipif(__version__.startswith("3.0."), reason="before Airflow 3.1, no task asks a person")
+def test_the_approval_leads_to_the_only_task_that_has_it(bag):
+    dag = bag.dags["example_sailpoint_file_approval"]
+    assert edges(dag) == {
+        ("take", "check"),
+        ("take", "load"),
+        ("take", "load_approved"),
+        ("take", "reject"),
+        ("check", "needs_a_person"),
+        ("check", "approve"),
+        ("check", "load_approved"),
+        ("check", "reject"),
+        ("needs_a_person", "load"),
+        ("needs_a_person", "approve"),
+        ("approve", "load_approved"),
+        ("approve", "reject"),
+    }
+    assert dag.get_task("load").approved is None
+    assert all(task.trigger_rule == "all_success" and not task.is_mapped for task in dag.tasks)
+
+
+def test_a_bad_file_of_one_source_does_not_stop_the_others(bag):
+    dag = bag.dags["example_sailpoint_many_sources"]
+    assert edges(dag) == {("take_drops", "load"), ("take_drops", "summary"), ("load", "summary")}
+    assert dag.get_task("load").is_mapped
+    assert dag.get_task("summary").trigger_rule == "all_done"
 
 
 def test_the_direct_source_is_started_worked_beside_and_waited_for(bag):
@@ -83,9 +122,11 @@ def test_the_sources_of_the_pool_are_mapped(bag):
 
 def test_their_sources_are_in_the_simulated_tenant(bag):
     names = {source.name for source in default_sources()}
+    folders = [asset.watchers[0].trigger.folder for asset in watched_assets(bag)]
     wanted = {dag.params["source_name"] for dag in bag.dags.values() if "source_name" in dag.params} | {
         task.source_name
         for task in bag.dags["example_sailpoint_sources_in_order"].tasks
         if isinstance(task, SailPointAccountAggregationOperator)
     }
+    wanted |= {folder["source_name"] for folder in folders if folder["source_name"]}
     assert wanted <= names

@@ -24,6 +24,16 @@ REPORT_KEY = "file_report"
 """Key of the XCom with the report of a check."""
 
 
+def validate_check(check: Any) -> None:
+    """
+    Check the parameter ``check`` when the DAG is parsed; what needs no import is not imported.
+
+    :raises InvalidInputError: as :func:`read_check`.
+    """
+    if check is not None and not isinstance(check, bool):
+        read_check(check, default=True)
+
+
 def read_check(check: Any, *, default: bool) -> FileCheck | None:
     """
     Return the check that a parameter describes, None for none.

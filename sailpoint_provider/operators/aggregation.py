@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check
+from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.parameters import boolean, plain_path
 from sailpoint_provider._airflow.start import check_adoptable, look_up_source
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
@@ -143,7 +143,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         )
         self.disable_optimization = disable_optimization
         with airflow_errors():
-            read_check(check, default=drop is not None)
+            validate_check(check)
             if if_running == "adopt":
                 check_adoptable(self.file if drop is None else drop, disable_optimization)
 

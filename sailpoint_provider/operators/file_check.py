@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from sailpoint_provider._airflow.drop import read_drop
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check
+from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.parameters import plain_path
 from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
 from sailpoint_provider.exceptions import InvalidInputError
@@ -83,7 +83,8 @@ class SailPointFileCheckOperator(BaseOperator):
         self.fail_if_refused = fail_if_refused
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
         with airflow_errors():
-            if read_check(check, default=True) is None:
+            validate_check(check)
+            if check is False:
                 raise InvalidInputError(
                     "check must not be False: checking the file is all that this task does."
                 )

@@ -10,7 +10,7 @@ CLIENTS_INSTALLED := $(VENV)/.clients-installed
 SDK1 := .sdk1
 NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
-WORKERS ?= 4
+WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadgroup
 SCHEDULER_TESTS := tests/live --ignore=tests/live/test_live_crashes.py
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95

@@ -66,7 +66,7 @@ class SailPointFileCheckOperator(BaseOperator):
         source_name: str | XComArg | None = None,
         file: FileLocation | XComArg | None = None,
         drop: Mapping[str, Any] | XComArg | None = None,
-        check: FileCheck | Mapping[str, Any] | None = None,
+        check: FileCheck | Mapping[str, Any] | bool | None = None,
         compare_with: FileLocation | XComArg | None = None,
         fail_if_refused: bool = True,
         sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,

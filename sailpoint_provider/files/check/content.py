@@ -70,7 +70,7 @@ class Content:
 
 
 def read_content(stream: BinaryIO) -> Content:
-    """Read a stream to its end."""
+    """Read a stream from its beginning to its end."""
     digest, size, structure, text = hashlib.sha256(), 0, Structure(), _TextCheck()
     has_mark, last_byte = False, b""
     while block := stream.read(_BLOCK):
@@ -85,6 +85,8 @@ def read_content(stream: BinaryIO) -> Content:
             structure.feed(block.removeprefix(_MARK) if has_mark and size == len(block) else block)
     structure.finish()
     text.finish()
+    if text.fault is not None and text.fault_at is not None:
+        text.fault = text.fault.format(line=_line_at(stream, text.fault_at))
     return Content(
         size,
         digest.hexdigest(),
@@ -97,6 +99,16 @@ def read_content(stream: BinaryIO) -> Content:
         structure.mixes_line_ends,
         last_byte in (b"\n", b"\r"),
     )
+
+
+def _line_at(stream: BinaryIO, offset: int) -> int:
+    """Return the number of the line in which a byte stands."""
+    stream.seek(0)
+    lines = 1
+    while offset > 0 and (block := stream.read(min(_BLOCK, offset))):
+        lines += block.count(b"\n")
+        offset -= len(block)
+    return lines
 
 
 def digest_of(stream: BinaryIO) -> str:
@@ -112,7 +124,9 @@ class _TextCheck:
 
     def __init__(self) -> None:
         self.fault: str | None = None
-        self._lines = 1
+        self.fault_at: int | None = None
+        """Offset of that byte; None if the fault is none of a byte."""
+        self._size = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._pending = False
 
@@ -123,11 +137,10 @@ class _TextCheck:
     def feed(self, block: bytes) -> None:
         """Take the next block."""
         if (zero := block.find(b"\0")) >= 0:
-            line = self._lines + block.count(b"\n", 0, zero)
-            self.fault = f"not text: line {line:,} contains a NUL byte"
+            self.fault, self.fault_at = "not text: line {line:,} contains a NUL byte", self._size + zero
         elif self._pending or not block.isascii():
             self._decode(block)
-        self._lines += block.count(b"\n")
+        self._size += len(block)
 
     def finish(self) -> None:
         """Take the end of the file."""
@@ -139,11 +152,10 @@ class _TextCheck:
             self._decoder.decode(block)
             self._pending = bool(self._decoder.getstate()[0])
         except UnicodeDecodeError as error:
-            # A character that began in the block before is part of what the error counts.
-            at = max(error.start - (len(error.object) - len(block)), 0)
-            line = self._lines + block.count(b"\n", 0, at)
             byte = error.object[error.start]
-            self.fault = f"not UTF-8: line {line:,} contains the byte 0x{byte:02X}, as {_LIKELY} text does"
+            self.fault = f"not UTF-8: line {{line:,}} contains the byte 0x{byte:02X}, as {_LIKELY} text does"
+            # A character that began in the block before is a part of what the error counts.
+            self.fault_at = self._size + error.start - (len(error.object) - len(block))
 
 
 _LIKELY = "ISO 8859-1 (Latin-1) or Windows-1252"

@@ -43,7 +43,7 @@ def rows(stream: BinaryIO) -> Iterator[Row]:
     blank: list[int] = []
     while (first := lines.next()) is not None:
         number = lines.number
-        if not first.strip(b"\r\n"):
+        if first in (b"\n", b"\r\n"):
             blank.append(number)
             continue
         for one in blank:
@@ -75,7 +75,8 @@ def _row(lines: _Lines, number: int, first: bytes) -> Row:
 
 def _split(row: bytes) -> tuple[tuple[bytes, ...], str | None]:
     """Return the fields of a row, or what is wrong with it."""
-    row = row.removesuffix(b"\n").removesuffix(b"\r")
+    if row.endswith(b"\n"):
+        row = row[:-1].removesuffix(b"\r")
     if b'"' not in row:
         if b"\r" in row:
             return (), "has a carriage return without a line feed"

@@ -26,7 +26,7 @@ class Structure:
         self.is_inside = False
         """Whether a quotation mark is open."""
         self.is_suspicious = False
-        """Whether some line needs a closer look: a stray quotation mark, a blank line, a bare return."""
+        """Whether some line needs a closer look: it has a stray quotation mark or carriage return."""
         self._has_content = False
         self._line_feeds = 0
         self._trailing = 0
@@ -36,7 +36,7 @@ class Structure:
 
     @property
     def rows(self) -> int:
-        """Rows with content, the header included; blank lines at the end do not count."""
+        """Lines up to the last with content, the header included; a blank one counts, and DuckDB skips it."""
         return self._line_feeds - self._trailing + (1 if self._has_content else 0)
 
     @property
@@ -57,8 +57,10 @@ class Structure:
 
     def finish(self) -> None:
         """Take the end of the file."""
-        if self.is_inside or self._carry.endswith(b"\r"):
+        if self._carry == b"\r":
+            self._returns += 1
             self.is_suspicious = True
+        self.is_suspicious |= self.is_inside
 
     def _outside(self, block: bytes) -> bytes:
         """Return what is outside quotation marks; each quoted part is a single quotation mark."""
@@ -74,33 +76,29 @@ class Structure:
 
     def _count(self, outside: bytes) -> None:
         self.separators += outside.count(b",")
-        self._count_lines(outside)
-        carried = self._carry.count(b"\r\n")
-        context = self._carry + outside
-        self._carry = context[-2:]
+        seam = (self._carry + outside[:1]).translate(_OUTLINE)
         # Within the block, quotation marks were looked at already.
-        seam = context[: len(context) - len(outside) + 1].translate(_OUTLINE)
         self.is_suspicious |= any(fault in seam for fault in _STRAY)
-        if b"\r" in context:
-            # A carriage return at the end of the block is judged with the next one.
-            judged = context[:-1] if context.endswith(b"\r") else context
-            returns, pairs = judged.count(b"\r"), context.count(b"\r\n")
-            self.is_suspicious |= returns != pairs
-            self._returns += outside.count(b"\r")
-            self._pairs += pairs - carried
+        self._count_line_feeds(outside)
+        if b"\r" in outside or self._carry == b"\r":
+            self._count_returns(self._carry + outside)
+        self._carry = outside[-1:]
 
-    def _count_lines(self, outside: bytes) -> None:
-        """Count line feeds, those after the last content apart, and notice blank lines before it."""
+    def _count_line_feeds(self, outside: bytes) -> None:
+        """Count line feeds, and apart from them those after the last content."""
         content = outside.rstrip(b"\r\n")
         feeds = outside.count(b"\n")
-        before = self._carry + content
-        blank = b"\n\n" in before or (b"\r" in before and b"\n\r\n" in before)
-        if content and (blank or self._trailing > 1):
-            self.is_suspicious = True
-        after = outside[len(content) :].count(b"\n")
+        after = outside.count(b"\n", len(content))
         self._trailing = after if content else self._trailing + after
         self._has_content |= bool(content)
         self._line_feeds += feeds
+
+    def _count_returns(self, context: bytes) -> None:
+        """Count carriage returns; one at the end of a block is judged with the next block."""
+        returns, pairs = context.count(b"\r", 0, -1), context.count(b"\r\n")
+        self.is_suspicious |= returns != pairs
+        self._returns += returns
+        self._pairs += pairs
 
 
 def _has_stray_quote(between: list[bytes], is_first_after_quote: bool, is_last_before_quote: bool) -> bool:

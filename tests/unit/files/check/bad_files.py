@@ -205,9 +205,10 @@ def line_ends() -> Iterator[BadFile]:
     yield BadFile("carriage returns alone", GOOD.replace(b"\n", b"\r"), "carriage return")
     yield BadFile("LF CR", GOOD.replace(b"\n", b"\n\r"), "carriage return")
     yield BadFile("CR CR LF", GOOD.replace(b"\n", b"\r\r\n"), "carriage return")
-    yield BadFile("a carriage return at the end", GOOD + b"\r", "")
+    yield BadFile("a carriage return at the end", GOOD + b"\r", "line 13 has a carriage return")
     yield BadFile("NEL", GOOD.replace(b"\n", "\x85".encode()), "line 1")
     yield BadFile("every line twice ended", GOOD.replace(b"\n", b"\n\n"), "is blank")
+    yield BadFile("CR LF, every line twice ended", csv(end="\r\n\r\n"), "is blank")
     yield BadFile("a blank line first", b"\n" + GOOD, "line 1")
     yield BadFile("a title first", b"Staff of November\n" + GOOD, "none of the columns")
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.live.airflow_home import AirflowHome
     from tests.live.processes import Processes
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 # The log servers would listen on every address of this machine, and nothing here reads logs through them.
 COMPONENTS = {
     "api-server": ("api-server",),

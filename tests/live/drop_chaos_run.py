@@ -38,7 +38,7 @@ MERGE_CHANCE = 0.8
 _TICK = 0.05
 _IDLE_SECONDS = 8.0
 """So long without a run, although files are left, until one is started as if by schedule."""
-_STUCK_SECONDS = 120.0
+_STUCK_SECONDS = 60.0
 _LATEST_SECONDS = 0.5
 _SUMMARY_SECONDS = 20.0
 

@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from tests.live.chaos import _prepare_environment, _print_table
+from tests.live.chaos import prepare_environment, print_table
 from tests.live.simulator_process import PROJECT
 from tests.live.workplace import WorkplaceTakenError, workplace
 
@@ -47,7 +47,7 @@ def main() -> int:
     begun = time.monotonic()
     try:
         with workplace(FOLDER) as folder, ExitStack() as stack:
-            _prepare_environment(folder)
+            prepare_environment(folder)
             outcome = _run(seed, files, weather, broken, folder, stack)
     except WorkplaceTakenError as error:
         print(error, file=sys.stderr)
@@ -87,10 +87,10 @@ def _print_summary(outcome: Outcome, seconds: float) -> None:
         f"  {outcome.taken_over} files taken over from runs that were over, {count('tampered')} changed "
         f"between check and upload, {count('doubt')} times Airflow did not say whether a run was over"
     )
-    _print_table("Files", outcome.files)
-    _print_table("Kills", outcome.kills)
-    _print_table("Faults", outcome.faults)
-    _print_table("Errors of tries", outcome.errors)
+    print_table("Files", outcome.files)
+    print_table("Kills", outcome.kills)
+    print_table("Faults", outcome.faults)
+    print_table("Errors of tries", outcome.errors)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.client import multipart
-from sailpoint_provider.drops import filing, taking
+from sailpoint_provider.drops import taking
+from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.local import LocalPlace
 from sailpoint_provider.drops.taking import _Taker
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
@@ -65,14 +66,14 @@ def filed_before_load() -> None:
 
 def order_ignored() -> None:
     """Take the newest file of a source first."""
-    sort_out = taking.sort_out
+    waiting_in = taking._waiting
 
     def newest_first(*arguments: Any) -> Any:
-        waiting = sort_out(*arguments)
+        waiting = waiting_in(*arguments)
         waiting.sources = {source: entries[::-1] for source, entries in waiting.sources.items()}
         return waiting
 
-    taking.sort_out = newest_first
+    vars(taking)["_waiting"] = newest_first
 
 
 def undecided_ignored() -> None:
@@ -90,7 +91,7 @@ def pointer_not_updated() -> None:
     replace = LocalPlace.replace
 
     def forgotten(self: LocalPlace, name: str, content: bytes) -> None:
-        if not (name.startswith(f"{filing.STATE_FOLDER}/last/") and self.read(name)):
+        if not (name.startswith(f"{STATE_FOLDER}/last/") and self.read(name)):
             replace(self, name, content)
 
     LocalPlace.replace = forgotten  # type: ignore[method-assign]
@@ -105,7 +106,7 @@ def check_skipped() -> None:
     """Load drops without a check."""
     from sailpoint_provider.operators import aggregation
 
-    aggregation.read_check = lambda check, *, default: None
+    vars(aggregation)["read_check"] = lambda check, *, default: None
 
 
 def claims_not_exclusive() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
-import signal
 import time
 from importlib import import_module
 from pathlib import Path
@@ -23,123 +23,18 @@ from sailpoint_provider.simulator.control import SimulatorControl
 from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger
 from tests.live.chaos_clock import make_time_pass_quickly
 from tests.live.chaos_faults import SILENCE_SECONDS
-from tests.live.chaos_hooks import _put, listen_to_logs, put_mischief_between_steps
-from tests.live.chaos_mischief import WORKER_POINTS, Dangers, Mischief, current
-from tests.live.chaos_starts import Ledger
+from tests.live.chaos_hooks import listen_to_logs, put, put_mischief_between_steps
+from tests.live.drop_chaos_mischief import DISK_CALLS, of_process
 from tests.live.drop_chaos_world import CLIENT_ID
 
 if TYPE_CHECKING:
-    from tests.live.chaos_starts import Post
+    from tests.live.drop_chaos_mischief import DropMischief
     from tests.live.drop_chaos_world import World
 
-DISK_CALLS = (
-    "rename",
-    "link",
-    "unlink",
-    "rmdir",
-    "replace",
-    "mkdir",
-    "makedirs",
-    "listdir",
-    "scandir",
-    "lstat",
-)
-DISK_POINTS = {f"{when} {call}": 2 for call in (*DISK_CALLS, "open") for when in ("before", "after")} | {
-    "before link": 8,
-    "after link": 10,
-    "before rename": 6,
-    "after rename": 8,
-    "before unlink": 6,
-    "after unlink": 6,
-    "before replace": 4,
-    "after replace": 6,
-}
-LOAD_POINTS = {
-    **{point: weight for point, weight in WORKER_POINTS.items() if "resume" not in point},
-    **DISK_POINTS,
-    "before check": 3,
-    "after check": 6,
-}
-RESUME_POINTS = {point: weight for point, weight in LOAD_POINTS.items() if "load_accounts" not in point}
-TAKE_POINTS = DISK_POINTS | {"before success": 6}
 DISK_FAULT_CHANCE = 0.001
 DOUBT_CHANCE = 0.03
 TAMPER_CHANCE = 0.06
 _DISK_ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC)
-
-_mischief: DropMischief | None = None
-"""The mischief of this process. Threads have it too, unlike a context variable."""
-
-
-class DropMischief(Mischief):
-    """
-    What happens to one process: where it is killed, and what fails.
-
-    :param world: the run.
-    :param name: name of the process, unique in the run.
-    """
-
-    def __init__(self, world: World, name: str, weather: float) -> None:
-        super().__init__(world.seed, name, Dangers(weather, 0.02, 0.12), [world.secret])
-        self.world = world
-        self.ledger = _SentLedger(world, name)
-        self.disk = self.rng("disk")
-        self._trace = self.beside("trace").open("a", encoding="utf-8")
-
-    def beside(self, ending: str) -> Path:
-        """Return a file of this process in the working folder."""
-        return self.world.path("work", f"{self.task}.{ending}")
-
-    def set_out(self, points: dict[str, int], chance: float, most: int) -> None:
-        """
-        Decide where the process is killed, if it is.
-
-        :param points: points and their weights.
-        :param chance: probability that it is killed.
-        :param most: how often a point may be passed before.
-        """
-        rng = self._begin("crash")
-        if rng.random() < chance * min(1.0, self.weather):
-            point = rng.choices(list(points), list(points.values()))[0]
-            times = 1 if point not in DISK_POINTS else rng.randint(1, most)
-            self._crash_at = (point, times)
-
-    def reach(self, point: str) -> None:
-        """Reach a point, where the process may be killed: nothing of it runs afterwards."""
-        self._met[point] += 1
-        if self._crash_at == (point, self._met[point]):
-            self.world.happened("killed", point=point, process=self.task)
-            os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(60.0)  # the signal arrives before this ends
-
-    def note(self, line: str) -> None:
-        """Add a line to the trace of this process."""
-        self._trace.write(f"{time.time():.3f} {line}\n")
-        self._trace.flush()
-
-    def check(self, text: str, where: str) -> None:
-        """Check that a text contains no secret and no token, and record one that does at once."""
-        super().check(text, where)
-        for leak in self.leaks:
-            self.world.happened("leak", leak=leak)
-        self.leaks.clear()
-
-    def _counted(self, name: str, trouble: dict[str, Any]) -> dict[str, Any]:
-        self.world.happened("fault", fault=f"{name}: {trouble['kind']}")
-        return super()._counted(name, trouble)
-
-
-class _SentLedger(Ledger):
-    """Records each start before it is sent, so that a killed process has left word of it."""
-
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(name)
-        self._world = world
-
-    def send(self) -> Post:
-        post = super().send()
-        self._world.happened("sent", tag=post.tag)
-        return post
 
 
 def prepare(world: World) -> None:
@@ -154,20 +49,21 @@ def prepare(world: World) -> None:
     listen_to_logs()
     make_time_pass_quickly()
     put_mischief_between_steps(lambda url, client: _revoke(url, client))
-    _put(SailPointDropWatcherTrigger, "log", _logger())
-    _put(local, "os", _SteppedOs())
+    put(SailPointDropWatcherTrigger, "log", logging.getLogger("chaos.watcher"))
+    put(local, "os", _SteppedOs())
     local.open = _stepped_open  # type: ignore[attr-defined]
     _note_scans_and_claims(world)
     _note_checks(world)
 
     def get_dr_count(dag_id: str, run_ids: list[str], states: list[str], **_: Any) -> int:
         _step("before get_dr_count")
-        if _mischief is not None and _mischief.disk.random() < DOUBT_CHANCE * min(1.0, world.weather):
+        mischief = of_process()
+        if mischief is not None and mischief.disk.random() < DOUBT_CHANCE * min(1.0, world.weather):
             world.happened("doubt")
             raise ConnectionError("Airflow's API did not respond")
         return sum(world.is_active(run_id) for run_id in run_ids)
 
-    _put(RuntimeTaskInstance, "get_dr_count", staticmethod(get_dr_count))
+    put(RuntimeTaskInstance, "get_dr_count", staticmethod(get_dr_count))
 
 
 def _connect(world: World) -> None:
@@ -179,13 +75,6 @@ def _connect(world: World) -> None:
         }
         fields = {"conn_type": "sailpoint", "host": url, "login": CLIENT_ID, "password": world.secret}
         os.environ[f"AIRFLOW_CONN_TENANT_{number}"] = json.dumps(fields | {"extra": extra})
-
-
-def become(mischief: DropMischief) -> None:
-    """Let this process have a mischief of its own."""
-    global _mischief
-    _mischief = mischief
-    current.set(mischief)
 
 
 def restore(world: World, process: str) -> None:
@@ -202,24 +91,18 @@ def restore(world: World, process: str) -> None:
     note.unlink()
 
 
-def _logger() -> Any:
-    import logging
-
-    return logging.getLogger("chaos.watcher")
-
-
 def _revoke(url: str, client: str) -> None:
     SimulatorControl(url).revoke_tokens(client)
 
 
 def _step(point: str) -> None:
-    if _mischief is not None:
-        _mischief.reach(point)
+    if (mischief := of_process()) is not None:
+        mischief.reach(point)
 
 
 def _fault(call: str, when: str) -> None:
     """Let a call fail now and then, as on a network disk: before or after it took effect."""
-    mischief = _mischief
+    mischief = of_process()
     if mischief is not None and mischief.disk.random() < DISK_FAULT_CHANCE * min(1.0, mischief.weather):
         number = mischief.disk.choice(_DISK_ERRORS)
         mischief.world.happened("fault", fault=f"disk: {call} failed, {when} it took effect")
@@ -267,8 +150,8 @@ def _note_scans_and_claims(world: World) -> None:
             world.happened("claim", token=body["token"], scanned=scanned.get(self.location(""), 0.0))
         return create(self, name, content)
 
-    _put(LocalPlace, "scan", noted_scan)
-    _put(LocalPlace, "create", noted_create)
+    put(LocalPlace, "scan", noted_scan)
+    put(LocalPlace, "create", noted_create)
 
 
 def _note_checks(world: World) -> None:
@@ -284,13 +167,13 @@ def _note_checks(world: World) -> None:
 
     def tampered_check_in(self: CheckedFile, state: Any) -> Any:
         checked = check_in(self, state)
-        mischief = _mischief
+        mischief = of_process()
         if mischief is not None and mischief.disk.random() < TAMPER_CHANCE * min(1.0, mischief.weather):
             _tamper(Path(self.location), mischief)
         return checked
 
-    _put(FileChecker, "check", noted_check)
-    _put(CheckedFile, "_check_in", tampered_check_in)
+    put(FileChecker, "check", noted_check)
+    put(CheckedFile, "_check_in", tampered_check_in)
 
 
 def _tamper(path: Path, mischief: DropMischief) -> None:

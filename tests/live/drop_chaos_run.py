@@ -213,6 +213,8 @@ class DropRun:
             left = sum(map(len, self._dropper.dropped.values())) - decided
             if all_idle and self._dropper.is_over and not left:
                 return
+            if left < 0:
+                return  # files are decided more than once, and might be for ever
             if now - changed > _STUCK_SECONDS:
                 self._outcome.violations.append(f"nothing was decided for {_STUCK_SECONDS:.0f} s")
                 return

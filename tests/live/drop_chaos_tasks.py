@@ -19,7 +19,7 @@ from sailpoint_provider.operators.drops import SailPointTakeDropsOperator
 from tests.live.chaos_hooks import tell_of
 from tests.live.chaos_mischief import AirflowTroubleError
 from tests.live.drop_chaos_files import FOLDERS
-from tests.live.drop_chaos_hooks import LOAD_POINTS, RESUME_POINTS, TAKE_POINTS, DropMischief, become
+from tests.live.drop_chaos_mischief import LOAD_POINTS, RESUME_POINTS, TAKE_POINTS, DropMischief, become
 from tests.live.drop_chaos_world import DAG_ID, RETRIES
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger
 from tests.live.drop_chaos_breaks import break_on_purpose
 from tests.live.drop_chaos_files import FOLDERS
-from tests.live.drop_chaos_hooks import DISK_POINTS, DropMischief, become, prepare
+from tests.live.drop_chaos_hooks import prepare
+from tests.live.drop_chaos_mischief import DISK_POINTS, DropMischief, become
 from tests.live.drop_chaos_world import World
 
 if TYPE_CHECKING:

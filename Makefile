@@ -50,14 +50,17 @@ test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run 
 test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
 	@$(RUN) -m pytest -q tests/live/test_live_crashes.py
 
-chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks at every step, then compare with the truth (CHAOS_SEED, CHAOS_TASKS)
+# Both parts get the same seed.
+chaos: export CHAOS_SEED := $(or $(CHAOS_SEED),$(shell od -An -N4 -tx4 /dev/urandom | tr -d ' '))
+chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks and 1,000 drops, then compare with the truth (CHAOS_SEED, CHAOS_TASKS, CHAOS_DROPS)
 	@$(RUN) -m tests.live.chaos
+	@$(RUN) -m tests.live.drop_chaos
 
 test-matrix: ## Run the unit tests and a deferrable dag.test on each supported Airflow
 	@$(call check_python)
 	@$(PYTHON) tests/matrix/run.py
 
-bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing and starts side by side with others, into docs/benchmarks.md (10 minutes)
+bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing, starts, checks and drops, into docs/benchmarks.md (25 minutes)
 	@$(RUN) -m tests.benchmarks
 
 docs: $(DOCS_INSTALLED) ## Test every Python block of the documentation, then build it into site/ (warnings fail)

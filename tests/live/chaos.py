@@ -42,7 +42,7 @@ def main() -> int:
     begun = time.monotonic()
     try:
         with workplace(FOLDER) as folder:
-            _prepare_environment(folder)
+            prepare_environment(folder)
             verdicts = _run(seed, tasks, weather, only, folder)
     except WorkplaceTakenError as error:
         print(error, file=sys.stderr)
@@ -63,7 +63,7 @@ def main() -> int:
     return 0
 
 
-def _prepare_environment(folder: Path) -> None:
+def prepare_environment(folder: Path) -> None:
     """Remove the caller's Airflow and proxy settings from the environment, which the processes inherit."""
     for name in [name for name in os.environ if name.upper().startswith(NOT_INHERITED)]:
         del os.environ[name]
@@ -116,8 +116,8 @@ def _print_summary(verdicts: list[Verdict], seconds: float) -> None:
         f"  {total('told_terminated')} cancelled runs reported as terminated, because the status endpoint "
         "did not respond"
     )
-    _print_table("Crashes", crashes)
-    _print_table("Faults", troubles)
+    print_table("Crashes", crashes)
+    print_table("Faults", troubles)
     kinds = _sum(verdict.kinds for verdict in verdicts)
     _print_list("Other events", {name: kinds[name] for name in KINDS})
     doubled = _sum(verdict.doubled for verdict in verdicts)
@@ -137,7 +137,8 @@ def _print_violations(verdicts: list[Verdict], seed: str, tasks: int, weather: f
     )
 
 
-def _print_table(title: str, counter: Counter[str]) -> None:
+def print_table(title: str, counter: Counter[str]) -> None:
+    """Print a counter, the most frequent first."""
     _print_list(title, dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 STATUS_CALLS = ("task_status", "aggregation_status")
-LIST_CALLS = ("list_tasks", "list_pending", "find_source")
+LIST_CALLS = ("list_tasks", "list_pending", "find_source", "source_facts")
 CHANCES = {"load_accounts": 0.4, "token": 0.08}
 USUAL_CHANCE = 0.1
 # Real seconds after which a client gives up; faults that take that long are rare.
@@ -36,6 +36,8 @@ def name_of(call: Request[Any]) -> str:
         return "aggregation_status"
     if "/task-status" in path:
         return "list_tasks" if call.query else "task_status"
+    if "/schemas" in path or path.rpartition("/accounts")[2] in ("", "/v1"):
+        return "source_facts"
     return "find_source" if call.query else "get_source"
 
 

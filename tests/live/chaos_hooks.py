@@ -151,8 +151,8 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         answered(call, answer, token)
         return answer
 
-    _put(BlockingClient, "_request", request)
-    _put(AsyncClient, "_request", arequest)
+    put(BlockingClient, "_request", request)
+    put(AsyncClient, "_request", arequest)
     _put_points_at_pauses()
     _put_points_into_uploads()
     _put_nobody_behind_addresses()
@@ -175,7 +175,7 @@ def _put_points_at_pauses() -> None:
         _reach("after pause", isinstance(effect, Sleep))
         return value
 
-    _put(CallFlow, "_fulfil", fulfil)
+    put(CallFlow, "_fulfil", fulfil)
 
 
 def _put_points_into_uploads() -> None:
@@ -185,7 +185,7 @@ def _put_points_into_uploads() -> None:
         _reach("during upload", True)
         check_file(self)
 
-    _put(multipart._FileReader, "check", check)
+    put(multipart._FileReader, "check", check)
 
 
 def _put_nobody_behind_addresses() -> None:
@@ -197,7 +197,7 @@ def _put_nobody_behind_addresses() -> None:
             address: str = right(tenant, call)
             return address.replace(tenant.base_url, _NOBODY, 1) if _refused.get() else address
 
-        _put(module, "address_of", address_of)
+        put(module, "address_of", address_of)
 
 
 def _note_tokens() -> None:
@@ -208,7 +208,7 @@ def _note_tokens() -> None:
             mischief.secrets.append(token.value)
         keep_token(self, token, asked)
 
-    _put(TenantState, "keep", keep)
+    put(TenantState, "keep", keep)
 
 
 def _reach(point: str, comes: bool) -> None:
@@ -217,7 +217,8 @@ def _reach(point: str, comes: bool) -> None:
         mischief.reach(point)
 
 
-def _put(owner: object, name: str, stand_in: object) -> None:
+def put(owner: object, name: str, stand_in: object) -> None:
+    """Replace an attribute, which must be there, for the rest of this process."""
     if not hasattr(owner, name):
         raise AttributeError(f"{owner!r} no longer has {name}: adapt tests/live/chaos_hooks.py")
     setattr(owner, name, stand_in)

@@ -124,7 +124,8 @@ def _task(world: World, work: Work, mischief: DropMischief) -> Json:
     try:
         if work.phase == "take":
             folder = next(one for one in FOLDERS if one.name == work.folder)
-            taken = SailPointTakeDropsOperator(task_id="take", rules=world.folder.rules(folder)).execute(context)
+            rules = world.folder(folder).rules
+            taken = SailPointTakeDropsOperator(task_id="take", rules=rules).execute(context)
             return {"kind": "success", "drops": taken}
         operator = _operator(world, work)
         if work.phase == "execute":

@@ -217,15 +217,12 @@ class SailPointAccountAggregationOperator(LoadOperator):
             )
         return result
 
-    def _file_to_load(self, context: Context, deadlines: Deadlines) -> FileSource | None:
-        """Return the file, which is found and checked on this worker."""
-        from sailpoint_provider.files.locate import file_source
-
-        if self.file is None:
-            return None
-        file = file_source(self.file)
+    def _with_check(
+        self, file: FileSource, source: Source, context: Context, until: float | None
+    ) -> FileSource:
+        """Return a file that is sent only if it passes the check, where there is one."""
         rules = read_check(self.check, default=self._drop is not None)
-        if rules is None or self._source is None:
+        if rules is None:
             return file
         from sailpoint_provider.files.check.approval import read_approval
         from sailpoint_provider.files.check.checked import CheckedFile
@@ -233,10 +230,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
         checker = FileChecker(
             self.hook,
             rules,
-            self._source,
+            source,
             drop=None if self._drop is None else self._drop.described,
             compare_with=self.compare_with,
-            until=deadlines.end,
+            until=until,
         )
         return CheckedFile(
             file,
@@ -246,17 +243,20 @@ class SailPointAccountAggregationOperator(LoadOperator):
         )
 
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
-        """Return what the task asks to start."""
+        """Return what the task asks to start; the file is found and checked on this worker."""
+        from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits
         from sailpoint_provider.isc.start.request import StartRequest
 
         disable_optimization = boolean(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             check_adoptable(self.file, disable_optimization)
+        file = file_source(self.file) if self.file is not None else None
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
-        check_file_fits(self._source, self.file is not None, self.kind)
-        file = self._file_to_load(context, deadlines)
+        check_file_fits(self._source, file is not None, self.kind)
+        if file is not None:
+            file = self._with_check(file, self._source, context, deadlines.end)
         return StartRequest(
             source=self._source,
             max_tries=max_tries_of(context),

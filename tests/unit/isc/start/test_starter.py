@@ -10,6 +10,7 @@ from sailpoint_provider.exceptions import (
     AggregationTimeoutError,
     AuthenticationError,
     CheckpointError,
+    FileRefusedError,
     InvalidInputError,
     ProtocolError,
     RateLimitError,
@@ -273,7 +274,8 @@ def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_that_is_sto
     tenant = beginning(has_file, replies=[error])
     with pytest.raises(type(error)) as caught:
         tenant.begin()
-    assert caught.value is error
+    assert str(caught.value) == str(error)
+    assert isinstance(caught.value, FileRefusedError) is (bool(has_file) and error.status == 400)
     assert tenant.happened == ["look", "submitting", "start", "refused"]
 
 

@@ -28,7 +28,7 @@ unexport PYTHONPATH PYTHONHOME
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Load two files of accounts with a real Airflow and the built-in tenant, and compare the results
+demo: $(INSTALLED) ## Load, refuse, approve and repeat files with a real Airflow and the built-in tenant
 	@$(RUN) -m tests.live.demo
 
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port

@@ -73,7 +73,7 @@ class CheckedFile(FileSource):
                 if report.verdict == "repeated":
                     raise FileRepeatedError(message, report=report.to_json())
                 raise FileRefusedError(message, report=report.to_json())
-            self._log.warning("Loading %s although: %s A person has approved it.", self.name, report.sentence)
+            self._log.warning("A person has approved this content. %s", report.sentence)
         if self.stat() != state:
             raise InvalidInputError(
                 f"The file {self.location} changed while it was being checked. Nothing was sent. Write the "

@@ -107,7 +107,9 @@ class Executor:
         if not self._is_idle and select.select([self.process.stdout], [], [], 0)[0]:
             line = self.process.stdout.readline()
             if not line:
-                raise RuntimeError("an executor has ended; see stderr.log in the working folder")
+                raise RuntimeError(
+                    f"an executor has ended with {self.process.wait()}; see stderr.log in the working folder"
+                )
             self._is_idle = True
         return self._is_idle
 

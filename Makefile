@@ -11,7 +11,7 @@ SDK1 := .sdk1
 NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
 WORKERS ?= 3
-PARALLEL := -n $(WORKERS) --dist loadgroup
+PARALLEL := -n $(WORKERS) --dist loadscope
 SCHEDULER_TESTS := tests/live --ignore=tests/live/test_live_crashes.py
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.live.crowd import Aggregation
 
 # One worker runs all of these, because they share one Airflow.
-pytestmark = pytest.mark.xdist_group("crowd")
 
 INDEXES = range(WAITS)
 STATES = {"success": "succeeded", "warning": "succeeded_with_warnings"}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.live.account_files import AccountFile
 from tests.live.file_drop import APPROVAL_DAG_ID, APPROVAL_SOURCE_NAME, UPLOADS_DAG_ID
 
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
     from tests.live.file_drop import FileDrop
 
 # One worker runs all of these, because they share one Airflow.
-pytestmark = pytest.mark.xdist_group("file_drop")
 
 
 def source_names(file_drop: FileDrop, before: int) -> list[str]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # One worker runs all of these, because they share one Airflow.
-pytestmark = pytest.mark.xdist_group("file_drop")
 
 ACCOUNTS = 200
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tests.live.file_drop import FileDrop
 
 # One worker runs all of these, because they share one Airflow.
-pytestmark = pytest.mark.xdist_group("file_drop")
 
 STORED_PASSWORD = "***"
 

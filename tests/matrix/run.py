@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = PROJECT / ".matrix"
 TESTS = ("tests/unit", "tests/matrix")
-PARALLEL = ("-n", os.environ.get("WORKERS", "3"), "--dist", "loadgroup")
+PARALLEL = ("-n", os.environ.get("WORKERS", "3"), "--dist", "loadscope")
 NEWEST_PYTHON = {"3.0.6": (3, 12), "3.1.8": (3, 13), "3.2.2": (3, 14), "3.3.2": (3, 14)}
 """The newest Python that each Airflow itself supports."""
 

@@ -20,7 +20,6 @@ DAG_FILE = Path(__file__).parent / "dags" / "matrix_aggregation.py"
 ACCOUNTS = 50
 
 # One worker runs all of these, because they share one run of the DAG.
-pytestmark = pytest.mark.xdist_group("dag_test")
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,6 @@ def growths(request):
 
 
 # One worker runs all of these, because they share a process.
-@pytest.mark.xdist_group("growths")
 @pytest.mark.parametrize("deed", hostile.TOO_LARGE, ids=named)
 def test_an_answer_that_is_too_large_takes_little_memory(growths, deed):
     assert growths[named(deed)] < 40 * hostile.MIB

@@ -56,7 +56,7 @@ chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks and 1,000 drops, then compa
 	@$(RUN) -m tests.live.chaos
 	@$(RUN) -m tests.live.drop_chaos
 
-test-matrix: ## Run the unit tests and a deferrable dag.test on each supported Airflow
+test-matrix: ## Run what depends on Airflow on each supported version, and every unit test on the oldest
 	@$(call check_python)
 	@$(PYTHON) tests/matrix/run.py
 

@@ -173,7 +173,7 @@ class StorePlace:
         self, folder: str, entries: dict[str, Entry], skipped: frozenset[str], *, recursive: bool
     ) -> set[str]:
         """Add the objects below a folder; return its subfolders, of the hidden only the state's."""
-        subfolders = set()
+        subfolders: set[str] = set()
         try:
             found = self._fs.ls(self._path(folder), detail=True)
         except FileNotFoundError:

@@ -167,7 +167,7 @@ class LocalPlace:
     ) -> set[str]:
         """Add the files and folders below a folder; return its subfolders, of the hidden only the state's."""
         folders.append(folder)
-        subfolders = set()
+        subfolders: set[str] = set()
         with os.scandir(self.location(folder)) as found:
             for one in found:
                 if one.name.startswith(".") and one.name != STATE_FOLDER:

@@ -38,6 +38,8 @@ class TaskDrop:
         self.described = read_drop(drop)
         self.name = str(self.described["name"])
         self._log = log
+        task_instance = context["ti"]
+        self._task = {"task_id": task_instance.task_id, "map_index": getattr(task_instance, "map_index", -1)}
         self._try = {"max_tries": max_tries_of(context), "clear_number": clear_number_of(context)}
 
     def result_of_earlier_try(self) -> AggregationResult | None:
@@ -47,14 +49,20 @@ class TaskDrop:
         :returns: None if the drop is not decided yet.
         :raises FileRefusedError: the drop was refused.
         :raises AirflowSkipException: the drop was filed as a duplicate.
-        :raises InvalidInputError: the task was cleared after the drop was decided, or another run has it.
+        :raises InvalidInputError: the task was cleared after the drop was decided, another task decided about
+            it, which may have loaded it into another tenant, or another run has it.
         """
         from sailpoint_provider.drops.filing import decision_of
 
         decision = decision_of(self.described)
         if decision is None:
             return None
-        if {key: decision.record.get(key) for key in self._try} != self._try:
+        if _part(decision, self._task) != self._task:
+            raise InvalidInputError(
+                f"Another task of this run has decided about {self.name}: it was filed as {decision.outcome} "
+                f"and is now {decision.location}. Load each drop with one task."
+            )
+        if _part(decision, self._try) != self._try:
             raise InvalidInputError(
                 f"{self.name} is decided: it was filed as {decision.outcome} and is now {decision.location}. "
                 "To load it again, put it back into the drop folder; a run then checks it anew."
@@ -85,10 +93,10 @@ class TaskDrop:
             source_id=source_id,
             report=report,
             report_text=text,
-            record={**record, **self._try},
+            record={**record, **self._task, **self._try},
             now=time.time(),
         )
-        self._log.info("Filed %s as %s: %s", self.name, outcome, location)
+        self._log.info("%s is filed: %s", self.name, location)
 
     def _repeated(self, decision: Decision) -> AggregationResult:
         """End as the earlier try would have ended."""
@@ -99,6 +107,10 @@ class TaskDrop:
             raise AirflowSkipException(decision.sentence)
         result: AggregationResult = decision.record["result"]
         return result
+
+
+def _part(decision: Decision, keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: decision.record.get(key) for key in keys}
 
 
 def drops_of_run(rules: FolderRules, context: Context) -> list[dict[str, Any]]:

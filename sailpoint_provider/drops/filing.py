@@ -78,6 +78,13 @@ def file_away(
             newest = journal.add(newest, "filing", {**newest.body, **decision})
         filed = newest and finish_filing(place, journal, newest, rules)
         if filed:
+            if filed.body["outcome"] != outcome:
+                log.warning(
+                    "%s was already filed as %s, so it is not filed as %s.",
+                    drop["name"],
+                    filed.body["outcome"],
+                    outcome,
+                )
             return place.location(str(filed.body["target"]))
     raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
 

@@ -151,7 +151,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
         with airflow_errors():
             self._read_drop(context)
-            if self._drop is not None and (result := self._drop.result_of_earlier_try()) is not None:
+            if (result := self._result_of_earlier_try()) is not None:
                 return result
         return super().execute(context)
 
@@ -159,6 +159,8 @@ class SailPointAccountAggregationOperator(LoadOperator):
         """Start after the wait for another aggregation of the source, however that one ended."""
         with airflow_errors():
             self._read_drop(context)
+            if (result := self._result_of_earlier_try()) is not None:
+                return result
         return super().execute_turn(context, event)
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
@@ -188,6 +190,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
             described = self._drop.described
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
             self.file = described["file"]
+
+    def _result_of_earlier_try(self) -> AggregationResult | None:
+        """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
+        return None if self._drop is None else self._drop.result_of_earlier_try()
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """Start and follow the aggregation; file a drop away that is refused or was loaded before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sailpoint_provider.exceptions import InvalidInputError
@@ -125,7 +125,7 @@ class Busy:
     """
 
     aggregation_id: str
-    may_run: bool = field(default=False, compare=False)
+    may_run: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ print(json.dumps({"seen": seen}))
 """
 
 _POLL = 0.5
-_SECONDS = 15.0
+_SECONDS = 20.0
 _SETTLED = 5.0
 
 
@@ -117,7 +117,7 @@ def test_two_processes_at_one_small_limit_converge_and_both_are_served(control, 
     later = [request for request in asked if moment_of(request) > began + _SETTLED]
     assert any(request["status"] == 429 for request in asked)
     assert len(later) > 10
-    assert sum(request["status"] == 429 for request in later) < 0.2 * len(later)
+    assert sum(request["status"] == 429 for request in later) < 0.05 * len(later)
     for child in told:
         assert len(child["seen"]) == 60
         for times in child["seen"].values():

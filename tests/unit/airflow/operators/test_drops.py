@@ -229,6 +229,19 @@ def test_a_clear_of_a_decided_drop_says_how_to_load_it_again(tenant, folder, dro
     assert len(counted(tenant, HR)) == 1
 
 
+@pytest.mark.parametrize("other", [{"task_id": "another"}, {"task_id": "task", "map_index": 1}])
+def test_a_second_task_does_not_pass_off_the_load_of_the_first_as_its_own(tenant, drop, other):
+    """It may load into another tenant, which has received nothing."""
+    tenant.plan(HR)
+    taken = drop()
+    carried_out(lambda: operator(drop=taken), FakeTaskInstance())
+    second = FakeTaskInstance(task_id=other["task_id"])
+    second.map_index = other.get("map_index", -1)
+    with pytest.raises(InvalidInputError, match="Another task of this run has decided about hr.csv"):
+        carried_out(lambda: operator(drop=taken), second)
+    assert len(counted(tenant, HR)) == 1
+
+
 def test_a_drop_that_another_run_took_over_is_not_loaded(tenant, folder, drop):
     taken = drop()
     rules = FolderRules.from_json(taken["folder"])

@@ -142,7 +142,7 @@ def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
 def test_a_clear_takes_nothing_up_that_only_an_intent_speaks_for_and_waits_for_what_runs(clear):
     tenant = again(False, "submitting", record(EARLIER), clear_number=0)
     asked = {"clear_number": 0} | clear
-    assert tenant.begin(**asked) == Busy(an_id(EARLIER))
+    assert tenant.begin(**asked) == Busy(an_id(EARLIER), may_run=True)
     tenant.end(EARLIER)
     assert started_anew(tenant.begin(**asked))
 
@@ -155,7 +155,7 @@ def test_an_intent_with_a_file_or_for_a_full_run_takes_nothing_up(full, max_trie
     order = {"disable_optimization": full, "max_tries": max_tries}
     begun = tenant.begin(**order)
     if ending is None:
-        assert begun == Busy(an_id(EARLIER))
+        assert begun == Busy(an_id(EARLIER), may_run=True)
         tenant.end(EARLIER)
         begun = tenant.begin(**order)
     assert started_anew(begun)

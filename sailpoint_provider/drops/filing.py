@@ -58,13 +58,7 @@ def file_away(
     rules, place = _folder_of(drop)
     journal = Journal(place, _key_of(drop))
     for _ in range(_MOST_ATTEMPTS):
-        newest = journal.of_claim(int(drop["claim"]))
-        if newest is None:
-            _check_state_is_there(place, rules)
-        if newest is None or newest.kind == "void":
-            raise InvalidInputError(
-                f"{drop['name']} is not taken by run {drop['run_id']} any more; it cannot be filed."
-            )
+        newest = _newest_record(drop, rules, place, journal)
         if newest.kind == "taken":
             decision = {
                 "outcome": outcome,
@@ -75,8 +69,11 @@ def file_away(
                 "record": dict(record),
                 "filed_at": now,
             }
-            newest = journal.add(newest, "filing", {**newest.body, **decision})
-        filed = newest and finish_filing(place, journal, newest, rules)
+            added = journal.add(newest, "filing", {**newest.body, **decision})
+            if added is None:
+                continue  # another process was faster
+            newest = added
+        filed = finish_filing(place, journal, newest, rules)
         if filed:
             if filed.body["outcome"] != outcome:
                 log.warning(
@@ -121,11 +118,7 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     rules, place = _folder_of(drop)
     journal = Journal(place, _key_of(drop))
     for _ in range(_MOST_ATTEMPTS):
-        newest = journal.of_claim(int(drop["claim"]))
-        if newest is None:
-            _check_state_is_there(place, rules)
-        if newest is None or newest.kind == "void":
-            raise InvalidInputError(f"{drop['name']} is not taken by run {drop['run_id']} any more.")
+        newest = _newest_record(drop, rules, place, journal)
         if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
             raise InvalidInputError(
                 f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
@@ -137,6 +130,24 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
             body = filed.body
             return Decision(body["outcome"], place.location(str(body["target"])), body["record"])
     raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
+
+
+def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, journal: Journal) -> Record:
+    """
+    Return the record that says how things stand with a drop.
+
+    :raises InvalidInputError: the drop is not taken, or was filed so long ago that it is forgotten.
+    :raises FolderUnavailableError: the folder has lost its records.
+    """
+    newest = journal.of_claim(int(drop["claim"]))
+    if newest is None:
+        _check_state_is_there(place, rules)
+    if newest is None or newest.kind == "void":
+        raise InvalidInputError(
+            f"Run {drop['run_id']} does not hold {drop['name']} any more: the file was filed long ago, or it "
+            "vanished while it was being taken."
+        )
+    return newest
 
 
 def finish_filing(place: Place, journal: Journal, decided: Record, rules: FolderRules) -> Record | None:

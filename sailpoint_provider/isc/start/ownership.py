@@ -32,6 +32,7 @@ class OwnAggregations:
         self._request = request
         self._since = DagRunStart(unstored.since, clock) if unstored and unstored.since else None
         self._last_id: str | None = None
+        self._may_adopt = unstored is not None and unstored.may_adopt and not request.may_run
         self.may_run = request.may_run or (
             unstored is not None and (unstored.may_be_older or unstored.since is None)
         )
@@ -40,6 +41,11 @@ class OwnAggregations:
     def may_include_any(self) -> bool:
         """Whether an aggregation of which nothing else is known may be this task's."""
         return self.may_run or self._since is not None
+
+    def note_unanswered(self) -> None:
+        """Note that this try sent a start to which no aggregation can be attributed; so none is adopted."""
+        self.may_run = True
+        self._may_adopt = False
 
     def note_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Note what an earlier try may have left running, with whatever file."""
@@ -65,8 +71,7 @@ class OwnAggregations:
 
     def only_one(self, running: list[TaskStatus]) -> TaskStatus | None:
         """Return the only aggregation that an earlier try without a checkpoint can have started."""
-        unstored = self._request.unstored
-        if self._since is None or unstored is None or not unstored.may_adopt:
+        if self._since is None or not self._may_adopt:
             return None
         if self._request.needs_acknowledgement:
             return None

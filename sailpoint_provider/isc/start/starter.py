@@ -228,7 +228,7 @@ class Starter:
         :param error: why there was no usable response; None for an earlier try that was interrupted.
         :returns: None if no aggregation can be attributed to the start.
         """
-        self._own.may_run = True
+        self._own.note_unanswered()
         why = f"{error}" if error is not None else "an earlier try stopped before it received an ID."
         if checkpoint.needs_acknowledgement:
             what = "the file" if checkpoint.file_location is not None else "the start without optimization"

@@ -315,3 +315,26 @@ def test_without_a_store_a_try_that_waited_still_knows_of_its_unanswered_start(
     runs = counted(tenant)
     assert [run["id"] for run in runs] == [*others, result["aggregation_id"]]
     assert one_after_the_other(runs)
+
+
+@MODES
+def test_without_a_store_a_retry_adopts_nothing_after_a_start_of_its_own_got_no_response(
+    tenant, monkeypatch, deferrable
+):
+    """The only one that runs since the DAG run began may be another client's: ISC refused a start."""
+    send, others = CallFlow.send, []
+
+    def troubled(self, call, until):
+        if not others and call.purpose.startswith("start"):
+            others.append(tenant.control.start(DIRECTORY)["id"])
+            tenant.control.start(DIRECTORY)
+            raise TenantUnavailableError("no response", sent=True)
+        return (yield from send(self, call, until))
+
+    for _ in range(3):
+        tenant.plan(DIRECTORY, seconds=0.5)
+    monkeypatch.setattr(CallFlow, "send", troubled)
+    result = carried_out(lambda: retried(deferrable=deferrable), without_store())
+    runs = counted(tenant)
+    assert [run["id"] for run in runs] == [*others, result["aggregation_id"]]
+    assert one_after_the_other(runs)

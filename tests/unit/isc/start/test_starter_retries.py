@@ -138,6 +138,13 @@ def test_an_ordinary_intent_whose_aggregation_runs_is_taken_up():
     assert tenant.remembered == begun
 
 
+@pytest.mark.parametrize("if_running", ["fail", "skip"])
+def test_an_aggregation_that_only_the_search_attributes_leaves_a_start_that_may_yet_take_effect(if_running):
+    assert again(False, "submitting", record(EARLIER)).begin().may_run
+    tenant = again(False, "running", record(EARLIER, "ERROR"), record(7), may_run=True)
+    assert tenant.begin(if_running=if_running) == Busy(an_id(7), may_run=True)
+
+
 @CLEARS
 def test_a_clear_takes_nothing_up_that_only_an_intent_speaks_for_and_waits_for_what_runs(clear):
     tenant = again(False, "submitting", record(EARLIER), clear_number=0)

@@ -248,7 +248,7 @@ class Starter:
             if found is not None:
                 self._log.info("ISC started %s %s; waiting for it.", self._request.kind.name, found.id)
                 # Only the search attributes it to this start, which may yet take effect.
-                return replace(checkpoint, may_run=True).running(found.id, None)
+                return replace(checkpoint.running(found.id, None), may_run=True)
         # As after a refusal, the intent of such a start must not stay.
         unanswered = replace(checkpoint, state="unanswered", may_run=True)
         self._checkpoints.save(unanswered, required=not checkpoint.needs_acknowledgement)

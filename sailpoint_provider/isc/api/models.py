@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.shapes import json_array, json_object
 from sailpoint_provider.isc.api.source_settings import delete_threshold, merges_rows
 from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
 
@@ -170,9 +171,9 @@ def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> 
 
     :raises ProtocolError: it is not a JSON object, or contains no task.
     """
-    answer = _object(document, "the response to the start")
+    answer = json_object(document, "the response to the start")
     task = answer.get("task")
-    task = _object(task if task is not None else answer, "the task in the response to the start")
+    task = json_object(task if task is not None else answer, "the task in the response to the start")
     return LoadAccountsTask(
         id=answered_id(task.get("id")),
         success=as_bool(answer.get("success")),
@@ -188,7 +189,7 @@ def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:
 
     :raises ProtocolError: it is not a JSON object, or has no status.
     """
-    answer = _object(document, "the aggregation status")
+    answer = json_object(document, "the aggregation status")
     status = as_text(answer.get("status"))
     if status is None:
         raise ProtocolError("ISC returned an aggregation status without 'status'.")
@@ -212,7 +213,7 @@ def read_task_status(document: Any) -> TaskStatus:
 
     :raises ProtocolError: it is not a JSON object, or has no ID.
     """
-    answer = _object(document, "the task status")
+    answer = json_object(document, "the task status")
     task_id = answered_id(answer.get("id"))
     if task_id is None:
         raise ProtocolError("ISC returned a task status without a usable 'id'.")
@@ -244,7 +245,7 @@ def read_task_statuses(document: Any) -> list[TaskStatus]:
 
     :raises ProtocolError: it is not a JSON array, or one of its records is malformed.
     """
-    return [read_task_status(entry) for entry in _array(document, "the list of task statuses")]
+    return [read_task_status(entry) for entry in json_array(document, "the list of task statuses")]
 
 
 def read_source(document: Any) -> Source:
@@ -253,7 +254,7 @@ def read_source(document: Any) -> Source:
 
     :raises ProtocolError: it is not a JSON object, or has no ID.
     """
-    answer = _object(document, "the source")
+    answer = json_object(document, "the source")
     source_id = answered_id(answer.get("id"))
     if source_id is None:
         raise ProtocolError("ISC returned a source without a usable 'id'.")
@@ -275,7 +276,7 @@ def read_sources(document: Any) -> list[Source]:
 
     :raises ProtocolError: it is not a JSON array, or one of its sources is malformed.
     """
-    return [read_source(entry) for entry in _array(document, "the list of sources")]
+    return [read_source(entry) for entry in json_array(document, "the list of sources")]
 
 
 def _messages(value: Any) -> tuple[TaskMessage, ...]:
@@ -306,21 +307,3 @@ def _kind(answer: Mapping[str, Any]) -> str | None:
 
 def _plain(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
-
-
-def _object(document: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(document, Mapping):
-        raise ProtocolError(f"ISC returned {_shape(document)} instead of {what}, a JSON object.")
-    return document
-
-
-def _array(document: Any, what: str) -> list[Any]:
-    if not isinstance(document, list):
-        raise ProtocolError(f"ISC returned {_shape(document)} instead of {what}, a JSON array.")
-    return document
-
-
-def _shape(document: Any) -> str:
-    return {dict: "a JSON object", list: "a JSON array", str: "a string", type(None): "null"}.get(
-        type(document), f"a {type(document).__name__}"
-    )

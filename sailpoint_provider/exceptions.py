@@ -30,6 +30,9 @@ class SailPointError(Exception):
     exhausted: bool = False
     """True if the client has already used up its retries for this call."""
 
+    is_located: bool = False
+    """True if the message already names the task's connection, source and file."""
+
     def __init__(
         self,
         message: str = "",

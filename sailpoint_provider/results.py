@@ -67,11 +67,13 @@ class UploadedFile(TypedDict):
     :param name: file name without its folder.
     :param size_bytes: number of bytes sent.
     :param sha256: SHA-256 of the bytes sent, 64 hex characters.
+    :param rows: number of rows without the header, as the check counted them; None without a check.
     """
 
     name: str
     size_bytes: int
     sha256: str
+    rows: int | None
 
 
 class AggregationResult(TypedDict):

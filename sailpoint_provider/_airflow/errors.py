@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 from sailpoint_provider.exceptions import ExecutionTimeoutError, SailPointError, rebuild
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 
@@ -44,12 +45,26 @@ def for_airflow(error: SailPointError) -> BaseException:
     return error
 
 
+def located(error: SailPointError, place: str) -> SailPointError:
+    """Return the error with a message that ends with the place, such as connection, source and file."""
+    if not error.is_located:
+        error.args = (f"{error} [{place}]",)
+        error.is_located = True
+    return error
+
+
 class airflow_errors:
     """
     Raises the errors of a block as Airflow must see them.
 
     A class, because a generator costs every task of every DAG file another microsecond.
+
+    :param place: returns where the task works, such as connection, source and file, for the messages; None
+        while that is not known.
     """
+
+    def __init__(self, place: Callable[[], str] | None = None) -> None:
+        self._place = place
 
     def __enter__(self) -> None:
         """Begin the block."""
@@ -58,5 +73,7 @@ class airflow_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Replace an error of this package."""
+        if self._place is not None and isinstance(error, SailPointError):
+            located(error, self._place())
         if isinstance(error, SailPointError) and (seen := for_airflow(error)) is not error:
             raise seen from error.__cause__

@@ -109,7 +109,12 @@ class _FileReader:
 
     def sent(self) -> UploadedFile:
         size_bytes = self.size_bytes - self._left
-        return UploadedFile(name=self.name, size_bytes=size_bytes, sha256=self._hash.hexdigest())
+        return UploadedFile(
+            name=self.name,
+            size_bytes=size_bytes,
+            sha256=self._hash.hexdigest(),
+            rows=self._upload.rows,
+        )
 
     def _read(self) -> bytes:
         try:

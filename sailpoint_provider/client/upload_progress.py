@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.amounts import bytes_in_units
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERVAL = 30.0
 """Seconds before the first report on an upload, and between two reports."""
-
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 class UploadProgress:
@@ -46,30 +46,17 @@ class UploadProgress:
         if self._reported == self._begun:
             return None
         seconds = self._clock() - self._begun
-        size, unit = amount(self._size)
+        size, unit = bytes_in_units(self._size)
         return f"Sent all {size} {unit} of {self._name} in {seconds:.0f} s, {_rate(self._size, seconds)}."
 
     def _share(self) -> str:
         """Return how much was sent, such as ``1.2 of 2.0 GiB (60 %)``."""
-        size, unit = amount(self._size)
-        sent, _ = amount(self._sent_bytes, unit)
+        size, unit = bytes_in_units(self._size)
+        sent, _ = bytes_in_units(self._sent_bytes, unit)
         percent = 100 * self._sent_bytes // self._size if self._size else 100
         return f"{sent} of {size} {unit} ({percent} %)"
 
 
 def _rate(count: int, seconds: float) -> str:
-    size, unit = amount(count / seconds if seconds > 0 else count)
+    size, unit = bytes_in_units(count / seconds if seconds > 0 else count)
     return f"{size} {unit}/s"
-
-
-def amount(count: float, unit: str | None = None) -> tuple[str, str]:
-    """
-    Return a number of bytes as number and unit.
-
-    :param unit: the unit to use, None for the one that fits.
-    """
-    if unit is None:
-        fitting = (one for power, one in enumerate(_UNITS) if count < 1024 ** (power + 1))
-        unit = next(fitting, _UNITS[-1])
-    size = count / 1024 ** _UNITS.index(unit)
-    return (f"{size:.0f}" if unit == "bytes" or size >= 10 else f"{size:.1f}"), unit

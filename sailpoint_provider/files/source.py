@@ -64,12 +64,14 @@ class Upload:
     :param state: state of the stored file when it was examined.
     :param size_bytes: number of bytes to send.
     :param sha256: SHA-256 of these bytes; None for a file that is read only once, while it is sent.
+    :param rows: number of rows without the header; None for a file that was not checked.
     """
 
     source: FileSource
     state: FileState
     size_bytes: int
     sha256: str | None = None
+    rows: int | None = None
 
     def open(self) -> BinaryIO:
         """

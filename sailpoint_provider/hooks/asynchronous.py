@@ -11,8 +11,8 @@ from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
 from sailpoint_provider.isc.api.identifiers import given_id
-from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
+from sailpoint_provider.isc.verdict import check_end
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 

@@ -15,9 +15,9 @@ from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.session import SailPointSession
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
-from sailpoint_provider.isc.outcome import check_end
 from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
+from sailpoint_provider.isc.verdict import check_end
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.exceptions import AggregationFailedError
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.results import (
     AccountCounts,
     AggregationResult,
@@ -18,12 +16,9 @@ from sailpoint_provider.results import (
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Literal, TypeAlias
 
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
-
-    _RecordedCount: TypeAlias = Literal["scanned", "created", "updated", "deleted", "unchanged", "ignored"]
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -106,60 +101,10 @@ def make_result(
     )
 
 
-def check_end(
-    result: AggregationResult, *, fail_on_warning: bool = False, kind: LoadKind = ACCOUNT_AGGREGATION
-) -> AggregationResult:
-    """
-    Return the result if the aggregation succeeded.
-
-    :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
-    :param kind: the kind of load, for the error.
-    :raises AggregationFailedError: the aggregation failed.
-    """
-    if not is_good_end(result, fail_on_warning=fail_on_warning):
-        raise AggregationFailedError(result, _failure(result, kind))
-    return result
-
-
 def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> bool:
     """Return whether an aggregation succeeded; ``fail_on_warning`` counts warnings as a failure."""
     state = result["state"]
     return state not in BAD_STATES and not (fail_on_warning and state == "succeeded_with_warnings")
-
-
-def end_line(result: AggregationResult, kind: LoadKind = ACCOUNT_AGGREGATION) -> str:
-    """Return one line for the log: how the aggregation ended, and what it did to the accounts."""
-    words = [_headline(result, kind)]
-    if result["duration_seconds"] is not None:
-        words.append(f" after {result['duration_seconds']:.0f} s")
-    numbers = [f"{count:,} {name}" for name in _RECORDED if (count := result["accounts"][name]) is not None]
-    if numbers:
-        words.append(f" ({', '.join(numbers)})")
-    if result["deletions_skipped"]:
-        words.append(". ISC deleted no accounts, because the source's delete threshold was exceeded")
-    return "".join(words) + "."
-
-
-def _headline(result: AggregationResult, kind: LoadKind) -> str:
-    source = result["source_name"] or result["source_id"] or "unknown"
-    state = result["state"].replace("_", " ")
-    return f"{kind.title} {result['aggregation_id']} of source {source!r} {_VERBS.get(state, state)}"
-
-
-def _failure(result: AggregationResult, kind: LoadKind) -> str:
-    """Return what the error for a bad end says: the end in ISC's words, and what to do."""
-    completion = result["completion_status"]
-    words = [_headline(result, kind), f" (completionStatus {completion}, status {result['status']})."]
-    texts = [message["text"] for message in result["messages"] if message["text"]]
-    if texts:
-        words.append(" ISC's messages: " + " | ".join(texts))
-    if completion is not None and spelled_plainly(completion) == "TEMPERROR":
-        words.append(" ISC reports a temporary error. Retry the task.")
-    return "".join(words)
-
-
-_RECORDED: tuple[_RecordedCount, ...] = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")
-_VERBS = {"cancelled": "was cancelled", "terminated": "was terminated"}
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
+from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import boolean, plain_path
 from sailpoint_provider._airflow.start import check_adoptable, look_up_source
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
@@ -90,6 +91,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         "disable_optimization",
         "sailpoint_conn_id",
     )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
     ui_color = "#cfe3f7"
 
     kind = ACCOUNT_AGGREGATION
@@ -149,7 +151,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             self._read_drop(context)
             if (result := self._result_of_earlier_try()) is not None:
                 return result
@@ -157,7 +159,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, however that one ended."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             self._read_drop(context)
             if (result := self._result_of_earlier_try()) is not None:
                 return result
@@ -165,7 +167,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             self._read_drop(context)
         return super().execute_complete(context, event)
 
@@ -258,8 +260,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
         if self.if_running == "adopt":
             check_adoptable(self.file, disable_optimization)
         file = file_source(self.file) if self.file is not None else None
+        self._file_location = None if file is None else file.location
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
+        label_by_source(context, self._source.name)
         check_file_fits(self._source, file is not None, self.kind)
         if file is not None:
             file = self._with_check(file, self._source, context, deadlines.end)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from sailpoint_provider._airflow.drop import read_drop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
+from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import plain_path
 from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
@@ -57,6 +59,7 @@ class SailPointFileCheckOperator(BaseOperator):
         "compare_with",
         "sailpoint_conn_id",
     )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
     ui_color = "#cfe3f7"
 
     def __init__(
@@ -108,8 +111,14 @@ class SailPointFileCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the file and return the report."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             return self._report(context)
+
+    def _place(self) -> str:
+        """Return what this task works on, for errors."""
+        drop = self.drop if isinstance(self.drop, Mapping) else {}
+        source = self.source_name or self.source_id or drop.get("source_name") or drop.get("source_id")
+        return f"source {source}, connection {self.sailpoint_conn_id}"
 
     def _report(self, context: Context) -> dict[str, Any]:
         from sailpoint_provider.files.locate import file_source
@@ -118,6 +127,7 @@ class SailPointFileCheckOperator(BaseOperator):
         drop = None if self.drop is None else read_drop(self.drop)
         chosen = {"source_id": self.source_id, "source_name": self.source_name} if drop is None else drop
         source = look_up_source(self.hook, chosen["source_id"], chosen["source_name"], None)
+        label_by_source(context, source.name)
         check_file_fits(source, has_file=True)
         rules = read_check(self.check, default=True)
         assert rules is not None  # noqa: S101 - the constructor has made sure

@@ -20,12 +20,14 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import one_of, seconds
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.outcome import check_end, end_line, make_result
+from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.isc.verdict import check_end, log_end
 from sailpoint_provider.isc.wait.events import read_event
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class LoadOperator(BaseOperator):
     trigger_class: ClassVar[type[SailPointAccountAggregationTrigger]]
 
     _checkpoint: Checkpoint | None = None
+    _file_location: str | None = None
 
     def __init__(
         self,
@@ -98,12 +101,12 @@ class LoadOperator(BaseOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             return self._start(context, self._deadlines_from_now())
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             waited = read_event(event)
             with self._waiting_for_source():
                 waited.ended_aggregation()
@@ -115,11 +118,12 @@ class LoadOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors():
+        with airflow_errors(self._place):
             waited = read_event(event)
             aggregation_id = waited.ended_aggregation()
             checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)
             self._checkpoint = checkpoint
+            label_by_source(context, checkpoint.source_name)
             result = result_after_deferring(
                 self.hook, aggregation_id, checkpoint.deadlines, self.log, self.kind
             )
@@ -144,6 +148,15 @@ class LoadOperator(BaseOperator):
             kind=self.kind,
         )
 
+    def _place(self) -> str:
+        """Return what this task works on, for errors."""
+        source, file = self.source_name or self.source_id, self._file_location
+        if self._checkpoint is not None:
+            source = f"{self._checkpoint.source_name} ({self._checkpoint.source_id})"
+            file = self._checkpoint.file_location
+        parts = [f"source {source}", f"connection {self.sailpoint_conn_id}"]
+        return ", ".join(parts if file is None else [*parts, f"file {file}"])
+
     def _check_source(self) -> None:
         """Check that the parameters name the source exactly once."""
         check_source_is_named_once(self.source_id, self.source_name)
@@ -166,6 +179,7 @@ class LoadOperator(BaseOperator):
         from sailpoint_provider.isc.start.request import Busy, Skip
         from sailpoint_provider.isc.start.starter import Starter
 
+        label_by_source(context, self.source_name or self.source_id)
         while True:
             with start_in_time(deadlines, self.source_name or self.source_id, self.kind):
                 starter = Starter(
@@ -214,18 +228,12 @@ class LoadOperator(BaseOperator):
     def _follow(self, context: Context, checkpoint: Checkpoint) -> AggregationResult:
         """Wait for the end of this task's aggregation."""
         self._checkpoint = checkpoint
+        label_by_source(context, checkpoint.source_name)
         aggregation_id = str(checkpoint.aggregation_id)
         # Airflow deletes XComs before every retry.
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         if checkpoint.result is not None:
             return self._conclude(context, checkpoint.result)
-        self.log.info(
-            "%s %s of source %r (%s) is running.",
-            self.kind.title,
-            aggregation_id,
-            checkpoint.source_name,
-            checkpoint.source_id,
-        )
         if not self.wait_for_completion:
             return self._return(context, checkpoint, make_result(aggregation_id))
         watch = self.hook._watch(
@@ -274,7 +282,7 @@ class LoadOperator(BaseOperator):
     ) -> AggregationResult:
         """Return the result of a successful aggregation, and raise an error for any other."""
         self._complete(result, checkpoint)
-        self.log.info("%s", end_line(result, self.kind))
+        log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
         return self._return(context, checkpoint, result)
 

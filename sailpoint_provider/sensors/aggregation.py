@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -24,7 +24,7 @@ from sailpoint_provider._airflow.deferral import (
     result_after_deferring,
     result_before_deferring,
 )
-from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
+from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -35,7 +35,7 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
-from sailpoint_provider.isc.outcome import check_end, end_line
+from sailpoint_provider.isc.verdict import check_end, log_end
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
 from sailpoint_provider.isc.wait.events import read_event
@@ -167,7 +167,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
-        self.log.info("%s", end_line(result, self.kind))
+        log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
@@ -219,6 +219,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             raise
 
     def _end_for(self, error: SailPointError) -> BaseException:
+        located(error, f"connection {self.sailpoint_conn_id}")
         if self.never_fail or (
             self.soft_fail and isinstance(error, AggregationFailedError | AggregationTimeoutError)
         ):

@@ -83,7 +83,12 @@ def wrong_result(story: Story, result: Json, run: Run) -> list[str]:
 def _named(run: Run) -> Json | None:
     if run.file is None:
         return None
-    return {"name": run.file["name"], "size_bytes": run.file["size"], "sha256": run.file["sha256"]}
+    return {
+        "name": run.file["name"],
+        "size_bytes": run.file["size"],
+        "sha256": run.file["sha256"],
+        "rows": None,
+    }
 
 
 def _wrong_origin(story: Story, report: Report, run: Run, truth: Truth) -> list[str]:

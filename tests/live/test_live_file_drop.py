@@ -46,6 +46,7 @@ def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder
         "name": "accounts.csv",
         "size_bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": ACCOUNTS,
     }
     assert story.aggregation["aggregation_id"] == file_drop.api.xcom(
         story.run, "load", "aggregation_id", map_index=0

@@ -80,4 +80,4 @@ class CheckedFile(FileSource):
                 "file under a temporary name and rename it once it is complete.",
                 final=False,
             )
-        return Upload(self, state, report.size_bytes, report.sha256)
+        return Upload(self, state, report.size_bytes, report.sha256, report.rows)

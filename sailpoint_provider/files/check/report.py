@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.exceptions import FileRefusedError
+from sailpoint_provider.isc.amounts import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ _VERSION = 1
 _VERDICTS = {"passed": "PASSED", "refused": "REFUSED", "repeated": "REPEATED"}
 _STATES = {"passed": "passed", "refused": "REFUSED", "repeated": "repeated", "not_checked": "not checked"}
 _HEADINGS = ("Rule", "Verdict", "Figure", "Limit")
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _facts(report: FileReport, show: Callable[[str], str]) -> list[tuple[str, st
     if report.last_name is not None:
         facts.append(("Last loaded file", show(report.last_name)))
     if report.sha256:
-        facts += [("Size", _size(report.size_bytes)), ("SHA-256", show(report.sha256))]
+        facts += [("Size", size(report.size_bytes)), ("SHA-256", show(report.sha256))]
     return facts
 
 
@@ -244,10 +244,3 @@ def _escaped(text: str) -> str:
     for one in "\\`*_[]|#":
         text = text.replace(one, f"\\{one}")
     return text
-
-
-def _size(size: int) -> str:
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size:,} {_UNITS[0]}"

@@ -17,6 +17,7 @@ from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.start.load import start
 from sailpoint_provider.isc.start.ownership import OwnAggregations
 from sailpoint_provider.isc.start.request import Busy, Skip, StartOutcome, StartRequest
+from sailpoint_provider.isc.verdict import start_line
 from sailpoint_provider.isc.wait.watch import Watch
 
 if TYPE_CHECKING:
@@ -199,7 +200,9 @@ class Starter:
             upload,
             disable_optimization=checkpoint.disable_optimization,
         )
-        return checkpoint.running(str(task.id), task.file)
+        started = checkpoint.running(str(task.id), task.file)
+        self._log.info("%s", start_line(started, self._request.kind))
+        return started
 
     def _save_refusal(self, checkpoint: Checkpoint) -> None:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sailpoint_provider.client.upload_progress import UploadProgress, amount
+from sailpoint_provider.client.upload_progress import UploadProgress
 
 GIB, MIB = 1024**3, 1024**2
 
@@ -57,20 +57,3 @@ def test_the_pace_is_that_of_the_time_since_the_last_word(clock):
 
 def test_a_clock_that_stands_still_says_nothing(clock):
     assert follow(clock, 10, [(0.0, 10)]) == []
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [
-        (0, ("0", "bytes")),
-        (1023, ("1023", "bytes")),
-        (1024, ("1.0", "KiB")),
-        (10 * 1024, ("10", "KiB")),
-        (1.5 * MIB, ("1.5", "MiB")),
-        (2 * GIB, ("2.0", "GiB")),
-        (3 * 1024 * GIB, ("3.0", "TiB")),
-        (5000 * 1024 * GIB, ("5000", "TiB")),
-    ],
-)
-def test_an_amount_is_told_in_the_unit_that_fits(count, shown):
-    assert amount(count) == shown

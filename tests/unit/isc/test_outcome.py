@@ -1,21 +1,16 @@
 import json
-from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
     read_account_aggregation_status,
     read_task_status,
 )
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
-    check_end,
     decide,
-    end_line,
     make_result,
     progress_of,
 )
@@ -116,7 +111,9 @@ def test_a_result_holds_what_both_answers_say():
         attributes={"total": "9", "created": 1, "updated": 2, "deleted": 3, "optimized": 4, "ignored": 5},
         messages=[{"type": "WARN", "key": "k", "localizedText": {"message": "Account deletion was skipped"}}],
     )
-    result = make_result(RUN, said, record, file=UploadedFile(name="a.csv", size_bytes=3, sha256="f" * 64))
+    result = make_result(
+        RUN, said, record, file=UploadedFile(name="a.csv", size_bytes=3, sha256="f" * 64, rows=2)
+    )
     assert result == {
         "aggregation_id": RUN,
         "source_id": SOURCE,
@@ -141,7 +138,7 @@ def test_a_result_holds_what_both_answers_say():
         "identities": {"to_refresh": 7, "refreshed": 6},
         "deletions_skipped": True,
         "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
-        "file": {"name": "a.csv", "size_bytes": 3, "sha256": "f" * 64},
+        "file": {"name": "a.csv", "size_bytes": 3, "sha256": "f" * 64, "rows": 2},
     }
     assert json.loads(json.dumps(result)) == result
 
@@ -169,65 +166,3 @@ def test_the_begin_is_that_of_the_record_where_the_status_tells_none():
 def test_a_duration_is_never_negative():
     early = task("SUCCESS", completed="2024-05-01T11:00:00Z")
     assert make_result(RUN, None, early)["duration_seconds"] == 0.0
-
-
-@pytest.mark.parametrize("completion_status", ["ERROR", "TEMP_ERROR", "TERMINATED"])
-def test_a_bad_end_raises_with_the_result(completion_status):
-    record = task(completion_status, messages=["The connector is down.", "Nobody is there."])
-    result = make_result(RUN, status("COMPLETED"), record)
-    with pytest.raises(AggregationFailedError) as failure:
-        check_end(result)
-    assert failure.value.result is result
-    text = str(failure.value)
-    assert RUN in text
-    assert "'Directory'" in text
-    assert f"completionStatus {completion_status}, status COMPLETED" in text
-    assert "ISC's messages: The connector is down. | Nobody is there." in text
-    assert ("temporary" in text) == (completion_status == "TEMP_ERROR")
-
-
-def test_a_bad_end_without_words_names_what_is_known():
-    result = make_result(RUN, status("CANCELLED"))
-    with pytest.raises(AggregationFailedError, match="source 'unknown' was cancelled") as failure:
-        check_end(result)
-    assert "ISC's messages" not in str(failure.value)
-
-
-def test_logs_and_errors_name_the_kind_of_load():
-    kind = replace(ACCOUNT_AGGREGATION, name="entitlement aggregation")
-    result = make_result(RUN, None, task("ERROR"))
-    assert end_line(result, kind).startswith(f"Entitlement aggregation {RUN} of source")
-    with pytest.raises(AggregationFailedError, match=f"^Entitlement aggregation {RUN} of source"):
-        check_end(result, kind=kind)
-
-
-def test_a_good_end_is_returned():
-    result = make_result(RUN, None, task("SUCCESS"))
-    assert check_end(result, fail_on_warning=True) is result
-
-
-def test_warnings_are_a_bad_end_only_where_wished():
-    result = make_result(RUN, None, task("WARNING"))
-    assert check_end(result) is result
-    with pytest.raises(AggregationFailedError, match="succeeded with warnings"):
-        check_end(result, fail_on_warning=True)
-
-
-def test_a_run_that_is_not_over_is_no_bad_end():
-    result = make_result(RUN, None, task())
-    assert check_end(result, fail_on_warning=True) is result
-
-
-def test_the_last_line_tells_state_time_and_counts():
-    record = task("SUCCESS", attributes={"total": 1500, "created": 3})
-    assert end_line(make_result(RUN, None, record)) == (
-        f"Account aggregation {RUN} of source 'Directory' succeeded after 60 s (1,500 scanned, 3 created)."
-    )
-
-
-def test_the_last_line_tells_of_skipped_deletions():
-    record = task("WARNING", completed=None, attributes={}, messages=["Account deletion was skipped"])
-    assert end_line(make_result(RUN, None, record)) == (
-        f"Account aggregation {RUN} of source 'Directory' succeeded with warnings. "
-        "ISC deleted no accounts, because the source's delete threshold was exceeded."
-    )

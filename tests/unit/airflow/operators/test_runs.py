@@ -97,6 +97,7 @@ def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, genera
         "name": "accounts.csv",
         "size_bytes": file.stat().st_size,
         "sha256": sha256(file),
+        "rows": None,
     }
     assert run["file"]["sha256"] == result["file"]["sha256"]
     assert [start["generation"] for start in tenant.starts()] == [generation]
@@ -260,18 +261,19 @@ def test_a_retried_run_and_an_id_that_is_known_late_are_waited_out(tenant, defer
 
 
 @MODES
-def test_progress_and_end_are_logged_with_counts(tenant, tmp_path, logged, deferrable):
+def test_start_progress_and_end_are_logged_with_counts(tenant, tmp_path, logged, deferrable):
     tenant.plan(HR, seconds=0.3, process_seconds=30)
     file = tenant.csv(tmp_path, rows=20)
     carried_out(lambda: operator(source_id=HR, file=file, deferrable=deferrable))
     lines = [record.getMessage() for record in logged.records if record.name.startswith("tests.")]
-    assert (
-        f"Account aggregation {tenant.runs()[0]['id']} of source 'HR Delimited File' ({HR}) is running."
-        in lines
-    )
-    assert any(line.startswith("STARTED") for line in lines)
+    aggregation = f"account aggregation {tenant.runs()[0]['id']}"
+    (started,) = [line for line in lines if line.startswith("STARTED · ")]
+    assert started.startswith("STARTED · HR Delimited File · accounts.csv, ")
+    assert started.endswith(f" · {aggregation}")
     assert any("/20 accounts" in line for line in lines)
-    assert any("succeeded" in line and "20 created" in line for line in lines)
+    (ended,) = [line for line in lines if line.startswith("SUCCEEDED in ")]
+    assert "20 created, 0 updated, 0 deleted · HR Delimited File · accounts.csv, " in ended
+    assert ended.endswith(f" · {aggregation}")
 
 
 def test_a_client_without_a_user_may_wait_too(tenant, logged):

@@ -193,6 +193,7 @@ def test_an_event_alone_brings_back_all_that_a_result_needs(tenant, tmp_path, wh
         "name": file.name,
         "size_bytes": file.stat().st_size,
         "sha256": run["file"]["sha256"],
+        "rows": None,
     }
     if what == "store":
         assert ti.store.states[-1] == "returned"

@@ -44,7 +44,7 @@ def start_document(**task):
 
 
 def test_a_documented_start_is_read():
-    file = UploadedFile(name="a.csv", size_bytes=1, sha256="0" * 64)
+    file = UploadedFile(name="a.csv", size_bytes=1, sha256="0" * 64, rows=None)
     task = read_load_accounts_task(start_document(), file)
     assert (task.id, task.success, task.completion_status, task.messages) == (RUN, True, None, ())
     assert task.file is file

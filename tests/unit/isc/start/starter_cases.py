@@ -34,7 +34,7 @@ BUSY_WORDS = TaskMessage(
 )
 PLACE = "/drop/accounts.csv"
 STATE = FileState(120, "monday")
-SENT = UploadedFile(name="accounts.csv", size_bytes=120, sha256="a" * 64)
+SENT = UploadedFile(name="accounts.csv", size_bytes=120, sha256="a" * 64, rows=None)
 LOST = TenantUnavailableError("the connection broke", sent=True)
 UNKNOWN = UnknownAggregationError("not found", status=404)
 DAY = 86400.0

@@ -20,7 +20,7 @@ folder = SailPointDropFolder(FOLDER, source_id_in_name=True, complete="renamed")
 with DAG("drop_started", schedule=[folder.asset()], max_active_runs=16, is_paused_upon_creation=False):
 
     @task
-    def begin(run_id: str = "", triggering_asset_events: Any = None) -> None:
+    def begin(run_id: str | None = None, triggering_asset_events: Any = None) -> None:
         """Note the drops."""
         at = time.monotonic()
         events = [event for group in triggering_asset_events.values() for event in group]

@@ -1,4 +1,4 @@
-"""Hooks; each module is imported at the first use of its class."""
+"""The hook, and the session that it returns; each module is imported at the first use of its class."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from sailpoint_provider.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.hooks.session import SailPointSession
 
 require_airflow()
 
-__all__ = ["SailPointHook"]
+__all__ = ["SailPointHook", "SailPointSession"]
 
-__getattr__ = lazy_names(__name__, {"SailPointHook": "sailpoint"})
+__getattr__ = lazy_names(__name__, {"SailPointHook": "sailpoint", "SailPointSession": "session"})

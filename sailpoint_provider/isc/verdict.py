@@ -98,7 +98,8 @@ def _messages(result: AggregationResult) -> list[str]:
     """Return ISC's messages, where the end is not plainly good."""
     if result["state"] == "succeeded":
         return []
-    return [text for message in result["messages"] if (text := message["text"].strip())]
+    texts = [text for message in result["messages"] if (text := message["text"].strip())]
+    return [" | ".join(texts)] if texts else []
 
 
 def _counts(result: AggregationResult) -> list[str]:

@@ -9,12 +9,17 @@ from sailpoint_provider.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
-    from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger
+    from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger, SailPointFileDropTrigger
 
 require_airflow()
 
-__all__ = ["SailPointAccountAggregationTrigger", "SailPointDropWatcherTrigger"]
+__all__ = ["SailPointAccountAggregationTrigger", "SailPointDropWatcherTrigger", "SailPointFileDropTrigger"]
 
 __getattr__ = lazy_names(
-    __name__, {"SailPointAccountAggregationTrigger": "aggregation", "SailPointDropWatcherTrigger": "drops"}
+    __name__,
+    {
+        "SailPointAccountAggregationTrigger": "aggregation",
+        "SailPointDropWatcherTrigger": "drops",
+        "SailPointFileDropTrigger": "drops",
+    },
 )

@@ -28,7 +28,7 @@ def good(file=None, **counts):
 
 def test_a_good_end_begins_with_the_verdict_and_ends_with_the_id():
     assert end_line(good(CHECKED_FILE, total=1000, created=1000, updated=0, deleted=0)) == (
-        "SUCCEEDED in 1 min: 1,000 created, 0 updated, 0 deleted · Directory · hr.csv, 1,000 rows · "
+        "SUCCEEDED in 1 min 1 s: 1,000 created, 0 updated, 0 deleted · Directory · hr.csv, 1,000 rows · "
         f"account aggregation {RUN}"
     )
 
@@ -54,7 +54,7 @@ def test_an_unnamed_source_is_shown_by_its_id():
 def test_warnings_are_shown_with_the_messages_of_isc():
     result = result_of("WARNING", attributes={"created": 3}, messages=["One row was skipped."])
     assert end_line(result).startswith(
-        "SUCCEEDED WITH WARNINGS in 1 min: One row was skipped. · 3 created · Directory"
+        "SUCCEEDED WITH WARNINGS in 1 min 1 s: One row was skipped. · 3 created · Directory"
     )
 
 
@@ -76,7 +76,7 @@ def test_a_bad_end_raises_with_the_result(completion_status):
     assert failure.value.result is result
     text = str(failure.value)
     verdict = "TERMINATED" if completion_status == "TERMINATED" else "FAILED"
-    assert text.startswith(f"{verdict} in 1 min: The connector is down. · Nobody is there. · ")
+    assert text.startswith(f"{verdict} in 1 min 1 s: The connector is down. | Nobody is there. · ")
     for part in (RUN, "Directory", f"completionStatus {completion_status}, status COMPLETED"):
         assert part in text
     assert ("Retry the task" in text) == (completion_status == "TEMP_ERROR")

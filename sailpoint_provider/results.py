@@ -48,6 +48,22 @@ class AccountCounts(TypedDict):
     marked_for_deletion: int | None
 
 
+class EntitlementCounts(TypedDict):
+    """
+    What an entitlement aggregation did to entitlements, from the task record; None if ISC gives no number.
+
+    :param scanned: entitlements read from the source or the file.
+    :param created: entitlements that are new since the previous aggregation.
+    :param updated: entitlements that changed since the previous aggregation.
+    :param deleted: entitlements that were removed.
+    """
+
+    scanned: int | None
+    created: int | None
+    updated: int | None
+    deleted: int | None
+
+
 class IdentityCounts(TypedDict):
     """
     What an aggregation did to identities, from the status endpoint; None if ISC gives no number.
@@ -76,7 +92,10 @@ class UploadedFile(TypedDict):
 
 class AggregationResult(TypedDict):
     """
-    What is known about one account aggregation. It is plain JSON, so it fits into an XCom.
+    What is known about one aggregation, or another load. It is plain JSON, so it fits into an XCom.
+
+    An account aggregation and a load of uncorrelated accounts count accounts, an entitlement aggregation
+    counts entitlements. The other counts are None.
 
     :param aggregation_id: ISC's ID of the aggregation, which is the ID of its task.
     :param source_id: ID of the source, None if unknown.
@@ -88,6 +107,7 @@ class AggregationResult(TypedDict):
     :param completed: end time in ISO 8601 UTC, None if unknown.
     :param duration_seconds: seconds from start to end, None if one of them is unknown.
     :param accounts: numbers of accounts.
+    :param entitlements: numbers of entitlements.
     :param identities: numbers of identities.
     :param deletions_skipped: True if ISC kept accounts because the source's delete threshold was exceeded.
     :param messages: the messages of the task record.
@@ -104,6 +124,7 @@ class AggregationResult(TypedDict):
     completed: str | None
     duration_seconds: float | None
     accounts: AccountCounts
+    entitlements: EntitlementCounts
     identities: IdentityCounts
     deletions_skipped: bool
     messages: list[ResultMessage]

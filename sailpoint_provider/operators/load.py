@@ -27,6 +27,7 @@ from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggreg
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result
 from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,19 +40,17 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.start.request import Busy, IfRunning, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult
-    from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 
 class LoadOperator(BaseOperator):
     """
     Starts a load of a source once, follows it and returns its result.
 
-    A subclass names the kind of load and its trigger, documents the parameters with their defaults, and
-    builds the start request.
+    A subclass names the kind of load, documents the parameters with their defaults, and builds the start
+    request.
     """
 
     kind: ClassVar[LoadKind]
-    trigger_class: ClassVar[type[SailPointAccountAggregationTrigger]]
 
     _checkpoint: Checkpoint | None = None
 
@@ -227,7 +226,7 @@ class LoadOperator(BaseOperator):
             checkpoint.source_id,
         )
         if not self.wait_for_completion:
-            return self._return(context, checkpoint, make_result(aggregation_id))
+            return self._return(context, checkpoint, make_result(aggregation_id, kind=self.kind))
         watch = self.hook._watch(
             aggregation_id,
             checkpoint.deadlines,
@@ -257,11 +256,12 @@ class LoadOperator(BaseOperator):
         :param details: further arguments of the trigger.
         """
         self.defer(
-            trigger=self.trigger_class(
+            trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=aggregation_id,
                 sailpoint_conn_id=self.sailpoint_conn_id,
                 poll_interval=self.poll_interval,
                 deadlines=deadlines,
+                kind=self.kind.key,
                 **details,
             ),
             method_name=method_name,

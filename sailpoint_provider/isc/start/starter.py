@@ -198,6 +198,8 @@ class Starter:
             self._request.source.id,
             upload,
             disable_optimization=checkpoint.disable_optimization,
+            object_type=checkpoint.object_type,
+            kind=self._request.kind,
         )
         return checkpoint.running(str(task.id), task.file)
 

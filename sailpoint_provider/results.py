@@ -129,3 +129,63 @@ class AggregationResult(TypedDict):
     deletions_skipped: bool
     messages: list[ResultMessage]
     file: UploadedFile | None
+
+
+class RefreshPart(TypedDict):
+    """
+    One request of an identity refresh, and how ISC's task for it ended.
+
+    :param task_id: ID of ISC's task, None if ISC gave none.
+    :param identities: number of identities in the request; None for an identity profile.
+    :param state: how the task ended, or ``running`` if it was not waited for.
+    :param completion_status: ``completionStatus`` of the task record, None if it gave none.
+    :param started: start time in ISO 8601 UTC, None if unknown.
+    :param completed: end time in ISO 8601 UTC, None if unknown.
+    :param messages: the messages of the task record.
+    """
+
+    task_id: str | None
+    identities: int | None
+    state: State
+    completion_status: str | None
+    started: str | None
+    completed: str | None
+    messages: list[ResultMessage]
+
+
+class IdentityRefreshResult(TypedDict):
+    """
+    What is known about one identity refresh. It is plain JSON, so it fits into an XCom.
+
+    :param state: the worst state of its parts; ``running`` if they were not waited for.
+    :param identities: number of identities; None for an identity profile.
+    :param identity_profile_id: ID of the identity profile, None for single identities.
+    :param parts: the requests, of up to 250 identities each.
+    """
+
+    state: State
+    identities: int | None
+    identity_profile_id: str | None
+    parts: list[RefreshPart]
+
+
+class SourceReadiness(TypedDict):
+    """
+    Whether one source is ready to be loaded. It is plain JSON, so it fits into an XCom.
+
+    :param source_id: ID of the source.
+    :param source_name: name of the source.
+    :param verdict: ``ready``, ``not ready``, or ``unknown`` if nothing could be checked.
+    :param connection: ISC's ``SUCCESS`` or ``FAILURE``; None if the connection was not checked.
+    :param health: ISC's state of the source, such as ``SOURCE_STATE_HEALTHY``; None if it was not read.
+    :param milliseconds: how long the check of the connection took; None if it is unknown.
+    :param reason: why it is not ready, or what could not be checked; empty otherwise.
+    """
+
+    source_id: str
+    source_name: str
+    verdict: Literal["ready", "not ready", "unknown"]
+    connection: str | None
+    health: str | None
+    milliseconds: int | None
+    reason: str

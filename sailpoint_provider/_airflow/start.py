@@ -85,9 +85,10 @@ def start_in_time(deadlines: Deadlines, source: str | None, kind: LoadKind) -> I
     except SailPointError as error:
         if error.final or not deadlines.have_passed(time.time()):
             raise
+        of_source = f" of source {source!r}" if kind.takes_file else ""
         raise deadlines.error(
-            f"The timeout passed before it was certain whether the {kind.name} of source {source!r} had "
-            f"started. A retry checks. Last error: {error}"
+            f"The timeout passed before it was certain whether the {kind.name}{of_source} had started. A "
+            f"retry checks. Last error: {error}"
         ) from error
 
 

@@ -260,7 +260,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         log: Any,
         aggregation_id: str,
         *,
-        source: str,
+        source: str | None,
         clear_task: bool,
         kind: LoadKind = ACCOUNT_AGGREGATION,
     ) -> None:

@@ -176,7 +176,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             hook._log_kill,
             self.log,
             self.aggregation_id,
-            source=self.source_id or "unknown",
+            source=self.source_id or ("unknown" if self.kind.takes_file else None),
             clear_task=self.clear_task_on_kill,
             kind=self.kind,
         )

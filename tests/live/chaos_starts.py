@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
+from sailpoint_provider.simulator.model.kinds import RunKind
 from tests.live.chaos_clock import CLOCK
 
 AGGREGATION_ID = "aggregation_id"
@@ -140,7 +140,7 @@ class Ledger:
     def answered(self, status: int, body: bytes) -> None:
         """Record a complete response to the start that was sent last."""
         post = self.posts[-1]
-        if BUSY_TEXT in body.decode(errors="replace"):
+        if RunKind.ACCOUNTS.busy_text in body.decode(errors="replace"):
             post.is_settled = True
         elif (told := _id_in(body)) is not None:
             post.told, post.is_settled = told, True

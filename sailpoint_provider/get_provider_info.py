@@ -19,7 +19,9 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-sailpoint",
         "name": _INTEGRATION,
-        "description": "Runs account aggregations, and other loads, of SailPoint Identity Security Cloud from a DAG.",
+        "description": (
+            "Runs account aggregations, and other loads, of SailPoint Identity Security Cloud from a DAG."
+        ),
         "versions": [__version__],
         "integrations": [
             {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import Upload
+    from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.api.models import StartedAggregation
     from sailpoint_provider.isc.api.source_health import ConnectionCheck, SourceHealth
     from sailpoint_provider.isc.flow import Flow
@@ -170,7 +171,7 @@ def _uncorrelated(tenant: Tenant, source_id: str, upload: Upload | None) -> Flow
     return start(tenant.generation, source_id, upload, kind=UNCORRELATED_ACCOUNTS)
 
 
-def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Any:
+def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Request[str | None]:
     from sailpoint_provider.isc.api.loads import MOST_IDENTITIES, process_identities
     from sailpoint_provider.isc.start.refresh import checked_identity_ids
 
@@ -183,7 +184,7 @@ def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Any:
     return process_identities(tenant.generation, ids)
 
 
-def _profile_processing(tenant: Tenant, profile_id: str) -> Any:
+def _profile_processing(tenant: Tenant, profile_id: str) -> Request[str | None]:
     from sailpoint_provider.isc.api.loads import process_identity_profile
 
     return process_identity_profile(tenant.generation, identity_profile_id(profile_id))

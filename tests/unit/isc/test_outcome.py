@@ -9,7 +9,7 @@ from sailpoint_provider.isc.api.models import (
     read_account_aggregation_status,
     read_task_status,
 )
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, IDENTITY_REFRESH
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
@@ -138,6 +138,7 @@ def test_a_result_holds_what_both_answers_say():
             "processed": 8,
             "marked_for_deletion": 2,
         },
+        "entitlements": dict.fromkeys(("scanned", "created", "updated", "deleted")),
         "identities": {"to_refresh": 7, "refreshed": 6},
         "deletions_skipped": True,
         "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
@@ -151,7 +152,15 @@ def test_a_result_without_any_answer_says_none():
     assert result["state"] == "running"
     assert result["messages"] == []
     assert result["deletions_skipped"] is False
-    known = {"aggregation_id", "state", "messages", "deletions_skipped", "accounts", "identities"}
+    known = {
+        "aggregation_id",
+        "state",
+        "messages",
+        "deletions_skipped",
+        "accounts",
+        "entitlements",
+        "identities",
+    }
     assert all(value is None for key, value in result.items() if key not in known)
     assert set(result["accounts"].values()) == set(result["identities"].values()) == {None}
 
@@ -231,3 +240,27 @@ def test_the_last_line_tells_of_skipped_deletions():
         f"Account aggregation {RUN} of source 'Directory' succeeded with warnings. "
         "ISC deleted no accounts, because the source's delete threshold was exceeded."
     )
+
+
+def test_an_entitlement_aggregation_counts_entitlements_and_no_accounts():
+    counts = {"total": "9", "groupsCreated": 4, "groupsUpdated": 3, "groupsDeleted": 2, "created": 77}
+    task = read_task_status(task_document("SUCCESS", attributes=counts))
+    result = make_result(RUN, None, task, kind=ENTITLEMENT_AGGREGATION)
+    assert result["entitlements"] == {"scanned": 9, "created": 4, "updated": 3, "deleted": 2}
+    assert set(result["accounts"].values()) == {None}
+    line = end_line(result, ENTITLEMENT_AGGREGATION)
+    assert line.startswith("Entitlement aggregation")
+    assert "9 scanned, 4 created, 3 updated, 2 deleted" in line
+
+
+def test_an_account_aggregation_counts_no_entitlements():
+    task = read_task_status(task_document("SUCCESS", attributes={"total": 9, "groupsCreated": 4}))
+    result = make_result(RUN, None, task)
+    assert result["accounts"]["scanned"] == 9
+    assert set(result["entitlements"].values()) == {None}
+
+
+def test_an_identity_refresh_has_no_source():
+    task = read_task_status(task_document("ERROR", target=None, attributes={}))
+    result = make_result(RUN, None, task, kind=IDENTITY_REFRESH)
+    assert "source" not in end_line(result, IDENTITY_REFRESH)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sailpoint_provider.results import AggregationResult
+    from sailpoint_provider.results import AggregationResult, IdentityRefreshResult, SourceReadiness
 
 
 class SailPointError(Exception):
@@ -130,6 +130,32 @@ class AggregationFailedError(SailPointError):
     def __init__(self, result: AggregationResult, message: str = "", **details: Any) -> None:
         super().__init__(message, **details)
         self.result = result
+
+
+class RefreshFailedError(SailPointError):
+    """
+    A part of an identity refresh failed, or had warnings with ``fail_on_warning``.
+
+    :param result: the result of the refresh.
+    :param message: which parts failed, with ISC's messages.
+    """
+
+    def __init__(self, result: IdentityRefreshResult, message: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.result = result
+
+
+class SourceNotReadyError(SailPointError):
+    """
+    A source cannot be loaded now: ISC cannot log in to it, or reports that it is not healthy.
+
+    :param sources: what the check found, one entry per source.
+    :param message: which sources are not ready, and why.
+    """
+
+    def __init__(self, sources: Sequence[SourceReadiness], message: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.sources = list(sources)
 
 
 class AggregationTimeoutError(SailPointError):

@@ -19,7 +19,9 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-sailpoint",
         "name": _INTEGRATION,
-        "description": "Runs account aggregations of SailPoint Identity Security Cloud from a DAG.",
+        "description": (
+            "Runs account aggregations, and other loads, of SailPoint Identity Security Cloud from a DAG."
+        ),
         "versions": [__version__],
         "integrations": [
             {
@@ -32,7 +34,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": modules(
             "sailpoint_provider.operators.aggregation",
             "sailpoint_provider.operators.drops",
+            "sailpoint_provider.operators.entitlements",
             "sailpoint_provider.operators.file_check",
+            "sailpoint_provider.operators.identity_refresh",
+            "sailpoint_provider.operators.source_check",
+            "sailpoint_provider.operators.uncorrelated",
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
         "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),

@@ -48,6 +48,22 @@ class AccountCounts(TypedDict):
     marked_for_deletion: int | None
 
 
+class EntitlementCounts(TypedDict):
+    """
+    What an entitlement aggregation did to entitlements, from the task record; None if ISC gives no number.
+
+    :param scanned: entitlements read from the source or the file.
+    :param created: entitlements that are new since the previous aggregation.
+    :param updated: entitlements that changed since the previous aggregation.
+    :param deleted: entitlements that were removed.
+    """
+
+    scanned: int | None
+    created: int | None
+    updated: int | None
+    deleted: int | None
+
+
 class IdentityCounts(TypedDict):
     """
     What an aggregation did to identities, from the status endpoint; None if ISC gives no number.
@@ -78,7 +94,10 @@ class UploadedFile(TypedDict):
 
 class AggregationResult(TypedDict):
     """
-    What is known about one account aggregation. It is plain JSON, so it fits into an XCom.
+    What is known about one aggregation, or another load. It is plain JSON, so it fits into an XCom.
+
+    An account aggregation and a load of uncorrelated accounts count accounts, an entitlement aggregation
+    counts entitlements. The other counts are None.
 
     :param aggregation_id: ISC's ID of the aggregation, which is the ID of its task.
     :param source_id: ID of the source, None if unknown.
@@ -90,6 +109,7 @@ class AggregationResult(TypedDict):
     :param completed: end time in ISO 8601 UTC, None if unknown.
     :param duration_seconds: seconds from start to end, None if one of them is unknown.
     :param accounts: numbers of accounts.
+    :param entitlements: numbers of entitlements.
     :param identities: numbers of identities.
     :param deletions_skipped: True if ISC kept accounts because the source's delete threshold was exceeded.
     :param messages: the messages of the task record.
@@ -106,7 +126,68 @@ class AggregationResult(TypedDict):
     completed: str | None
     duration_seconds: float | None
     accounts: AccountCounts
+    entitlements: EntitlementCounts
     identities: IdentityCounts
     deletions_skipped: bool
     messages: list[ResultMessage]
     file: UploadedFile | None
+
+
+class RefreshPart(TypedDict):
+    """
+    One request of an identity refresh, and how ISC's task for it ended.
+
+    :param task_id: ID of ISC's task, None if ISC gave none.
+    :param identities: number of identities in the request; None for an identity profile.
+    :param state: how the task ended, or ``running`` if it was not waited for.
+    :param completion_status: ``completionStatus`` of the task record, None if it gave none.
+    :param started: start time in ISO 8601 UTC, None if unknown.
+    :param completed: end time in ISO 8601 UTC, None if unknown.
+    :param messages: the messages of the task record.
+    """
+
+    task_id: str | None
+    identities: int | None
+    state: State
+    completion_status: str | None
+    started: str | None
+    completed: str | None
+    messages: list[ResultMessage]
+
+
+class IdentityRefreshResult(TypedDict):
+    """
+    What is known about one identity refresh. It is plain JSON, so it fits into an XCom.
+
+    :param state: the worst state of its parts; ``running`` if they were not waited for.
+    :param identities: number of identities; None for an identity profile.
+    :param identity_profile_id: ID of the identity profile, None for single identities.
+    :param parts: the requests, of up to 250 identities each.
+    """
+
+    state: State
+    identities: int | None
+    identity_profile_id: str | None
+    parts: list[RefreshPart]
+
+
+class SourceReadiness(TypedDict):
+    """
+    Whether one source is ready to be loaded. It is plain JSON, so it fits into an XCom.
+
+    :param source_id: ID of the source.
+    :param source_name: name of the source.
+    :param verdict: ``ready``, ``not ready``, or ``unknown`` if nothing could be checked.
+    :param connection: ISC's ``SUCCESS`` or ``FAILURE``; None if the connection was not checked.
+    :param health: ISC's state of the source, such as ``SOURCE_STATE_HEALTHY``; None if it was not read.
+    :param milliseconds: how long the check of the connection took; None if it is unknown.
+    :param reason: why it is not ready, or what could not be checked; empty otherwise.
+    """
+
+    source_id: str
+    source_name: str
+    verdict: Literal["ready", "not ready", "unknown"]
+    connection: str | None
+    health: str | None
+    milliseconds: int | None
+    reason: str

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import FileSource
     from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.api.models import Source
+    from sailpoint_provider.isc.kinds import LoadKind
 
 REPORT_KEY = "file_report"
 """Key of the XCom with the report of a check."""
@@ -65,6 +67,8 @@ class FileChecker:
     :param drop: the drop that the file is, None for a plain file.
     :param compare_with: the last good file of a plain file, None for none.
     :param until: epoch seconds at which requests end; None for no end.
+    :param kind: the kind of load that the file is for.
+    :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class FileChecker:
         drop: Mapping[str, Any] | None,
         compare_with: FileLocation | None,
         until: float | None,
+        kind: LoadKind = ACCOUNT_AGGREGATION,
+        object_type: str | None = None,
     ) -> None:
         self._hook = hook
         self._rules = rules
@@ -83,6 +89,8 @@ class FileChecker:
         self._drop = drop
         self._compare_with = compare_with
         self._until = until
+        self._kind = kind
+        self._object_type = object_type
 
     def check(self, file: FileSource) -> FileReport:
         """
@@ -95,7 +103,8 @@ class FileChecker:
         from sailpoint_provider.isc.source_facts import read_source_facts
 
         facts = self._hook._run(
-            read_source_facts(self._hook._tenant.generation, self._source), until=self._until
+            read_source_facts(self._hook._tenant.generation, self._source, self._kind, self._object_type),
+            until=self._until,
         )
         return check_file(
             file,

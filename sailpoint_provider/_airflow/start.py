@@ -37,14 +37,20 @@ def check_source_is_named_once(source_id: Any, source_name: Any) -> None:
         raise InvalidInputError(f"Set either source_id or source_name; {given} set.")
 
 
-def check_adoptable(file: Any, disable_optimization: Any) -> None:
+def check_adoptable(file: Any, disable_optimization: Any, kind: LoadKind) -> None:
     """
     Check that an adopted aggregation can do what the task asks for.
 
+    :param kind: the kind of load.
     :raises InvalidInputError: it cannot, because of the file or the optimization.
     """
     text = str(disable_optimization)
     is_template = "{{" in text or "{%" in text
+    if file is not None and not kind.can_disable_optimization:
+        raise InvalidInputError(
+            f"if_running='adopt' cannot be combined with a file, because the adopted {kind.noun} has not "
+            "loaded it."
+        )
     if file is not None or (not is_template and as_bool(disable_optimization) is not False):
         raise InvalidInputError(
             "if_running='adopt' cannot be combined with file or disable_optimization, because an adopted "
@@ -79,9 +85,10 @@ def start_in_time(deadlines: Deadlines, source: str | None, kind: LoadKind) -> I
     except SailPointError as error:
         if error.final or not deadlines.have_passed(time.time()):
             raise
+        of_source = f" of source {source!r}" if kind.takes_file else ""
         raise deadlines.error(
-            f"The timeout passed before it was certain whether the {kind.name} of source {source!r} had "
-            f"started. A retry checks. Last error: {error}"
+            f"The timeout passed before it was certain whether the {kind.name}{of_source} had started. A "
+            f"retry checks. Last error: {error}"
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sailpoint_provider.exceptions import CheckpointError, ProtocolError
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import CheckpointStore
+    from sailpoint_provider.isc.start.refresh import RefreshStore
     from sailpoint_provider.isc.start.request import UnstoredTries
 
 T = TypeVar("T")
@@ -23,26 +24,36 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
 
-class TaskStateCheckpoints:
+class _Storable(Protocol):
+    @property
+    def state(self) -> str: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+C = TypeVar("C", bound=_Storable)
+
+
+class TaskStateCheckpoints(Generic[C]):
     """
     Stores a checkpoint under one key of the task state store, which survives retries, deferrals and clears.
 
     :param store: ``context["task_state_store"]``.
     :param log: gets warnings about checkpoints that cannot be read or stored.
+    :param read: reads a stored document; None if there is none.
     """
 
-    def __init__(self, store: Any, log: Any) -> None:
+    def __init__(self, store: Any, log: Any, read: Callable[[Any], C | None]) -> None:
         self._store = store
         self._log = log
+        self._read = read
 
-    def load(self) -> Checkpoint | None:
+    def load(self) -> C | None:
         """
         Return the stored checkpoint, None if there is none of this version.
 
         :raises CheckpointError: the store cannot be read. Nothing was sent; a retry may succeed.
         """
-        from sailpoint_provider.isc.start.checkpoint import read_checkpoint
-
         try:
             document = _retried(lambda: self._store.get(KEY))
         except Exception as error:
@@ -50,12 +61,12 @@ class TaskStateCheckpoints:
                 f"Could not read Airflow's task state store ({type(error).__name__}). Nothing was sent."
             ) from error
         try:
-            return read_checkpoint(document)
+            return self._read(document)
         except ProtocolError as error:
             self._log.warning("Ignoring the stored checkpoint %r. %s", KEY, error)
             return None
 
-    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
+    def save(self, checkpoint: C, *, required: bool = False) -> None:
         """
         Replace the stored checkpoint; try a few times.
 
@@ -101,10 +112,18 @@ def _retried(action: Callable[[], T]) -> T:
 
 def checkpoints_of(context: Context, log: Any, *, durable: bool) -> CheckpointStore:
     """Return the checkpoint store of this task; one that stores nothing if Airflow provides none."""
-    from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore, read_checkpoint
 
     store = context.get("task_state_store") if durable else None
-    return NoCheckpointStore() if store is None else TaskStateCheckpoints(store, log)
+    return NoCheckpointStore() if store is None else TaskStateCheckpoints(store, log, read_checkpoint)
+
+
+def refresh_checkpoints_of(context: Context, log: Any, *, durable: bool) -> RefreshStore:
+    """Return the store for the progress of an identity refresh; one that stores nothing if there is none."""
+    from sailpoint_provider.isc.start.refresh import NoRefreshStore, read_refresh_checkpoint
+
+    store = context.get("task_state_store") if durable else None
+    return NoRefreshStore() if store is None else TaskStateCheckpoints(store, log, read_refresh_checkpoint)
 
 
 def max_tries_of(context: Context) -> int:

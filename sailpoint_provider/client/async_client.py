@@ -208,6 +208,8 @@ class AsyncClient:
                         params=call.query,
                         data=body,
                         headers=headers,
+                        # ISC answers 500 to a media type without a body, as aiohttp would send with a POST.
+                        skip_auto_headers=("Content-Type",) if body is None else None,
                         timeout=idle_timeout,
                         allow_redirects=False,
                         proxy=self._proxy_for(call, url),

@@ -10,7 +10,8 @@ from sailpoint_provider import isc
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import given_id, load_id
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from sailpoint_provider.isc.verdict import check_end
 from sailpoint_provider.isc.wait.backoff import Backoff
@@ -135,13 +136,15 @@ class AsyncMethods(ConnectedHook):
         *,
         poll_interval: float = 30.0,
         timeout: float = 86400.0,  # noqa: ASYNC109 - the name of the blocking counterpart
+        kind: str = ACCOUNT_AGGREGATION.key,
     ) -> AggregationResult:
         """Wait for an aggregation to end, and return its result; see :meth:`wait_for_account_aggregation`."""
-        given_id(aggregation_id, "aggregation_id")
+        waited_for = kind_of(kind)
+        load_id(aggregation_id, waited_for)
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
         await self._atenant()
-        watch = self._watch(aggregation_id, deadlines)
+        watch = self._watch(aggregation_id, deadlines, kind=waited_for)
         async with self._connected() as client:
             from sailpoint_provider.polling.poller import poller_of
 
@@ -149,7 +152,7 @@ class AsyncMethods(ConnectedHook):
             while result is None:
                 await poller_of(client).end_of(watch, backoff)
                 result = await client.run(watch.settled())
-        return check_end(result)
+        return check_end(result, kind=waited_for)
 
     async def atest_connection(self) -> tuple[bool, str]:
         """Get a token and read one source; see :meth:`test_connection`."""

@@ -19,7 +19,7 @@ def log_kill(
     tenant: Tenant | None,
     aggregation_id: str,
     *,
-    source: str,
+    source: str | None,
     clear_task: bool,
     kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> None:
@@ -34,16 +34,16 @@ def log_kill(
     :param tenant: tenant of the aggregation; None if the connection was never read, which a kill must not do,
         because the interrupted code may hold the locks for it.
     :param aggregation_id: ID of the aggregation.
-    :param source: its source, as shown to a person.
+    :param source: its source, as shown to a person; None if it has none.
     :param clear_task: whether to mark the record as ended with an error.
     :param kind: the kind of load.
     """
     log.warning(
-        "The task was killed. %s %s of source %s is still running in Identity Security Cloud, which has no "
-        "API to cancel it.",
+        "The task was killed. %s %s%s is still running in Identity Security Cloud, which has no API to "
+        "cancel it.",
         kind.title,
         aggregation_id,
-        source,
+        "" if source is None else f" of source {source}",
     )
     if clear_task:
         try:

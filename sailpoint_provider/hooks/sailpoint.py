@@ -12,9 +12,10 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.asynchronous import AsyncMethods
 from sailpoint_provider.hooks.connection import DEFAULT_CONN_ID, connected_to, upload_of
 from sailpoint_provider.hooks.kill import log_kill
+from sailpoint_provider.hooks.loads import LoadMethods
 from sailpoint_provider.hooks.session import SailPointSession
-from sailpoint_provider.isc.api.identifiers import given_id
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.isc.api.identifiers import given_id, load_id
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind, kind_of
 from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from sailpoint_provider.isc.verdict import check_end
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 
-class SailPointHook(AsyncMethods):
+class SailPointHook(LoadMethods, AsyncMethods):
     """
     Calls Identity Security Cloud as the client of an Airflow connection.
 
@@ -219,23 +220,32 @@ class SailPointHook(AsyncMethods):
         return self._records(pages)
 
     def wait_for_account_aggregation(
-        self, aggregation_id: str, *, poll_interval: float = 30.0, timeout: float = 86400.0
+        self,
+        aggregation_id: str,
+        *,
+        poll_interval: float = 30.0,
+        timeout: float = 86400.0,
+        kind: str = ACCOUNT_AGGREGATION.key,
     ) -> AggregationResult:
         """
-        Wait in this thread for an aggregation to end, and return its result.
+        Wait in this thread for an aggregation, or another load, to end, and return its result.
 
         :param aggregation_id: ID of the aggregation.
         :param poll_interval: longest time between two polls in seconds; the first polls come sooner.
         :param timeout: seconds after which the wait ends.
+        :param kind: ``account_aggregation``, ``entitlement_aggregation``, ``uncorrelated_accounts`` or
+            ``identity_refresh``.
         :returns: the result of the aggregation.
         :raises AggregationFailedError: it failed; ``result`` holds the details.
         :raises AggregationTimeoutError: it did not end in time and is still running in ISC.
         :raises UnknownAggregationError: ISC has not known the ID for two minutes.
         """
-        given_id(aggregation_id, "aggregation_id")
+        waited_for = kind_of(kind)
+        load_id(aggregation_id, waited_for)
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
-        watch = self._watch(aggregation_id, Deadlines(time.time() + seconds(timeout, "timeout")))
-        return check_end(self._run(watch.wait(backoff, random.random), until=watch.end))
+        deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
+        watch = self._watch(aggregation_id, deadlines, kind=waited_for)
+        return check_end(self._run(watch.wait(backoff, random.random), until=watch.end), kind=waited_for)
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token, read one source, and name the part of the connection that is wrong."""
@@ -250,7 +260,7 @@ class SailPointHook(AsyncMethods):
         log: Any,
         aggregation_id: str,
         *,
-        source: str,
+        source: str | None,
         clear_task: bool,
         kind: LoadKind = ACCOUNT_AGGREGATION,
     ) -> None:

@@ -2,40 +2,168 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from sailpoint_provider.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ACCOUNT_COUNTS: Mapping[str, str] = MappingProxyType(
+    {
+        "scanned": "total",
+        "created": "created",
+        "updated": "updated",
+        "deleted": "deleted",
+        "unchanged": "optimized",
+        "ignored": "ignored",
+    }
+)
 
 
 @dataclass(frozen=True)
 class LoadKind:
     """
-    One kind of load: a long-running task that reads a source.
+    One kind of load: a long-running task of ISC that a request starts.
 
+    :param key: its name in parameters, checkpoints and triggers.
     :param name: what it is called in logs and errors.
-    :param path: last part of the start's path, below the source.
-    :param task_type: ``type`` of its task records.
-    :param takes_file: whether a delimited-file source takes a file; other sources never do.
-    :param needs_file: whether a delimited-file source without a virtual appliance needs one.
+    :param article: the indefinite article of the name.
+    :param noun: what it is called where the kind is clear.
+    :param path: last part of the start's path, below the source or the identities.
+    :param task_type: ``type`` of its task records in ISC's filters; None if no document states it.
+    :param scope: the OAuth scope that the start requires.
+    :param needs_user: whether the start requires a personal access token.
+    :param takes_file: whether a delimited-file source takes a file.
+    :param takes_file_always: whether every source takes a file.
+    :param needs_file: whether a source that takes a file needs one, unless a virtual appliance reads it.
+    :param names_object_type: whether the start can name the object type of the file.
+    :param can_disable_optimization: whether the start can turn optimization off.
     :param has_status: whether ISC reports its progress at a status endpoint besides the task record.
+    :param may_have_uuid: whether its ID can be a UUID with hyphens instead of 32 hex characters.
+    :param counts: which counts of the result the task record has under which name.
+    :param counted: what these counts are of: ``accounts`` or ``entitlements``.
     """
 
+    key: str
     name: str
+    article: str
+    noun: str
     path: str
-    task_type: str
+    task_type: str | None
+    scope: str
+    needs_user: bool
     takes_file: bool
     needs_file: bool
     has_status: bool
+    takes_file_always: bool = False
+    names_object_type: bool = False
+    can_disable_optimization: bool = False
+    may_have_uuid: bool = False
+    counts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    counted: Literal["accounts", "entitlements"] = "accounts"
 
     @property
     def title(self) -> str:
         """The name at the beginning of a sentence."""
         return self.name[0].upper() + self.name[1:]
 
+    @property
+    def indefinite(self) -> str:
+        """The name with its article."""
+        return f"{self.article} {self.name}"
+
 
 ACCOUNT_AGGREGATION = LoadKind(
+    key="account_aggregation",
     name="account aggregation",
+    article="an",
+    noun="aggregation",
     path="load-accounts",
     task_type="CLOUD_ACCOUNT_AGGREGATION",
+    scope="idn:sources:manage",
+    needs_user=False,
     takes_file=True,
     needs_file=True,
     has_status=True,
+    can_disable_optimization=True,
+    counts=_ACCOUNT_COUNTS,
 )
+
+ENTITLEMENT_AGGREGATION = LoadKind(
+    key="entitlement_aggregation",
+    name="entitlement aggregation",
+    article="an",
+    noun="aggregation",
+    path="load-entitlements",
+    task_type="CLOUD_GROUP_AGGREGATION",
+    scope="idn:entitlement:manage",
+    needs_user=True,
+    takes_file=True,
+    needs_file=True,
+    has_status=False,
+    names_object_type=True,
+    counts=MappingProxyType(
+        {
+            "scanned": "total",
+            "created": "groupsCreated",
+            "updated": "groupsUpdated",
+            "deleted": "groupsDeleted",
+        }
+    ),
+    counted="entitlements",
+)
+
+UNCORRELATED_ACCOUNTS = LoadKind(
+    key="uncorrelated_accounts",
+    name="load of uncorrelated accounts",
+    article="a",
+    noun="load",
+    path="load-uncorrelated-accounts",
+    task_type="CLOUD_PROCESS_UNCORRELATED_ACCOUNTS",
+    scope="idn:sources:manage",
+    needs_user=False,
+    takes_file=True,
+    takes_file_always=True,
+    needs_file=True,
+    has_status=False,
+    counts=_ACCOUNT_COUNTS,
+)
+
+# SailPoint's documents of v1 and v2026 know a task type IDENTITY_REFRESH, but none of them says that it is
+# the type of the tasks that this call starts, and the other generations do not know it.
+IDENTITY_REFRESH = LoadKind(
+    key="identity_refresh",
+    name="identity refresh",
+    article="an",
+    noun="refresh",
+    path="process",
+    task_type=None,
+    scope="idn:identity:process",
+    needs_user=False,
+    takes_file=False,
+    needs_file=False,
+    has_status=False,
+    may_have_uuid=True,
+)
+
+KINDS: Mapping[str, LoadKind] = MappingProxyType(
+    {
+        kind.key: kind
+        for kind in (ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS, IDENTITY_REFRESH)
+    }
+)
+
+
+def kind_of(key: object) -> LoadKind:
+    """
+    Return the kind of load with this key.
+
+    :raises InvalidInputError: there is none.
+    """
+    kind = KINDS.get(key) if isinstance(key, str) else None
+    if kind is None:
+        raise InvalidInputError(f"kind must be one of {', '.join(KINDS)}, not {key!r}.")
+    return kind

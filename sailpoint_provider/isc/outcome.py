@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.results import (
     AccountCounts,
     AggregationResult,
+    EntitlementCounts,
     IdentityCounts,
     ResultMessage,
     State,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
+    from sailpoint_provider.isc.kinds import LoadKind
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -70,15 +73,17 @@ def make_result(
     source_id: str | None = None,
     source_name: str | None = None,
     file: UploadedFile | None = None,
+    kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> AggregationResult:
     """
-    Build the result of an aggregation; values that ISC did not give are None.
+    Build the result of a load; values that ISC did not give are None.
 
     :param status: response of the status endpoint, None if it knows nothing.
     :param task: the task record, None if ISC has none.
     :param source_id: ID of the source, None to take it from the task record.
     :param source_name: name of the source, None to take it from the task record.
     :param file: the file that was sent, None for none.
+    :param kind: the kind of load, which decides what the task record counts.
     """
     started = _first(status.start if status else None, *((task.launched, task.created) if task else ()))
     completed = task.completed if task else None
@@ -93,7 +98,8 @@ def make_result(
         started=_iso(started),
         completed=_iso(completed),
         duration_seconds=_seconds_between(started, completed),
-        accounts=_accounts(status, task),
+        accounts=_accounts(status, task if kind.counted == "accounts" else None, kind),
+        entitlements=_entitlements(task if kind.counted == "entitlements" else None, kind),
         identities=_identities(status),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
@@ -169,21 +175,38 @@ def progress_of(
     return Progress(last_status or "running")
 
 
-def _accounts(status: AccountAggregationStatus | None, task: TaskStatus | None) -> AccountCounts:
-    deleted = task.count("deleted") if task else None
+def _accounts(
+    status: AccountAggregationStatus | None, task: TaskStatus | None, kind: LoadKind
+) -> AccountCounts:
+    deleted = _count(task, kind, "deleted")
     if deleted is None and status is not None:
         deleted = status.deleted_accounts
     return AccountCounts(
-        scanned=task.count("total") if task else None,
-        created=task.count("created") if task else None,
-        updated=task.count("updated") if task else None,
+        scanned=_count(task, kind, "scanned"),
+        created=_count(task, kind, "created"),
+        updated=_count(task, kind, "updated"),
         deleted=deleted,
-        unchanged=task.count("optimized") if task else None,
-        ignored=task.count("ignored") if task else None,
+        unchanged=_count(task, kind, "unchanged"),
+        ignored=_count(task, kind, "ignored"),
         to_process=status.total_accounts if status else None,
         processed=status.processed_accounts if status else None,
         marked_for_deletion=status.accounts_marked_for_deletion if status else None,
     )
+
+
+def _entitlements(task: TaskStatus | None, kind: LoadKind) -> EntitlementCounts:
+    return EntitlementCounts(
+        scanned=_count(task, kind, "scanned"),
+        created=_count(task, kind, "created"),
+        updated=_count(task, kind, "updated"),
+        deleted=_count(task, kind, "deleted"),
+    )
+
+
+def _count(task: TaskStatus | None, kind: LoadKind, name: str) -> int | None:
+    """Return a count of the task record, which the kinds of load name differently."""
+    attribute = kind.counts.get(name)
+    return None if task is None or attribute is None else task.count(attribute)
 
 
 def _identities(status: AccountAggregationStatus | None) -> IdentityCounts:

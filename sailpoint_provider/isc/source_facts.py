@@ -7,36 +7,75 @@ from typing import TYPE_CHECKING, TypeVar
 from sailpoint_provider.exceptions import AccessDeniedError, SailPointError
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
 from sailpoint_provider.isc.api.accounts import account_count
-from sailpoint_provider.isc.api.schemas import account_columns, identity_attribute
+from sailpoint_provider.isc.api.schemas import account_columns, entitlement_columns, identity_attribute
 from sailpoint_provider.isc.flow import Flow, ask
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.kinds import LoadKind
 
 T = TypeVar("T")
 
 _USER_NEEDED = "the client lacks the scope, is not a personal access token, or its user's level is too low"
+_ENTITLEMENTS = (
+    "Rows are counted, not compared by key: ISC does not document how rows of an entitlement file become "
+    "entitlements. Set key in the check to compare them by a column."
+)
+_ASSIGNMENTS = (
+    "A file of uncorrelated accounts assigns accounts and replaces nothing, so neither its keys nor its "
+    "number of rows is compared."
+)
 _SCOPE_NEEDED = "the client lacks the scope, or its user's level is too low"
 
 
-def read_source_facts(generation: ApiVersion, source: Source) -> Flow[SourceFacts]:
+def read_source_facts(
+    generation: ApiVersion,
+    source: Source,
+    kind: LoadKind = ACCOUNT_AGGREGATION,
+    object_type: str | None = None,
+) -> Flow[SourceFacts]:
     """
-    Return what the tenant says about a source.
+    Return what the tenant says about a source, as far as it matters for a kind of load.
 
     A fact that this client may not read, or that ISC does not have, is unknown and listed as missing.
 
     :param generation: the API generation to ask.
     :param source: the source, as ISC returned it.
+    :param kind: the kind of load that the file is for.
+    :param object_type: object type of the entitlements in the file; None for ISC's default.
     :raises SailPointError: a call failed for another reason than a 403 or a 404.
     """
+    if kind is UNCORRELATED_ACCOUNTS:
+        return SourceFacts(
+            source.id,
+            source.name,
+            missing=(MissingFact("columns", None, "ISC has no call that returns them"),),
+            noun="assignment",
+            inapplicable=dict.fromkeys(("keys", "shrinkage", "growth", "changes"), _ASSIGNMENTS),
+            replaces=False,
+        )
     missing: list[MissingFact] = []
     columns = None
-    if source.is_delimited_file:
-        columns = yield from _read("columns", account_columns(generation, source.id), missing, _USER_NEEDED)
-    else:
+    if not source.is_delimited_file:
         missing.append(MissingFact("columns", None, "only a delimited-file source has a header row"))
+    elif kind is ENTITLEMENT_AGGREGATION:
+        call = entitlement_columns(generation, source.id, object_type)
+        columns = yield from _read("columns", call, missing, _USER_NEEDED)
+    else:
+        columns = yield from _read("columns", account_columns(generation, source.id), missing, _USER_NEEDED)
+    if kind is ENTITLEMENT_AGGREGATION:
+        missing.append(MissingFact("accounts", None, "it is not asked for the number of entitlements"))
+        return SourceFacts(
+            source.id,
+            source.name,
+            columns=columns,
+            missing=tuple(missing),
+            noun="entitlement",
+            inapplicable=dict.fromkeys(("keys", "changes"), _ENTITLEMENTS),
+        )
     key = yield from _read_identity_attribute(generation, source, missing)
     accounts = yield from _read("accounts", account_count(generation, source.id), missing, _SCOPE_NEEDED)
     return SourceFacts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.isc.amounts import duration, size
@@ -11,14 +11,14 @@ from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.outcome import is_good_end, spelled_plainly
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult, UploadedFile
 
-    _Count: TypeAlias = Literal["created", "updated", "deleted", "unchanged", "ignored"]
-
 _BETWEEN = " · "
-_ALWAYS: tuple[_Count, ...] = ("created", "updated", "deleted")
-_UNLESS_ZERO: tuple[_Count, ...] = ("unchanged", "ignored")
+_ALWAYS = ("created", "updated", "deleted")
+_UNLESS_ZERO = ("unchanged", "ignored")
 
 
 def start_line(started: Checkpoint, kind: LoadKind = ACCOUNT_AGGREGATION) -> str:
@@ -37,17 +37,19 @@ def end_line(
     result: AggregationResult, kind: LoadKind = ACCOUNT_AGGREGATION, *, fail_on_warning: bool = False
 ) -> str:
     """
-    Return one line for the log, or for the error: how the load ended, and what it did to the accounts.
+    Return one line for the log, or for the error: how the load ended, and what it did.
 
     :param fail_on_warning: whether warnings fail the task.
     """
     is_good = is_good_end(result, fail_on_warning=fail_on_warning)
-    parts = [_headline(result), *_messages(result), *_counts(result)]
+    parts = [_headline(result), *_messages(result), *_counts(result, kind)]
     if result["deletions_skipped"]:
         parts.append("ISC deleted no accounts, because the source's delete threshold was exceeded")
     first, rest = parts[0], parts[1:]
     text = f"{first}: {_BETWEEN.join(rest)}" if rest else first
-    whose = [text, result["source_name"] or f"source {result['source_id'] or 'unknown'}"]
+    whose = [text]
+    if kind.takes_file or result["source_id"] is not None:
+        whose.append(result["source_name"] or f"source {result['source_id'] or 'unknown'}")
     if result["file"] is not None:
         whose.append(_file(result["file"]))
     if not is_good:
@@ -57,12 +59,13 @@ def end_line(
 
 
 def end_level(result: AggregationResult, *, fail_on_warning: bool = False) -> int:
-    """Return the level of the end's log line: ``ERROR`` for a bad end, ``WARNING`` for deleted accounts."""
+    """Return the level of the end's log line: ``ERROR`` for a bad end, ``WARNING`` for deletions."""
     if not is_good_end(result, fail_on_warning=fail_on_warning):
         return logging.ERROR
     if result["state"] == "succeeded_with_warnings" or result["deletions_skipped"]:
         return logging.WARNING
-    return logging.WARNING if result["accounts"]["deleted"] else logging.INFO
+    has_deleted = result["accounts"]["deleted"] or result["entitlements"]["deleted"]
+    return logging.WARNING if has_deleted else logging.INFO
 
 
 def check_end(
@@ -102,10 +105,10 @@ def _messages(result: AggregationResult) -> list[str]:
     return [" | ".join(texts)] if texts else []
 
 
-def _counts(result: AggregationResult) -> list[str]:
-    counts = result["accounts"]
+def _counts(result: AggregationResult, kind: LoadKind) -> list[str]:
+    counts: Mapping[str, Any] = result[kind.counted]
     shown = [f"{counts[name]:,} {name}" for name in _ALWAYS if counts[name] is not None]
-    shown += [f"{counts[name]:,} {name}" for name in _UNLESS_ZERO if counts[name]]
+    shown += [f"{counts[name]:,} {name}" for name in _UNLESS_ZERO if counts.get(name)]
     return [", ".join(shown)] if shown else []
 
 

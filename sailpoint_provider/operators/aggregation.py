@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, conf
+from airflow.providers.common.compat.sdk import conf
 
-from sailpoint_provider._airflow.drop import TaskDrop
-from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
-from sailpoint_provider._airflow.map_label import label_by_source
-from sailpoint_provider._airflow.parameters import boolean, plain_path
-from sailpoint_provider._airflow.start import check_adoptable, look_up_source
-from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
-from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
-from sailpoint_provider.operators.load import LoadOperator
-from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.operators.file_load import FileLoadOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import XComArg
 
-    from sailpoint_provider.drops.filing import Outcome
     from sailpoint_provider.files.check import FileCheck
     from sailpoint_provider.files.locate import FileLocation
-    from sailpoint_provider.files.source import FileSource
-    from sailpoint_provider.isc.api.models import Source
-    from sailpoint_provider.isc.start.request import IfRunning, StartRequest
-    from sailpoint_provider.isc.wait.deadlines import Deadlines
-    from sailpoint_provider.results import AggregationResult
+    from sailpoint_provider.isc.start.request import IfRunning
 
 
-class SailPointAccountAggregationOperator(LoadOperator):
+class SailPointAccountAggregationOperator(FileLoadOperator):
     """
     Loads the accounts of a source into Identity Security Cloud (ISC).
 
@@ -91,14 +77,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         "disable_optimization",
         "sailpoint_conn_id",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
-    ui_color = "#cfe3f7"
-
     kind = ACCOUNT_AGGREGATION
-    trigger_class = SailPointAccountAggregationTrigger
-
-    _source: Source | None = None
-    _drop: TaskDrop | None = None
 
     def __init__(
         self,
@@ -123,14 +102,15 @@ class SailPointAccountAggregationOperator(LoadOperator):
         on_kill_clear_task: bool = False,
         **kwargs: Any,
     ) -> None:
-        self.file = plain_path(file)
-        self.drop = drop
-        self.check = check
-        self.approved = cast("str | None", approved)
-        self.compare_with = plain_path(compare_with)
+        self.disable_optimization = disable_optimization
         super().__init__(
             source_id=source_id,
             source_name=source_name,
+            file=file,
+            drop=drop,
+            check=check,
+            approved=approved,
+            compare_with=compare_with,
             sailpoint_conn_id=sailpoint_conn_id,
             if_running=if_running,
             wait_for_completion=wait_for_completion,
@@ -142,140 +122,4 @@ class SailPointAccountAggregationOperator(LoadOperator):
             durable=durable,
             on_kill_clear_task=on_kill_clear_task,
             **kwargs,
-        )
-        self.disable_optimization = disable_optimization
-        with airflow_errors():
-            validate_check(check)
-            if if_running == "adopt":
-                check_adoptable(self.file if drop is None else drop, disable_optimization)
-
-    def execute(self, context: Context) -> AggregationResult:
-        """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
-        with airflow_errors(self._place):
-            self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
-                return result
-        return super().execute(context)
-
-    def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
-        """Start after the wait for another aggregation of the source, however that one ended."""
-        with airflow_errors(self._place):
-            self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
-                return result
-        return super().execute_turn(context, event)
-
-    def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
-        """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors(self._place):
-            self._read_drop(context)
-        return super().execute_complete(context, event)
-
-    def _check_source(self) -> None:
-        if self.drop is None:
-            super()._check_source()
-            return
-        given = ("source_id", "source_name", "file", "compare_with")
-        if named := [name for name in given if getattr(self, name) is not None]:
-            raise InvalidInputError(
-                f"Set either drop or {named[0]}, not both: a drop names its source and its file."
-            )
-        if not self.wait_for_completion:
-            raise InvalidInputError(
-                "A drop needs wait_for_completion=True, because it counts as loaded only after a good end."
-            )
-
-    def _read_drop(self, context: Context) -> None:
-        """Take source and file from the drop."""
-        if self.drop is not None:
-            self._drop = TaskDrop(self.drop, context, self.log)
-            described = self._drop.described
-            self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
-            self.file = described["file"]
-
-    def _result_of_earlier_try(self) -> AggregationResult | None:
-        """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
-        return None if self._drop is None else self._drop.result_of_earlier_try()
-
-    def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
-        """Start and follow the aggregation; file a drop away that is refused or was loaded before."""
-        try:
-            return super()._start(context, deadlines, may_run=may_run)
-        except FileRepeatedError as repeated:
-            self._file_away("duplicate", repeated)
-            raise AirflowSkipException(str(repeated)) from None
-        except FileRefusedError as refusal:
-            self._file_away("refused", refusal)
-            raise
-
-    def _file_away(self, outcome: Outcome, error: FileRefusedError | FileRepeatedError) -> None:
-        if self._drop is not None and self._source is not None:
-            self._drop.file_away(outcome, self._source.id, report=error.report, sentence=str(error))
-
-    def _conclude(self, context: Context, result: AggregationResult) -> AggregationResult:
-        """File a loaded drop away."""
-        if self._drop is not None:
-            sent = result["file"]
-            self._drop.file_away(
-                "loaded",
-                str(result["source_id"]),
-                sha256=None if sent is None else sent["sha256"],
-                aggregation_id=result["aggregation_id"],
-                result=result,
-            )
-        return result
-
-    def _with_check(
-        self, file: FileSource, source: Source, context: Context, until: float | None
-    ) -> FileSource:
-        """Return a file that is sent only if it passes the check, where there is one."""
-        rules = read_check(self.check, default=self._drop is not None)
-        if rules is None:
-            return file
-        from sailpoint_provider.files.check.approval import read_approval
-        from sailpoint_provider.files.check.checked import CheckedFile
-
-        checker = FileChecker(
-            self.hook,
-            rules,
-            source,
-            drop=None if self._drop is None else self._drop.described,
-            compare_with=self.compare_with,
-            until=until,
-        )
-        return CheckedFile(
-            file,
-            lambda now: checker.check_and_show(now, context, self.log),
-            read_approval(self.approved),
-            cast("Any", self.log),
-        )
-
-    def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
-        """Return what the task asks to start; the file is found and checked on this worker."""
-        from sailpoint_provider.files.locate import file_source
-        from sailpoint_provider.isc.start.load import check_file_fits
-        from sailpoint_provider.isc.start.request import StartRequest
-
-        disable_optimization = boolean(self.disable_optimization, "disable_optimization")
-        if self.if_running == "adopt":
-            check_adoptable(self.file, disable_optimization)
-        file = file_source(self.file) if self.file is not None else None
-        self._file_location = None if file is None else file.location
-        if self._source is None:
-            self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
-        label_by_source(context, self._source.name)
-        check_file_fits(self._source, file is not None, self.kind)
-        if file is not None:
-            file = self._with_check(file, self._source, context, deadlines.end)
-        return StartRequest(
-            source=self._source,
-            max_tries=max_tries_of(context),
-            deadlines=deadlines,
-            file=file,
-            disable_optimization=disable_optimization,
-            if_running=self.if_running,
-            fail_on_warning=self.fail_on_warning,
-            clear_number=clear_number_of(context),
-            unstored=unstored_tries(context, self.retries or 0, durable=self.durable),
-            kind=self.kind,
         )

@@ -16,6 +16,7 @@ from sailpoint_provider._airflow.parameters import plain_path
 from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,9 @@ class SailPointFileCheckOperator(BaseOperator):
         taken until it is loaded or :meth:`SailPointDropFolder.refuse` files it. (templated)
     :param check: a :class:`FileCheck` or its settings as a mapping; None for the defaults.
     :param compare_with: the last good file, with which a plain ``file`` is compared. (templated)
+    :param kind: what the file is for: ``account_aggregation``, ``entitlement_aggregation`` or
+        ``uncorrelated_accounts``.
+    :param object_type: entitlement type of the rows, such as ``group``; None for ISC's default.
     :param fail_if_refused: whether a refused file fails the task; False to let a person decide.
     :param sailpoint_conn_id: ID of the Airflow connection. (templated)
     :raises FileRefusedError: a rule refuses the file (final).
@@ -71,6 +75,8 @@ class SailPointFileCheckOperator(BaseOperator):
         drop: Mapping[str, Any] | XComArg | None = None,
         check: FileCheck | Mapping[str, Any] | bool | None = None,
         compare_with: FileLocation | XComArg | None = None,
+        kind: str = ACCOUNT_AGGREGATION.key,
+        object_type: str | None = None,
         fail_if_refused: bool = True,
         sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
         **kwargs: Any,
@@ -85,7 +91,11 @@ class SailPointFileCheckOperator(BaseOperator):
         self.compare_with = plain_path(compare_with)
         self.fail_if_refused = fail_if_refused
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
+        self.kind = kind
+        self.object_type = object_type
         with airflow_errors():
+            if not kind_of(kind).takes_file:
+                raise InvalidInputError(f"kind {kind!r} takes no file.")
             validate_check(check)
             if check is False:
                 raise InvalidInputError(
@@ -122,16 +132,27 @@ class SailPointFileCheckOperator(BaseOperator):
 
     def _report(self, context: Context) -> dict[str, Any]:
         from sailpoint_provider.files.locate import file_source
-        from sailpoint_provider.isc.start.load import check_file_fits
+        from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
 
         drop = None if self.drop is None else read_drop(self.drop)
         chosen = {"source_id": self.source_id, "source_name": self.source_name} if drop is None else drop
         source = look_up_source(self.hook, chosen["source_id"], chosen["source_name"], None)
         label_by_source(context, source.name)
-        check_file_fits(source, has_file=True)
+        kind = kind_of(self.kind)
+        check_file_fits(source, has_file=True, kind=kind)
+        check_object_type(self.object_type, has_file=True)
         rules = read_check(self.check, default=True)
         assert rules is not None  # noqa: S101 - the constructor has made sure
-        checker = FileChecker(self.hook, rules, source, drop=drop, compare_with=self.compare_with, until=None)
+        checker = FileChecker(
+            self.hook,
+            rules,
+            source,
+            drop=drop,
+            compare_with=self.compare_with,
+            until=None,
+            kind=kind,
+            object_type=self.object_type,
+        )
         file = file_source(self.file if drop is None else drop["file"])
         report = checker.check_and_show(file, context, self.log)
         if report.verdict == "refused" and self.fail_if_refused:

@@ -21,7 +21,6 @@ from sailpoint_provider._airflow.deferral import (
 )
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.map_label import label_by_source
-from sailpoint_provider._airflow.parameters import one_of, seconds
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
@@ -29,70 +28,44 @@ from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.verdict import check_end, log_end
 from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
-    from sailpoint_provider.isc.start.request import Busy, IfRunning, StartRequest
+    from sailpoint_provider.isc.start.request import Busy, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult
-    from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 
 class LoadOperator(BaseOperator):
     """
     Starts a load of a source once, follows it and returns its result.
 
-    A subclass names the kind of load and its trigger, documents the parameters with their defaults, and
-    builds the start request.
+    A subclass names the kind of load, sets the attributes in its constructor, and builds the start request.
+    It has the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG.
     """
 
     kind: ClassVar[LoadKind]
-    trigger_class: ClassVar[type[SailPointAccountAggregationTrigger]]
 
     _checkpoint: Checkpoint | None = None
     _file_location: str | None = None
 
-    def __init__(
-        self,
-        *,
-        source_id: str | XComArg | None,
-        source_name: str | XComArg | None,
-        sailpoint_conn_id: str | XComArg,
-        if_running: IfRunning,
-        wait_for_completion: bool,
-        deferrable: bool,
-        poll_interval: float | timedelta,
-        timeout: float | timedelta,
-        fail_on_warning: bool,
-        tolerate_outage: float | timedelta,
-        durable: bool,
-        on_kill_clear_task: bool,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        # Airflow replaces an XComArg by its value when it renders the template fields.
-        self.source_id = cast("str | None", source_id)
-        self.source_name = cast("str | None", source_name)
-        self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.fail_on_warning = fail_on_warning
-        self.durable = durable
-        self.on_kill_clear_task = on_kill_clear_task
-        with airflow_errors():
-            self._check_source()
-            self.if_running = cast(
-                "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
-            )
-            self.poll_interval = seconds(poll_interval, "poll_interval")
-            self.timeout = seconds(timeout, "timeout")
-            self.tolerate_outage = seconds(tolerate_outage, "tolerate_outage")
+    source_id: str | None
+    source_name: str | None
+    sailpoint_conn_id: str
+    wait_for_completion: bool
+    deferrable: bool
+    poll_interval: float
+    timeout: float
+    tolerate_outage: float
+    fail_on_warning: bool
+    durable: bool
+    on_kill_clear_task: bool
 
     @cached_property
     def hook(self) -> SailPointHook:
@@ -235,7 +208,7 @@ class LoadOperator(BaseOperator):
         if checkpoint.result is not None:
             return self._conclude(context, checkpoint.result)
         if not self.wait_for_completion:
-            return self._return(context, checkpoint, make_result(aggregation_id))
+            return self._return(context, checkpoint, make_result(aggregation_id, kind=self.kind))
         watch = self.hook._watch(
             aggregation_id,
             checkpoint.deadlines,
@@ -265,11 +238,12 @@ class LoadOperator(BaseOperator):
         :param details: further arguments of the trigger.
         """
         self.defer(
-            trigger=self.trigger_class(
+            trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=aggregation_id,
                 sailpoint_conn_id=self.sailpoint_conn_id,
                 poll_interval=self.poll_interval,
                 deadlines=deadlines,
+                kind=self.kind.key,
                 **details,
             ),
             method_name=method_name,

@@ -202,10 +202,11 @@ class Poller:
         now = self._batch_began = self._loop.time()
         self._batch_polls += 1
         due = sorted((wait for wait in self._waits if wait.is_nearly_due(now)), key=_by_due)
+        types = {kind for wait in due if (kind := wait.watch.kind.task_type) is not None}
         before = self._batch_poller.requests
         try:
             unseen = await self._client.run(
-                self._batch_poller.batch_poll([wait.watch.aggregation_id for wait in due])
+                self._batch_poller.batch_poll([wait.watch.aggregation_id for wait in due], types)
             )
         except SailPointError as error:
             await self._report_outage(due, error)

@@ -1,11 +1,11 @@
-"""Waits for the end of an account aggregation that another task or client started."""
+"""Waits for the end of an aggregation, or another load, that another task or client started."""
 
 from __future__ import annotations
 
 import random
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -33,8 +33,8 @@ from sailpoint_provider.exceptions import (
     SailPointError,
 )
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.api.identifiers import given_id
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.isc.api.identifiers import load_id
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.verdict import check_end, log_end
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
@@ -67,7 +67,7 @@ class _CarriedError(AirflowSkipException):
 
 class SailPointAccountAggregationSensor(BaseSensorOperator):
     """
-    Waits until an account aggregation has succeeded, and returns its result.
+    Waits until an aggregation, or another load, has succeeded, and returns its result.
 
     With ``soft_fail``, a failed aggregation and a timeout skip the task; refused credentials, a missing scope
     and an outage fail it, in every mode. ``never_fail`` skips on those too. ``silent_fail`` has no effect,
@@ -75,6 +75,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     :param aggregation_id: ID of the aggregation, 32 hex characters, such as an operator's XCom
         ``aggregation_id``. (templated)
+    :param kind: what the ID belongs to: ``account_aggregation``, ``entitlement_aggregation``,
+        ``uncorrelated_accounts`` or ``identity_refresh``.
     :param sailpoint_conn_id: ID of the Airflow connection. (templated)
     :param deferrable: whether to wait on the triggerer instead of a worker; defaults to ``[operators]
         default_deferrable``.
@@ -91,14 +93,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
 
-    kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
-
     _watch: Watch | None = None
 
     def __init__(
         self,
         *,
         aggregation_id: str,
+        kind: str = ACCOUNT_AGGREGATION.key,
         sailpoint_conn_id: str = SailPointHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta | None = None,
@@ -113,8 +114,10 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
                 if kwargs.get(name) is not None:
                     seconds(kwargs[name], name)
             tolerated = seconds(tolerate_outage, "tolerate_outage")
+            self._kind = kind_of(kind)
         super().__init__(**kwargs)
         self.tolerate_outage = tolerated
+        self.kind = kind
         self.aggregation_id = aggregation_id
         self.sailpoint_conn_id = sailpoint_conn_id
         self.deferrable = deferrable
@@ -149,7 +152,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or self._deadlines_from_now()
         return self._finish_or_defer(
-            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self.kind), deadlines
+            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self._kind), deadlines
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -167,8 +170,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
-        log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
-        return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
+        log_end(cast("Any", self.log), result, self._kind, fail_on_warning=self.fail_on_warning)
+        return check_end(result, fail_on_warning=self.fail_on_warning, kind=self._kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
@@ -181,6 +184,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
                 deadlines=deadlines,
                 is_ours=False,
                 carried={"deadlines": deadlines.to_json()},
+                kind=self._kind.key,
             ),
             method_name="execute_complete",
             timeout=backstop(deadlines),
@@ -188,8 +192,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         raise AssertionError("defer() does not return")
 
     def _new_watch(self, deadlines: Deadlines) -> Watch:
-        aggregation_id = given_id(self.aggregation_id, "aggregation_id")
-        return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
+        aggregation_id = load_id(self.aggregation_id, self._kind)
+        return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self._kind)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
@@ -229,7 +233,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return for_airflow(error)
 
     def _timed_out(self) -> AggregationTimeoutError:
-        name = f"{self.kind.name} {self.aggregation_id}"
+        name = f"{self._kind.name} {self.aggregation_id}"
         return AggregationTimeoutError(
             f"The sensor's timeout of {self.timeout:g} s passed before {name} ended. {still_running(name)}"
         )

@@ -1,17 +1,17 @@
-"""Waits for the end of an account aggregation on the triggerer, without holding a worker."""
+"""Waits for the end of an aggregation, or another load, on the triggerer, without holding a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.wait import events
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -42,7 +42,7 @@ _STATES_SET_BY_A_USER = ("failed", "success", None)
 
 class SailPointAccountAggregationTrigger(BaseTrigger):
     """
-    Waits until an account aggregation has ended, and yields one event about its end.
+    Waits until an aggregation, or another load, has ended, and yields one event about its end.
 
     It never raises: every error becomes an event, which
     :func:`sailpoint_provider.isc.wait.events.read_event` checks on the worker.
@@ -59,9 +59,9 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         end; None if unknown.
     :param carried: a JSON object that the event passes back to the task, because ``airflow dags test`` passes
         back nothing else.
+    :param kind: ``account_aggregation``, ``entitlement_aggregation``, ``uncorrelated_accounts`` or
+        ``identity_refresh``.
     """
-
-    kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         clear_task_on_kill: bool = False,
         usual_seconds: float | None = None,
         carried: dict[str, Any] | None = None,
+        kind: str = ACCOUNT_AGGREGATION.key,
     ) -> None:
         # Airflow does not annotate its trigger classes.
         super().__init__()  # type: ignore[no-untyped-call]
@@ -87,12 +88,19 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.clear_task_on_kill = clear_task_on_kill
         self.usual_seconds = usual_seconds
         self.carried = carried
+        self.kind = kind_of(kind)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments, which hold no secrets."""
+        """
+        Return the class path and the arguments, which hold no secrets.
+
+        The kind is left out for account aggregations, so that a triggerer of an earlier version runs them.
+        """
+        kind = {} if self.kind is ACCOUNT_AGGREGATION else {"kind": self.kind.key}
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {
+            kind
+            | {
                 "aggregation_id": self.aggregation_id,
                 "sailpoint_conn_id": self.sailpoint_conn_id,
                 "poll_interval": self.poll_interval,
@@ -168,7 +176,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             hook._log_kill,
             self.log,
             self.aggregation_id,
-            source=self.source_id or "unknown",
+            source=self.source_id or ("unknown" if self.kind.takes_file else None),
             clear_task=self.clear_task_on_kill,
             kind=self.kind,
         )

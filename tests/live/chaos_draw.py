@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.live.chaos_plan import Kind, Way
 
 API_VERSIONS = ("v1", "v1", "v2026", "v2025", "v2024", "beta")
+LOADS = ("account_aggregation", "entitlement_aggregation", "uncorrelated_accounts")
 RETRIES = 9
 EQUAL_ROWS_CHANCE = 0.8
 STORE_CHANCE = 0.75
@@ -52,6 +53,8 @@ class _Draw:
         self._rng = Random(f"{seed}:{self._name}")
         self._with_file = kind == "files" or (kind in ("own", "watched") and self._rng.random() < 0.5)
         self._source_id = UUID(int=self._rng.getrandbits(128)).hex
+        loads = LOADS if self._with_file else LOADS[:2]
+        self._load = self._rng.choices(loads, (6, 2, 1)[: len(loads)])[0]
 
     def unit(self, size: int) -> Unit:
         rng = self._rng
@@ -62,7 +65,7 @@ class _Draw:
             "process_seconds": rng.uniform(0.0, 45.0),
         }
         if not self._with_file:
-            source["upstream"] = rng.randint(1, 40)
+            source["upstream"] = source["upstream_entitlements"] = rng.randint(1, 40)
         rows = self._rows(2 * size + 1)
         at_once = rng.random() < 0.3
         tasks = []
@@ -83,7 +86,7 @@ class _Draw:
         outcomes: tuple[Outcome, ...] = ()
         if self._kind in ("own", "watched") and tasks[0].waits and rng.random() < 0.25:
             outcomes = tuple(rng.choice(_BAD + _STRANGE) for _ in range(rng.choice((1, 1, 2))))
-        return Unit(self._name, self._number, self._kind, tuple(tasks), source, outcomes, rivals)
+        return Unit(self._name, self._number, self._kind, tuple(tasks), source, outcomes, rivals, self._load)
 
     def _rows(self, number: int) -> list[int]:
         """Draw numbers of rows, mostly the same for all files of a unit, so that rows identify none."""
@@ -98,8 +101,8 @@ class _Draw:
     def _rival(self, rows: int, begins_after: float, seconds: float | None = None) -> Rival:
         name = f"{self._name}-rival-{begins_after:.3f}"
         if seconds is not None:
-            return Rival(name, rows, seconds, begins_after=begins_after)
-        return Rival.draw(name, rows, self._rng, begins_after=begins_after)
+            return Rival(name, rows, seconds, begins_after=begins_after, load=self._load)
+        return Rival.draw(name, rows, self._rng, self._load, begins_after=begins_after)
 
     def _rivals(self, rows: int, tasks: list[Task]) -> tuple[tuple[Rival, ...], list[Task]]:
         """Draw rivals that come by themselves; a long one may run since before the DAG run began."""
@@ -115,7 +118,7 @@ class _Draw:
         alone = self._kind in ("own", "watched")
         options = self._options()
         options |= {"source_name": self._name} if rng.random() < 0.3 else {"source_id": self._source_id}
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 and self._load == LOADS[0]:
             options["disable_optimization"] = True
         if rng.random() < 0.3:
             ways = ("fail", "skip", "adopt")
@@ -138,6 +141,7 @@ class _Draw:
             options=options | {"deferrable": rng.random() < 0.5},
             begins_after=begins_after,
             has_store=rng.random() < STORE_CHANCE,
+            load=self._load,
             **self._connection(),
         )
 
@@ -152,6 +156,7 @@ class _Draw:
         options["timeout"] = rng.uniform(20.0, 90.0) if rng.random() < 0.1 else 86400.0
         options["soft_fail"] = rng.random() < 0.3
         options["fail_on_warning"] = rng.random() < 0.1
+        options["kind"] = self._load
         return Task(
             name=f"{self._name}-{place}",
             rows=(),
@@ -159,6 +164,7 @@ class _Draw:
             options=options,
             begins_after=0.0,
             watching=Watching(watched, way),
+            load=self._load,
             **self._connection(),
         )
 
@@ -172,7 +178,7 @@ class _Draw:
     def _dangers(self, rival: float, rival_rows: int) -> Dangers:
         rng = self._rng
         weather = self._weather * rng.choice((0.5, 1.0, 1.0, 1.0, 1.0, 2.5))
-        return Dangers(weather, 0.2 if rng.random() < 0.2 else 0.02, rival, rival_rows)
+        return Dangers(weather, 0.2 if rng.random() < 0.2 else 0.02, rival, rival_rows, self._load)
 
     def _connection(self) -> dict[str, Any]:
         rng = self._rng

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+STARTS = ("/load-accounts", "/load-entitlements", "/load-uncorrelated-accounts")
+"""The calls that start a load; faults and crashes know them by the name of the first one."""
+
 STATUS_CALLS = ("task_status", "aggregation_status")
 LIST_CALLS = ("list_tasks", "list_pending", "find_source", "source_facts")
 CHANCES = {"load_accounts": 0.4, "token": 0.08}
@@ -28,7 +31,7 @@ def name_of(call: Request[Any]) -> str:
     if call.is_token_request:
         return "token"
     path = call.path
-    if path.endswith("/load-accounts"):
+    if path.endswith(STARTS):
         return "load_accounts"
     if path.endswith("/pending-tasks"):
         return "list_pending"

@@ -17,6 +17,8 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.flow import Sleep
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.operators.entitlements import SailPointEntitlementAggregationOperator
+from sailpoint_provider.operators.uncorrelated import SailPointUncorrelatedAccountsOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from tests.live.chaos_faults import name_of
@@ -55,6 +57,8 @@ def listen_to_logs() -> None:
     for kind in (
         SailPointHook,
         SailPointAccountAggregationOperator,
+        SailPointEntitlementAggregationOperator,
+        SailPointUncorrelatedAccountsOperator,
         SailPointAccountAggregationSensor,
         SailPointAccountAggregationTrigger,
     ):

@@ -21,6 +21,10 @@ IN_GAP = "rivals' aggregations within 30 s of a start without a usable response"
 OVER_BEFORE_RETRY = "of these, ended before the next try"
 KILLED_AT_START = "workers killed before, during or after a start"
 AT_ONCE = "sources with tasks that began at the same moment"
+LOADS = {
+    "entitlement_aggregation": "tasks that load entitlements",
+    "uncorrelated_accounts": "tasks that load uncorrelated accounts",
+}
 NO_STORE = "tasks without a state store"
 NO_STORE_RETRIES = "retries without a state store"
 AHEAD, BEHIND = "tasks on a tenant whose clock is ahead", "tasks on a tenant whose clock is behind"
@@ -46,6 +50,7 @@ KINDS = (
     OVER_BEFORE_RETRY,
     KILLED_AT_START,
     AT_ONCE,
+    *LOADS.values(),
     NO_STORE,
     NO_STORE_RETRIES,
     AHEAD,
@@ -71,6 +76,8 @@ def kinds_of(unit: Unit, stories: list[Story], truth: Truth, traits: Traits) -> 
     kinds: Counter[str] = Counter()
     kinds[AT_ONCE] += unit.begins_at_once
     for story in stories:
+        if story.task.load in LOADS:
+            kinds[LOADS[story.task.load]] += 1
         kinds[AHEAD] += traits.skew > 0
         kinds[BEHIND] += traits.skew < 0
         kinds[KEPT if traits.keeps_refusals else NOT_KEPT] += 1

@@ -92,12 +92,14 @@ class Dangers:
     :param airflow: probability that a request to Airflow fails.
     :param rival: probability that a start meets a rival.
     :param rival_rows: rows of such a rival's file; 0 for a direct source.
+    :param rival_load: the kind of load of such a rival.
     """
 
     weather: float
     airflow: float = 0.02
     rival: float = 0.0
     rival_rows: int = 0
+    rival_load: str = "account_aggregation"
 
 
 @dataclass
@@ -212,7 +214,8 @@ class Mischief:
         if rng.random() >= chance:
             return self.trouble_for(name, token), None
         self._met[name] = number
-        rival = RivalAtStart.draw(f"{self.task}-rival-{self._place}-{number}", self.dangers.rival_rows, rng)
+        name, dangers = f"{self.task}-rival-{self._place}-{number}", self.dangers
+        rival = RivalAtStart.draw(name, dangers.rival_rows, rng, dangers.rival_load)
         self.rivals[rival.kind] += 1
         self.note(f"{name} meets a rival: {rival.kind}")
         trouble = trouble_beside_rival(rival.kind, rng)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.live.account_files import AccountFile
-from tests.live.chaos_rivals import HEADER, marker_of
+from tests.live.chaos_rivals import HEADER, HEADERS, marker_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,7 @@ class Task:
     :param token_lifetime: seconds that its tokens live.
     :param has_store: whether there is a task state store, as on Airflow 3.3 and later.
     :param watching: what it waits for, where it is a sensor.
+    :param load: the kind of load.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Task:
     token_lifetime: int
     has_store: bool = True
     watching: Watching | None = None
+    load: str = "account_aggregation"
 
     @property
     def waits(self) -> bool:
@@ -79,7 +81,7 @@ class Task:
     def write_file(self, folder: Path, version: int) -> Path:
         """Write a version of its file in place of the one before; no two files of a run are the same."""
         described = AccountFile.numbered(self.rows[version], marker_of(self.name, version))
-        return described.drop(folder, f"{self.name}.csv", HEADER)
+        return described.drop(folder, f"{self.name}.csv", HEADERS.get(self.load, HEADER))
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Unit:
     :param source: settings of the source.
     :param next_runs: how its first runs go, where not in the usual way.
     :param rivals: aggregations that somebody else starts meanwhile.
+    :param load: the kind of load of all of them.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Unit:
     source: dict[str, Any]
     next_runs: tuple[Outcome, ...] = field(default=())
     rivals: tuple[Rival, ...] = field(default=())
+    load: str = "account_aggregation"
 
     @property
     def begins_at_once(self) -> bool:
@@ -113,4 +117,4 @@ class Unit:
         """Create its source and decide about the runs."""
         control.create_source(self.name, header=list(HEADER), **self.source)
         for outcome in self.next_runs:
-            control.next_run(self.source["id"], outcome.value, fail_at=0.5)
+            control.next_run(self.source["id"], outcome.value, fail_at=0.5, kind=self.load)

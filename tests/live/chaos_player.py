@@ -19,6 +19,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.operators.entitlements import SailPointEntitlementAggregationOperator
+from sailpoint_provider.operators.uncorrelated import SailPointUncorrelatedAccountsOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.live.chaos_airflow import DagRun, Report, Story, TaskInstance, TaskStateStore
 from tests.live.chaos_clock import CLOCK, FACTOR
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
     from tests.live.chaos_plan import Task
     from tests.live.chaos_tenant import ChaosServer
 
+OPERATORS: dict[str, Any] = {
+    "account_aggregation": SailPointAccountAggregationOperator,
+    "entitlement_aggregation": SailPointEntitlementAggregationOperator,
+    "uncorrelated_accounts": SailPointUncorrelatedAccountsOperator,
+}
 CLEAR_AFTER_SUCCESS = 0.1
 CLEAR_AFTER_CRASH = 0.05
 CLEAR_AFTER_FAILURE = 0.5
@@ -210,9 +217,8 @@ class Player:
         options = self._task.options | {"retries": self._retries}
         if self._task.rows:
             options["file"] = str(self._folder / f"{self._task.name}.csv")
-        return SailPointAccountAggregationOperator(
-            task_id=self._task.name, sailpoint_conn_id=self._conn_id, **options
-        )
+        kind = OPERATORS[self._task.load]
+        return kind(task_id=self._task.name, sailpoint_conn_id=self._conn_id, **options)
 
     def _executed(self) -> Any:
         method = "execute"

@@ -6,9 +6,11 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.simulator.model.accounts import AccountSet
 from sailpoint_provider.simulator.model.aggregations import Outcome
 from sailpoint_provider.simulator.model.csv_files import ReceivedFile
-from sailpoint_provider.simulator.model.sources import NextRun
+from sailpoint_provider.simulator.model.kinds import RunKind
+from sailpoint_provider.simulator.model.sources import ENTITLEMENT_HEADER, NextRun
 from tests.live.account_files import AccountFile
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.tenant import Tenant
 
 HEADER = ("id", "name", "e-mail")
+HEADERS = {RunKind.ENTITLEMENTS.value: ENTITLEMENT_HEADER}
+"""The columns of files that do not have :data:`HEADER`, by kind of load."""
+
 _QUICKLY_OVER = 0.35
 
 REFUSED_AND_LOST = "a start was refused because of a rival, and the response was lost"
@@ -53,6 +58,7 @@ class Rival:
     :param seconds: how long it runs, in seconds of the fast clock.
     :param outcome: how it ends.
     :param begins_after: real seconds between the start of its unit and its own.
+    :param load: the kind of load.
     """
 
     name: str
@@ -60,29 +66,37 @@ class Rival:
     seconds: float
     outcome: str = "success"
     begins_after: float = 0.0
+    load: str = RunKind.ACCOUNTS.value
 
     @classmethod
-    def draw(cls, name: str, rows: int, rng: Random, *, begins_after: float = 0.0) -> Rival:
+    def draw(cls, name: str, rows: int, rng: Random, load: str, *, begins_after: float = 0.0) -> Rival:
         """Draw one; many end long before a retry reads the records."""
         seconds = rng.uniform(2.0, 6.0) if rng.random() < _QUICKLY_OVER else rng.uniform(6.0, 45.0)
         outcome = "success" if rng.random() < 0.8 else rng.choice(("error", "warning", "terminated"))
-        return cls(name, rows, seconds, outcome, begins_after)
+        return cls(name, rows, seconds, outcome, begins_after, load)
 
     def start(self, tenant: Tenant, source_id: str) -> Run:
         """Start it, or have it refused if the source is busy; call this only in the tenant's thread."""
-        source = tenant.sources[source_id]
-        file, accounts = None, None
+        source, kind = tenant.sources[source_id], RunKind(self.load)
+        file, rows = None, None
         if self.rows:
+            header = HEADERS.get(self.load, HEADER)
             described = AccountFile.numbered(self.rows, marker_of(self.name))
-            content = described.content(HEADER)
+            content = described.content(header)
             file = ReceivedFile(f"{self.name}.csv", len(content), hashlib.sha256(content).hexdigest())
-            accounts = source.accounts(list(described.rows(HEADER)))
-        if source.is_busy(tenant.clock.steady()):
-            return tenant.refuse_start(source, True, file)
+            rows = AccountSet.of_rows(described.rows(header), 0)
+        if source.is_busy(tenant.clock.steady(), kind):
+            return tenant.refuse_start(source, True, file, kind)
         outcome = Outcome(self.outcome)
         # What was decided about the runs of the tasks stays for them.
-        source.next_runs.appendleft(NextRun(outcome, collect_seconds=self.seconds, process_seconds=0.0))
-        return tenant.start(source, accounts, True, file)
+        source.next_runs.appendleft(
+            NextRun(outcome, collect_seconds=self.seconds, process_seconds=0.0, kind=kind)
+        )
+        if kind is RunKind.ENTITLEMENTS:
+            return tenant.start_entitlements(source, rows, None, file)
+        if kind is RunKind.UNCORRELATED and rows is not None:
+            return tenant.start_uncorrelated(source, rows, file)
+        return tenant.start(source, rows, True, file)
 
 
 @dataclass(frozen=True)
@@ -97,9 +111,9 @@ class RivalAtStart:
     kind: str
 
     @classmethod
-    def draw(cls, name: str, rows: int, rng: Random) -> RivalAtStart:
+    def draw(cls, name: str, rows: int, rng: Random, load: str) -> RivalAtStart:
         """Draw one."""
-        return cls(Rival.draw(name, rows, rng), rng.choices(RIVAL_KINDS, _WEIGHTS)[0])
+        return cls(Rival.draw(name, rows, rng, load), rng.choices(RIVAL_KINDS, _WEIGHTS)[0])
 
     @property
     def comes_first(self) -> bool:

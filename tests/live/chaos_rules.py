@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from sailpoint_provider.exceptions import AggregationAlreadyRunningError, SailPointError
+from sailpoint_provider.isc.kinds import kind_of
 from sailpoint_provider.isc.start.reconcile import RECONCILE_SECONDS
 from sailpoint_provider.version_compat import TaskDeferralTimeout
 from tests.live.chaos_mischief import AirflowTroubleError, Crash
@@ -74,9 +75,13 @@ def wrong_result(story: Story, result: Json, run: Run) -> list[str]:
         story.told_terminated += 1
     elif result["state"] != truth and (story.task.waits or result["state"] != "running"):
         wrongs.append(f"reported {result['state']!r} for aggregation {run.id}, whose state is {truth!r}")
-    total = result["accounts"]["scanned"]
+    counted = kind_of(story.task.load).counted
+    total = result[counted]["scanned"]
     if total is not None and total != run.total:
-        wrongs.append(f"reported {total} accounts for aggregation {run.id}, which scanned {run.total}")
+        wrongs.append(f"reported {total} {counted} for aggregation {run.id}, which scanned {run.total}")
+    others = result["entitlements" if counted == "accounts" else "accounts"]
+    if any(number is not None for number in others.values()):
+        wrongs.append(f"reported counts of something else than {counted} for aggregation {run.id}")
     return wrongs
 
 

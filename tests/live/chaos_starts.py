@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
+from sailpoint_provider.simulator.model.kinds import RunKind
 from tests.live.chaos_clock import CLOCK
 
 AGGREGATION_ID = "aggregation_id"
@@ -140,7 +140,8 @@ class Ledger:
     def answered(self, status: int, body: bytes) -> None:
         """Record a complete response to the start that was sent last."""
         post = self.posts[-1]
-        if BUSY_TEXT in body.decode(errors="replace"):
+        text = body.decode(errors="replace")
+        if any(kind.busy_text in text for kind in RunKind):
             post.is_settled = True
         elif (told := _id_in(body)) is not None:
             post.told, post.is_settled = told, True
@@ -183,7 +184,8 @@ def _id_in(body: bytes) -> str | None:
     """Return the ID that the answer to a start gives, None where it gives none."""
     try:
         answer = json.loads(body)
-        told = answer["task"]["id"]
+        # The answer about entitlements is the task itself.
+        told = answer["task"]["id"] if "task" in answer else answer["id"]
     except (ValueError, KeyError, TypeError):
         return None
     return told if isinstance(told, str) else None

@@ -30,7 +30,7 @@ HEADER = "x-chaos"
 MANY = 1_000_000
 NOTHING = "nothing"
 SOMEBODY = "somebody"
-_SOURCE = re.compile(r"/sources(?:/v1)?/([0-9a-f]{32})/load-accounts$")
+_SOURCE = re.compile(r"/sources(?:/v1)?/([0-9a-f]{32})/load-(?:uncorrelated-)?(?:accounts|entitlements)$")
 _RIVAL_SECONDS = 10.0
 
 

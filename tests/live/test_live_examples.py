@@ -42,6 +42,20 @@ def test_sources_run_one_after_the_other(file_drop: FileDrop) -> None:
     assert source_names(file_drop, before) == ["Directory", "Mainframe via Virtual Appliance"]
 
 
+def test_entitlements_and_identities_follow_the_accounts(file_drop: FileDrop) -> None:
+    run, _ = file_drop.run_once("example_sailpoint_accounts_entitlements_refresh")
+    checked = file_drop.api.xcom(run, "check")
+    accounts, entitlements, refreshed = (
+        file_drop.api.xcom(run, task_id) for task_id in ("accounts", "entitlements", "refresh")
+    )
+    assert [one["verdict"] for one in checked] == ["ready"]
+    assert accounts["completed"] <= entitlements["started"]
+    assert entitlements["completed"] <= refreshed["parts"][0]["started"]
+    assert (entitlements["state"], refreshed["state"]) == ("succeeded", "succeeded")
+    assert entitlements["entitlements"]["scanned"] == 25
+    assert refreshed["identities"] == 2
+
+
 def test_mapped_sources_run_side_by_side(file_drop: FileDrop) -> None:
     before = len(file_drop.tenant.runs())
     run, _ = file_drop.run_once("example_sailpoint_sources_in_pool")

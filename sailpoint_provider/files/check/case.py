@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _FACTS = {
     "columns": "the columns that the source expects",
-    "identity_attribute": "the column that identifies an account",
-    "accounts": "the number of accounts that ISC holds",
+    "identity_attribute": "the column that identifies an {noun}",
+    "accounts": "the number of {noun}s that ISC holds",
 }
 
 _LONGEST_KEY = 80
@@ -49,6 +49,11 @@ class Case:
     key: str | None
     merges_rows: bool
     found: Findings
+
+    @property
+    def noun(self) -> str:
+        """What one row is, in the singular."""
+        return self.facts.noun if self.facts is not None else "account"
 
     @property
     def accounts(self) -> int | None:
@@ -119,7 +124,7 @@ class Case:
 
     def why_missing(self, fact: str) -> str:
         """Return why a fact is unknown, and which scope the client needs, as a sentence."""
-        what = _FACTS[fact]
+        what = _FACTS[fact].format(noun=self.noun)
         if self.facts is None:
             return f"Without a source, nothing states {what}."
         missing = next((one for one in self.facts.missing if one.fact == fact), None)

@@ -37,6 +37,9 @@ _RULES: tuple[tuple[str, Callable[[Case], RuleOutcome]], ...] = (
     ("changes", judge_accounts.changes),
     ("repeat", judge_drop.repeat),
 )
+_BY_KEY = frozenset({"keys", "changes"})
+"""The rules that a key makes meaningful, also where the tenant does not name it."""
+
 _SWITCHES = frozenset({"readable", "header", "shape", "keys", "foreign", "fresh"})
 
 
@@ -73,11 +76,18 @@ def check_file(
         merges_rows = facts.merges_rows if facts is not None else False
     found = _findings(file, last, key, merges_rows=merges_rows or not rules.keys)
     case = Case(name, rules, facts, last, dropped_at, now, key, merges_rows, found)
-    outcomes = tuple(
-        RuleOutcome(rule, "off") if rule in _SWITCHES and not getattr(rules, rule) else judge(case)
-        for rule, judge in _RULES
-    )
+    outcomes = tuple(_outcome(case, rule, judge) for rule, judge in _RULES)
     return _report(case, outcomes)
+
+
+def _outcome(case: Case, rule: str, judge: Callable[[Case], RuleOutcome]) -> RuleOutcome:
+    """Ask a rule, unless it is switched off or means nothing for such a file."""
+    if rule in _SWITCHES and not getattr(case.rules, rule):
+        return RuleOutcome(rule, "off")
+    reason = case.facts.inapplicable.get(rule) if case.facts is not None else None
+    if reason is None or (case.key is not None and rule in _BY_KEY):
+        return judge(case)
+    return RuleOutcome(rule, "not_checked", sentence=reason)
 
 
 def _findings(file: FileSource, last: LastLoaded | None, key: str | None, *, merges_rows: bool) -> Findings:
@@ -164,7 +174,9 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
     if refused is not None:
         return "refused", refused.sentence
     accounts = (
-        counted(case.accounts, "account") if case.accounts is not None else "an unknown number of accounts"
+        counted(case.accounts, case.noun)
+        if case.accounts is not None
+        else f"an unknown number of {case.noun}s"
     )
     keys = case.found.keys
     if keys is None or case.found.changed_columns is None:

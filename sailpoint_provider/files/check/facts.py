@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class SourceFacts:
         None where the source has none.
     :param merges_rows: whether several rows of one key are one account.
     :param missing: facts that could not be read, with the reason.
+    :param noun: what one row is, in the singular: ``account``, ``entitlement`` or ``assignment``.
+    :param inapplicable: rules that mean nothing for such a file, with the reason as a sentence.
+    :param replaces: whether ISC deletes what the file lacks.
     """
 
     source_id: str
@@ -44,3 +51,6 @@ class SourceFacts:
     delete_threshold: float | None = None
     merges_rows: bool = False
     missing: tuple[MissingFact, ...] = ()
+    noun: str = "account"
+    inapplicable: Mapping[str, str] = field(default_factory=dict)
+    replaces: bool = True

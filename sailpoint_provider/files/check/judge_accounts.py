@@ -21,20 +21,24 @@ def rows(case: Case) -> RuleOutcome:
     limits = [f"at least {least:,}"] if least is not None else []
     limits += [f"at most {most:,}"] if most is not None else []
     refusal = None
-    if least is not None and accounts < least:
+    if case.facts is not None and not case.facts.replaces:
+        wrong = (least is not None and accounts < least) or (most is not None and accounts > most)
+        if wrong:
+            refusal = f"{case.name} holds {counted(accounts, case.noun)} ({', '.join(limits)} expected)."
+    elif least is not None and accounts < least:
         if accounts == 0:
-            refusal = f"Loading {case.name} would delete every account of the source: it holds none."
+            refusal = f"Loading {case.name} would delete every {case.noun} of the source: it holds none."
         else:
             refusal = (
-                f"Loading {case.name} would leave the source with {counted(accounts, 'account')} "
+                f"Loading {case.name} would leave the source with {counted(accounts, case.noun)} "
                 f"({limits[0]} expected)."
             )
     elif most is not None and accounts > most:
         refusal = (
-            f"Loading {case.name} would bring the source to {counted(accounts, 'account')} "
+            f"Loading {case.name} would bring the source to {counted(accounts, case.noun)} "
             f"({limits[-1]} expected)."
         )
-    return outcome("rows", refusal, counted(accounts, "account"), ", ".join(limits))
+    return outcome("rows", refusal, counted(accounts, case.noun), ", ".join(limits))
 
 
 def shrinkage(case: Case) -> RuleOutcome:
@@ -79,7 +83,7 @@ def growth(case: Case) -> RuleOutcome:
     refusal = None
     if limit.is_exceeded(added, base):
         part = f"{share(added, base, limit)} of {base:,}, limit {limit}" if base else f"limit {limit}"
-        refusal = f"Loading {case.name} would create {counted(added, 'account')} ({part})."
+        refusal = f"Loading {case.name} would create {counted(added, case.noun)} ({part})."
     return outcome("growth", refusal, f"{added:,} of {base:,}", str(limit))
 
 
@@ -106,7 +110,7 @@ def changes(case: Case) -> RuleOutcome:
         figures.append(f"{column} {count:,}")
         if limit.is_exceeded(count, base):
             part = f"{share(count, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
-            faults.append(f"{column!r} of {count:,} of {base:,} accounts ({part})")
+            faults.append(f"{column!r} of {count:,} of {base:,} {case.noun}s ({part})")
     refusal = f"Loading {case.name} would change {listed(faults)}." if faults else None
     return outcome("changes", refusal, ", ".join(figures) or "none")
 
@@ -131,7 +135,7 @@ def _gone_by_count(case: Case) -> tuple[int, int, str] | None:
 
 def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
     part = f"{share(gone, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
-    return f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({part})."
+    return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
 
 
 def _above_threshold(case: Case, known: tuple[int, int, str]) -> str | None:
@@ -153,11 +157,15 @@ def _above_threshold(case: Case, known: tuple[int, int, str]) -> str | None:
 def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> RuleOutcome:
     """Return the outcome where no limit is exceeded, which says what could not be compared."""
     problem = case.found.last_problem
+    if case.noun != "account" and case.key is None and problem is None:
+        # Without keys, and without a number from ISC, rows of the last file are all there is.
+        sentence = "" if is_known else "This is the first load, so there is nothing to compare with."
+        return RuleOutcome("shrinkage", "passed" if is_known else "not_checked", figure, str(limit), sentence)
     if not is_known and problem is not None and case.last is not None:
         return outcome(
             "shrinkage",
-            f"Loading {case.name} could delete any number of accounts: the last loaded file {case.last.name} "
-            f"{problem}. {case.why_missing('accounts')}",
+            f"Loading {case.name} could delete any number of {case.noun}s: the last loaded file "
+            f"{case.last.name} {problem}. {case.why_missing('accounts')}",
             limit=str(limit),
         )
     if case.key is None and case.last is not None:

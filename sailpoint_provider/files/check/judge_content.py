@@ -69,7 +69,7 @@ def shape(case: Case) -> RuleOutcome:
     more = ", …" if faults.count > len(faults.first) else ""
     return outcome(
         "shape",
-        f"Loading {case.name} would lose accounts or mix up their values, because "
+        f"Loading {case.name} would lose {case.noun}s or mix up their values, because "
         f"{count} {verb(faults.count, 'is', 'are')} malformed: {'; '.join(faults.first)}{more}.",
         count,
     )
@@ -83,7 +83,7 @@ def keys(case: Case) -> RuleOutcome:
     if case.key is None:
         return case.lacking("keys", "identity_attribute", "Rows were counted in place of accounts.")
     if found is None:
-        return outcome("keys", f"{case.name} has no column {case.key!r}, which identifies an account.")
+        return outcome("keys", f"{case.name} has no column {case.key!r}, which identifies an {case.noun}.")
     faults = []
     if found.blank_rows:
         faults.append(
@@ -101,10 +101,10 @@ def keys(case: Case) -> RuleOutcome:
             f"{verb(found.padded.count, 'begins or ends', 'begin or end')} with a space"
             f"{_examples(case, found.padded.keys)}"
         )
-    figure = f"{case.key}: {counted(found.accounts, 'account')}"
+    figure = f"{case.key}: {counted(found.accounts, case.noun)}"
     if not faults:
         return outcome("keys", None, figure)
-    return outcome("keys", f"Loading {case.name} would mix up accounts: {listed(faults)}.", figure)
+    return outcome("keys", f"Loading {case.name} would mix up {case.noun}s: {listed(faults)}.", figure)
 
 
 def _header_refusal(case: Case, expected: Sequence[str] | None) -> str | None:
@@ -131,8 +131,8 @@ def _header_refusal(case: Case, expected: Sequence[str] | None) -> str | None:
         lines = (case.found.key_lines or {}).get(case.found.keys.headers.keys[0]) or ()
         where = f" on line {lines[0]:,}" if lines else ""
         return (
-            f"Loading {case.name} would make an account of a header: it is repeated{where}. The file was put "
-            "together from several."
+            f"Loading {case.name} would make an {case.noun} of a header: it is repeated{where}. The file was "
+            "put together from several."
         )
     return None
 

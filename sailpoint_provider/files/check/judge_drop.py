@@ -26,8 +26,8 @@ def foreign(case: Case) -> RuleOutcome:
     if named is not None and case.facts is not None and named != case.facts.source_id.lower():
         return outcome(
             "foreign",
-            f"Loading {case.name} would replace the accounts of {case.facts.source_name}: its name begins "
-            f"with the ID of another source, {named}.",
+            f"Loading {case.name} would replace the {case.noun}s of {case.facts.source_name}: its name "
+            f"begins with the ID of another source, {named}.",
         )
     if case.obstacle is not None:
         return case.without_rows("foreign")
@@ -37,9 +37,9 @@ def foreign(case: Case) -> RuleOutcome:
     figure = f"{keys.common:,} of {keys.last_accounts:,} keys in common"
     if keys.common or not keys.accounts:
         return outcome("foreign", None, figure)
-    lost = f"all {keys.last_accounts:,} accounts: none of them is in it"
+    lost = f"all {keys.last_accounts:,} {case.noun}s: none of them is in it"
     if keys.last_accounts == 1:
-        lost = "the only account: it is not in it"
+        lost = f"the only {case.noun}: it is not in it"
     return outcome(
         "foreign",
         f"Loading {case.name} would delete {lost}, so it is probably the file of another source.",
@@ -60,8 +60,8 @@ def fresh(case: Case) -> RuleOutcome:
         if born is not None and case.now - born > age:
             return outcome(
                 "fresh",
-                f"Loading {case.name} would bring back old accounts: it is {_duration(case.now - born)} old "
-                f"(limit {_duration(age)}).",
+                f"Loading {case.name} would bring back old {case.noun}s: it is "
+                f"{_duration(case.now - born)} old (limit {_duration(age)}).",
                 figure,
                 limit,
             )

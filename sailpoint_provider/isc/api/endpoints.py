@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
 from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
 from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
     LoadAccountsTask,
     Source,
     TaskStatus,
     read_account_aggregation_status,
-    read_load_accounts_task,
     read_source,
     read_sources,
     read_task_status,
@@ -61,28 +61,9 @@ def load_accounts(
     *,
     disable_optimization: bool = False,
 ) -> Request[LoadAccountsTask]:
-    """
-    Start an account aggregation.
-
-    The optimization flag is always sent: ISC responds to a multipart body without parts with 500, at least in
-    the same call for entitlements.
-    """
-    source_id = path_id(source_id, "source_id")
-    return Request(
-        purpose=f"start the {ACCOUNT_AGGREGATION.name} of source {source_id}",
-        method="POST",
-        path=f"{generation.sources}/{source_id}/{ACCOUNT_AGGREGATION.path}",
-        read=lambda response: read_load_accounts_task(response.json(), response.sent),
-        scope="idn:sources:manage",
-        form=(("disableOptimization", "true" if disable_optimization else "false"),),
-        multipart=True,
-        upload=upload,
-        safe_to_repeat=False,
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
-        effect_advice=(
-            "The aggregation may have been started anyway. Check the source's aggregation activity before "
-            "you start it again."
-        ),
+    """Start an account aggregation."""
+    return start_load(
+        generation, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
     )
 
 
@@ -145,15 +126,20 @@ def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskSta
     return _task_page(path, limit, offset)
 
 
-def running_tasks(generation: ApiVersion, *, offset: int) -> Request[list[TaskSummary]]:
+def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) -> Request[list[TaskSummary]]:
     """
-    Read one page of running account aggregations, oldest first, with only the fields that a wait needs.
+    Read one page of running tasks, oldest first, with only the fields that a wait needs.
 
     If the generation's list holds only ended tasks, it is a page of all running tasks.
+
+    :param types: types of the tasks, at least one.
     """
     if generation.pending_tasks is not None:
         return _task_summaries(generation.pending_tasks, offset=offset)
-    filters = f"type eq {quoted(ACCOUNT_AGGREGATION.task_type)} and completionStatus isnull"
+    of_types = (
+        f"type eq {quoted(types[0])}" if len(types) == 1 else f"type in ({', '.join(map(quoted, types))})"
+    )
+    filters = f"{of_types} and completionStatus isnull"
     return _task_summaries(generation.task_status, offset=offset, filters=filters, sorters="created")
 
 

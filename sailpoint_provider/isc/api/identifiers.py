@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError
 
+if TYPE_CHECKING:
+    from sailpoint_provider.isc.kinds import LoadKind
+
 _GIVEN = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
+_UUID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 _ANSWERED = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 
@@ -23,6 +28,33 @@ def given_id(value: object, what: str) -> str:
     raise InvalidInputError(
         f"{what} {value!r} is not an ID of Identity Security Cloud, which has 32 hex characters "
         "(0-9, a-f). In the web interface, it is the last part of the page's URL."
+    )
+
+
+def load_id(value: object, kind: LoadKind, what: str = "aggregation_id") -> str:
+    """
+    Return the ID of a load from a user if it is well-formed.
+
+    ISC documents that of an identity refresh as a UUID, hyphens included.
+
+    :raises InvalidInputError: it is not.
+    """
+    if kind.may_have_uuid and isinstance(value, str) and _UUID.fullmatch(value):
+        return value
+    return given_id(value, what)
+
+
+def identity_profile_id(value: object) -> str:
+    """
+    Return the ID of an identity profile if it is well-formed: a UUID, or 32 hex characters.
+
+    :raises InvalidInputError: it is not.
+    """
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return value
+    raise InvalidInputError(
+        f"identity_profile_id {value!r} is not an ID of an identity profile, which is a UUID or has 32 hex "
+        "characters. In the web interface, it is part of the URL of the profile's page."
     )
 
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.results import UploadedFile
 
-_BUSY = "currently running aggregation must complete before the next one can start"
+_BUSY = tuple(
+    f"currently running {task} must complete before the next one can start"
+    for task in ("aggregation", "correlation")
+)
+"""What ISC says of a refused start; a load of uncorrelated accounts is a correlation to it."""
+
 _DELETION_SKIPPED = "deletion was skipped"
 _SOURCE_SUFFIX = " [source]"
 
@@ -36,18 +41,18 @@ class TaskMessage:
     text: str
     key: str = ""
 
-    def says(self, words: str) -> bool:
-        """Return whether the text or the key contains these lower-case words, in any case."""
-        return words in self.text.lower() or words in self.key.lower()
+    def says(self, *phrases: str) -> bool:
+        """Return whether the text or the key contains one of these lower-case phrases, in any case."""
+        return any(words in self.text.lower() or words in self.key.lower() for words in phrases)
 
 
 @dataclass(frozen=True)
 class LoadAccountsTask:
     """
-    ISC's response to a start, which may contain a refusal; see :class:`StartedAggregation`.
+    ISC's response to the start of any load, which may contain a refusal; see :class:`StartedAggregation`.
 
     :param id: ID of the aggregation; None if ISC gave none.
-    :param success: ISC's ``success``; None if there was none.
+    :param success: ISC's ``success``; None if there was none, as for entitlements.
     :param completion_status: ISC's ``completionStatus``; normally None, because the task has just begun.
     :param messages: the messages of the task.
     :param file: the file that was sent; None for a start without one.
@@ -62,15 +67,15 @@ class LoadAccountsTask:
     @property
     def refused_as_busy(self) -> bool:
         """Whether the 202 contains a refusal because another aggregation of the source is running."""
-        return any(message.says(_BUSY) for message in self.messages)
+        return any(message.says(*_BUSY) for message in self.messages)
 
 
 @dataclass(frozen=True)
 class StartedAggregation:
     """
-    An account aggregation that ISC acknowledged.
+    An aggregation, or another load, that ISC acknowledged.
 
-    :param id: ID of the aggregation.
+    :param id: ID of the aggregation, which is the ID of its task.
     :param messages: ISC's messages about the start.
     :param file: the file that was sent; None for a start without one.
     """
@@ -131,7 +136,7 @@ class TaskStatus:
     @property
     def refused_as_busy(self) -> bool:
         """Whether this records a start that was refused because another aggregation was running."""
-        return any(message.says(_BUSY) for message in self.messages)
+        return any(message.says(*_BUSY) for message in self.messages)
 
     def count(self, name: str) -> int | None:
         """Return a count from the attributes, where it is a number or text; None if it is missing."""
@@ -167,20 +172,30 @@ class Source:
 
 def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> LoadAccountsTask:
     """
-    Read the response to a start.
+    Read the response to a start; that of an entitlement aggregation is the task itself.
 
     :raises ProtocolError: it is not a JSON object, or contains no task.
     """
     answer = json_object(document, "the response to the start")
     task = answer.get("task")
-    task = json_object(task if task is not None else answer, "the task in the response to the start")
+    is_flat = task is None
+    task = answer if is_flat else json_object(task, "the task in the response to the start")
     return LoadAccountsTask(
         id=answered_id(task.get("id")),
         success=as_bool(answer.get("success")),
         completion_status=as_text(task.get("completionStatus")),
-        messages=_messages(task.get("messages")) + _messages(answer.get("messages")),
+        messages=_messages(task.get("messages")) + (() if is_flat else _messages(answer.get("messages"))),
         file=file,
     )
+
+
+def read_accepted_task(document: Any) -> str | None:
+    """
+    Return the ID of the task in the response to an identity refresh; None if it names none.
+
+    :raises ProtocolError: it is not a JSON object.
+    """
+    return answered_id(json_object(document, "the response to the start").get("id"))
 
 
 def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:

@@ -1,4 +1,4 @@
-"""Calls that return the account schema of a source."""
+"""Calls that return the account schema and the entitlement columns of a source."""
 
 from __future__ import annotations
 
@@ -36,6 +36,28 @@ def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
         denied_advice=_DENIED,
         not_found_advice="Is the source ID right, and of this tenant?",
+    )
+
+
+def entitlement_columns(
+    generation: ApiVersion, source_id: str, object_type: str | None
+) -> Request[tuple[str, ...]]:
+    """
+    Read the header row that ISC expects in a file of entitlements; only delimited-file sources have one.
+
+    :param object_type: name of the entitlement schema, such as ``group``; None for ISC's default.
+    """
+    source_id = path_id(source_id, "source_id")
+    return Request(
+        purpose=f"read the entitlement columns of source {source_id}",
+        method="GET",
+        path=f"{generation.sources}/{source_id}/schemas/entitlements",
+        read=_read_header,
+        scope=SCHEMA_SCOPE,
+        query=() if object_type is None else (("schemaName", object_type),),
+        headers=(("Accept", "text/csv, application/json;q=0.5"),),
+        denied_advice=_DENIED,
+        not_found_advice="Is the source ID right, and has the source such an entitlement type?",
     )
 
 

@@ -99,7 +99,8 @@ class TaskQuery:
 
     def matches(self, task: TaskStatus) -> bool:
         """Return whether a record meets the conditions, except ``completion_statuses``, which ISC filters."""
-        kind = (task.unique_name or "").upper().replace(" ", "_")
+        # The name of an entitlement aggregation goes on with " - " and an ID (public reports).
+        kind = (task.unique_name or "").partition(" - ")[0].upper().replace(" ", "_")
         return (
             (self.running is None or self.running is (task.completion_status is None))
             and (self.task_ids is None or task.id in self.task_ids)

@@ -11,9 +11,10 @@ import msgspec
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.files.source import FileState  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import AggregationResult, UploadedFile  # noqa: TC001 - msgspec reads the annotations
+from sailpoint_provider.results import AggregationResult, EntitlementCounts, UploadedFile
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -65,6 +66,8 @@ class Checkpoint:
     :param sent: the upload that ISC acknowledged with this ID; None if there was no file.
     :param result: the result that the task returned.
     :param usual_seconds: how long aggregations of the source usually take, None if unknown.
+    :param kind: key of the kind of load.
+    :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 
     state: CheckpointState
@@ -82,6 +85,8 @@ class Checkpoint:
     sent: UploadedFile | None = None
     result: AggregationResult | None = None
     usual_seconds: float | None = None
+    kind: str = ACCOUNT_AGGREGATION.key
+    object_type: str | None = None
 
     @property
     def needs_acknowledgement(self) -> bool:
@@ -121,12 +126,21 @@ def read_checkpoint(document: Any) -> Checkpoint | None:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
-        checkpoint = msgspec.convert(document, Checkpoint)
+        checkpoint = msgspec.convert(_completed(document), Checkpoint)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
     if problem := _problem_of(checkpoint):
         raise ProtocolError(f"It is malformed: {problem}.")
     return checkpoint
+
+
+def _completed(document: Json) -> Json:
+    """Add to the result what an earlier version of this package did not know."""
+    result = document.get("result")
+    if not isinstance(result, dict) or "entitlements" in result:
+        return document
+    counts = dict.fromkeys(EntitlementCounts.__annotations__)
+    return document | {"result": result | {"entitlements": counts}}
 
 
 def _problem_of(checkpoint: Checkpoint) -> str | None:

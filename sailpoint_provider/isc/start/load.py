@@ -11,8 +11,9 @@ from sailpoint_provider.exceptions import (
     InvalidInputError,
     ProtocolError,
 )
-from sailpoint_provider.isc.api.endpoints import load_accounts, quoted, source, sources
+from sailpoint_provider.isc.api.endpoints import quoted, source, sources
 from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import StartedAggregation
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.api.versions import ApiVersion
+
+_LONGEST_NAME = 128
 
 
 def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
@@ -70,18 +73,23 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
     Check that a file is given if, and only if, the source needs one.
 
     :param kind: the kind of load.
-    :raises InvalidInputError: a file for a source that takes none, or no file for a delimited-file source
-        that no virtual appliance (its cluster) reads.
+    :raises InvalidInputError: a file for a source that takes none, or no file where one is needed: for a
+        delimited-file source that no virtual appliance (its cluster) reads, or for every source.
     """
-    if has_file and not (kind.takes_file and found.is_delimited_file):
+    takes_file = kind.takes_file and (kind.takes_file_always or found.is_delimited_file)
+    label = f"Source {found.name!r} ({found.id})"
+    if has_file and not takes_file:
         raise InvalidInputError(
-            f"Source {found.name!r} ({found.id}) of type {found.type!r} takes no file for an {kind.name}, "
-            "because ISC reads it directly. Remove file."
+            f"{label} of type {found.type!r} takes no file for {kind.indefinite}, because ISC reads it "
+            "directly. Remove file."
         )
-    if not has_file and kind.needs_file and found.is_delimited_file and not found.has_cluster:
+    if has_file or not (kind.needs_file and takes_file):
+        return
+    if kind.takes_file_always:
+        raise InvalidInputError(f"{kind.indefinite.capitalize()} needs a file. Set file to the CSV to load.")
+    if not found.has_cluster:
         raise InvalidInputError(
-            f"Source {found.name!r} ({found.id}) is a delimited file that no virtual appliance reads. Set "
-            "file to the CSV to load."
+            f"{label} is a delimited file that no virtual appliance reads. Set file to the CSV to load."
         )
 
 
@@ -91,20 +99,28 @@ def start(
     upload: Upload | None = None,
     *,
     disable_optimization: bool = False,
+    object_type: str | None = None,
     kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> Flow[StartedAggregation]:
     """
     Send the start and check that ISC really started.
 
-    :param kind: the kind of load, for errors.
+    :param object_type: object type of the entitlements in the file; None for ISC's default.
+    :param kind: the kind of load.
     :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source is running.
         The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
     :raises ProtocolError: ISC accepted the start but returned no ID.
     """
+    call = start_load(
+        generation,
+        kind,
+        source_id,
+        upload,
+        disable_optimization=disable_optimization,
+        object_type=object_type,
+    )
     try:
-        task = yield from ask(
-            load_accounts(generation, source_id, upload, disable_optimization=disable_optimization)
-        )
+        task = yield from ask(call)
     except InvalidInputError as refusal:
         if upload is None or refusal.status != 400 or isinstance(refusal, FileRefusedError):
             raise
@@ -126,3 +142,28 @@ def start(
             status=202,
         )
     return StartedAggregation(task.id, task.messages, task.file)
+
+
+def check_object_type(object_type: str | None, *, has_file: bool) -> None:
+    """
+    Check the name of an object type before it is sent.
+
+    :raises InvalidInputError: it is not a name, or there is no file that could hold such objects.
+    """
+    if object_type is None:
+        return
+    if (
+        not isinstance(object_type, str)
+        or not object_type.strip()
+        or not object_type.isprintable()
+        or len(object_type) > _LONGEST_NAME
+    ):
+        raise InvalidInputError(
+            f"object_type must be the name of an entitlement type of the source, such as group, not "
+            f"{object_type!r}."
+        )
+    if not has_file:
+        raise InvalidInputError(
+            f"object_type {object_type!r} needs a file: ISC has no documented way to aggregate only one "
+            "entitlement type of a source that it reads itself. Remove object_type."
+        )

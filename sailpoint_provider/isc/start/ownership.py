@@ -49,7 +49,7 @@ class OwnAggregations:
 
     def note_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Note what an earlier try may have left running, with whatever file."""
-        if checkpoint.source_id == self._request.source.id:
+        if (checkpoint.source_id, checkpoint.kind) == (self._request.source.id, self._request.kind.key):
             self.may_run = (
                 self._request.may_run
                 or checkpoint.may_run

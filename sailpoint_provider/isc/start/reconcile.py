@@ -38,7 +38,10 @@ def newest_records(
 
     :param observe: is called with each HTTP response, None for nothing.
     """
-    query = TaskQuery(source_ids=(request.source.id,), types=(request.kind.task_type,))
+    kind = request.kind
+    query = TaskQuery(
+        source_ids=(request.source.id,), types=None if kind.task_type is None else (kind.task_type,)
+    )
     return (yield from task_records(generation, query, limit=_NEWEST, observe=observe))
 
 
@@ -138,8 +141,9 @@ def find_started(
             return found[0]
         if found:
             log.warning(
-                "%d aggregations of %s began after the start request, so none can be attributed to it: %s.",
+                "%d %ss of %s began after the start request, so none can be attributed to it: %s.",
                 len(found),
+                request.kind.noun,
                 request.source_label,
                 ", ".join(record.id for record in found),
             )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.start.checkpoint import CheckpointState
     from sailpoint_provider.isc.wait.deadlines import Deadlines
 
+_WHAT_IS_LOADED = ("kind", "source_id", "file_location", "disable_optimization", "object_type")
+
 IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 
 
@@ -51,6 +53,7 @@ class StartRequest:
     :param unstored: earlier tries that left no checkpoint, None for none.
     :param may_run: whether this try may have left an aggregation running before it waited for a busy source.
     :param kind: the kind of load.
+    :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 
     source: Source
@@ -64,6 +67,7 @@ class StartRequest:
     unstored: UnstoredTries | None = None
     may_run: bool = False
     kind: LoadKind = ACCOUNT_AGGREGATION
+    object_type: str | None = None
 
     @property
     def source_label(self) -> str:
@@ -90,16 +94,14 @@ class StartRequest:
             file=upload.state if upload is not None else None,
             disable_optimization=self.disable_optimization,
             may_run=may_run,
+            kind=self.kind.key,
+            object_type=self.object_type,
         )
 
     def is_same_as(self, checkpoint: Checkpoint) -> bool:
-        """Return whether a checkpoint is about this source, this state of the file and this optimization."""
-        location = self.file.location if self.file is not None else None
-        if (checkpoint.source_id, checkpoint.file_location, checkpoint.disable_optimization) != (
-            self.source.id,
-            location,
-            self.disable_optimization,
-        ):
+        """Return whether a checkpoint is about this load of this source and this state of the file."""
+        same = self.checkpoint(checkpoint.state)
+        if any(getattr(checkpoint, name) != getattr(same, name) for name in _WHAT_IS_LOADED):
             return False
         if self.file is None:
             return True

@@ -199,6 +199,8 @@ class Starter:
             self._request.source.id,
             upload,
             disable_optimization=checkpoint.disable_optimization,
+            object_type=checkpoint.object_type,
+            kind=self._request.kind,
         )
         started = checkpoint.running(str(task.id), task.file)
         self._log.info("%s", start_line(started, self._request.kind))

@@ -67,21 +67,23 @@ class BatchPoller:
         self._omissions = 0
         self._running: int | None = None
 
-    def batch_poll(self, wanted: Collection[str]) -> Flow[set[str]]:
+    def batch_poll(self, wanted: Collection[str], types: Collection[str]) -> Flow[set[str]]:
         """
         Read the records of these aggregations, and pass on every record that is found.
 
         An aggregation that no list contains may be running, ended or unknown, so it must be polled by itself.
 
         :param wanted: IDs of aggregations, the most urgent first; an ID may occur more than once.
+        :param types: types of their tasks, as far as ISC's filter knows them.
         :returns: the IDs without a record.
         :raises SailPointError: the tenant does not respond at all, or refuses the client.
         """
         unseen = dict.fromkeys(wanted)
         asked = len(unseen)
         failures: list[Failure] = []
-        if self._list.is_open and self._list_is_cheaper(len(unseen)):
-            failures += yield from self._tried(self._list, self._by_list(unseen))
+        has_list = bool(types) or self._generation.pending_tasks is not None
+        if has_list and self._list.is_open and self._list_is_cheaper(len(unseen)):
+            failures += yield from self._tried(self._list, self._by_list(unseen, sorted(types)))
         elif self._running is not None:
             # The number of running aggregations is only remembered here; lower it, so that the list is
             # tried again some day.
@@ -119,7 +121,7 @@ class BatchPoller:
         query.succeeded()
         return []
 
-    def _by_list(self, unseen: Unseen) -> Flow[SailPointError | None]:
+    def _by_list(self, unseen: Unseen, types: list[str]) -> Flow[SailPointError | None]:
         # With more pages than this, another way takes fewer requests: by ID, or one aggregation at a time.
         most = len(unseen)
         if self._generation.pending_tasks is None and self._ids.is_open:
@@ -130,7 +132,7 @@ class BatchPoller:
             # The first page is read by itself, because it may turn out to be the only one.
             pages = max(1, min(_MOST_IN_PARALLEL, expected - read, most - read)) if read else 1
             offsets = [(read + page) * PAGE_SIZE for page in range(pages)]
-            calls = [running_tasks(self._generation, offset=offset) for offset in offsets]
+            calls = [running_tasks(self._generation, types=types, offset=offset) for offset in offsets]
             results = yield from self._together(calls)
             for result in results:
                 if not isinstance(result, SailPointError):

@@ -49,7 +49,6 @@ class Watch:
         "_deadlines",
         "_estimate",
         "_generation",
-        "_kind",
         "_last_status",
         "_log",
         "_outage",
@@ -58,6 +57,7 @@ class Watch:
         "_status",
         "_status_shown",
         "aggregation_id",
+        "kind",
     )
 
     def __init__(
@@ -73,7 +73,7 @@ class Watch:
     ) -> None:
         self.aggregation_id = path_id(aggregation_id, "aggregation_id")
         self._generation = generation
-        self._kind = kind
+        self.kind = kind
         self._deadlines = deadlines
         self._clock = clock
         self._log = log
@@ -110,7 +110,7 @@ class Watch:
 
     @property
     def _name(self) -> str:
-        return f"{self._kind.name} {self.aggregation_id}"
+        return f"{self.kind.name} {self.aggregation_id}"
 
     def wait(
         self, backoff: Backoff, jitter: Callable[[], float], *, first_pause: float = 0.0
@@ -191,7 +191,11 @@ class Watch:
             task = yield from self._task()
             if task is not None and not with_progress and not self.is_puzzled:
                 state = self.saw(task)
-                return None if state == "running" else make_result(self.aggregation_id, None, task)
+                return (
+                    None
+                    if state == "running"
+                    else make_result(self.aggregation_id, None, task, kind=self.kind)
+                )
             status = yield from self._status.read_beside(task)
             if (task is None or task.completion_status is None) and decide(status, task) != "running":
                 # It ended between the two responses, and only the record has counts and messages.
@@ -201,7 +205,7 @@ class Watch:
             return None
         self._outage.note_response()
         if decide(status, task) != "running":
-            return make_result(self.aggregation_id, status, task)
+            return make_result(self.aggregation_id, status, task, kind=self.kind)
         self._outage.note_known(is_known=task is not None or status is not None)
         self._outage.note_completed(without_result=status is not None and status.status == "COMPLETED")
         self._show(status, task)

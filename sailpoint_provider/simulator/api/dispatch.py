@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from sailpoint_provider.simulator.api import access, accounts, sources, tasks
+from sailpoint_provider.simulator.api import access, accounts, identities, sources, tasks
 from sailpoint_provider.simulator.api.answers import (
     Answer,
     ApiError,
@@ -19,7 +19,7 @@ from sailpoint_provider.simulator.api.answers import (
     unauthorized,
 )
 from sailpoint_provider.simulator.api.forms import media_type
-from sailpoint_provider.simulator.api.load_accounts import load_accounts
+from sailpoint_provider.simulator.api.loads import start_load
 from sailpoint_provider.simulator.api.oauth import answer_token_request
 from sailpoint_provider.simulator.model.csv_files import ReadingStopped
 
@@ -130,9 +130,19 @@ class ApiRequest:
                 return accounts.list_accounts(tenant, target, query)
             case "list_schemas":
                 return sources.list_schemas(tenant, target, query)
+            case "get_entitlement_schema":
+                return sources.get_entitlement_schema(tenant, target, query)
+            case "check_connection":
+                return sources.check_connection(tenant, target)
+            case "get_source_health":
+                return sources.get_source_health(tenant, target)
+            case "process_identities":
+                return await identities.process_identities(tenant, self.request, self.received)
+            case "process_identity_profile":
+                return identities.process_identity_profile(tenant, self.received)
             case "get_account_schema":
                 return sources.get_account_schema(tenant, target)
             case "update_task_status":
                 body = await self.request.body()
                 return tasks.update_task_status(tenant, target, media_type(self.request.headers), body)
-        return await load_accounts(tenant, target, self.request, self.received)
+        return await start_load(tenant, target, self.request, self.received)

@@ -41,8 +41,22 @@ def resolve(path: str) -> Target | None:
             return Target(generation, {"GET": "list_schemas"}, id)
         case ["sources", id, "schemas", "accounts"] if id:
             return Target(generation, {"GET": "get_account_schema"}, id)
+        case ["sources", id, "schemas", "entitlements"] if id:
+            return Target(generation, {"GET": "get_entitlement_schema"}, id)
         case ["sources", id, "load-accounts"] if id:
             return Target(generation, {"POST": "load_accounts"}, id)
+        case ["sources", id, "load-entitlements"] if id:
+            return Target(generation, {"POST": "load_entitlements"}, id)
+        case ["sources", id, "load-uncorrelated-accounts"] if id:
+            return Target(generation, {"POST": "load_uncorrelated_accounts"}, id)
+        case ["sources", id, "connector", "check-connection"] if id:
+            return Target(generation, {"POST": "check_connection"}, id)
+        case ["sources", id, "source-health"] if id and generation != "beta":
+            return Target(generation, {"GET": "get_source_health"}, id)
+        case ["identities", "process"]:
+            return Target(generation, {"POST": "process_identities"})
+        case ["identity-profiles", id, "process-identities"] if id:
+            return Target(generation, {"POST": "process_identity_profile"}, id)
         case ["accounts"]:
             return Target(generation, {"GET": "list_accounts"})
         case ["account-aggregations", id, "status"] if id:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from sailpoint_provider.simulator.model.aggregations import BUSY_TEXT
 from sailpoint_provider.simulator.model.clock import epoch_milliseconds, iso_time
+from sailpoint_provider.simulator.model.kinds import RunKind
 from sailpoint_provider.simulator.model.sources import Source, SourceKind
 
 if TYPE_CHECKING:
@@ -15,19 +15,11 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.aggregations import Run, RunState
     from sailpoint_provider.simulator.model.shapes import Shapes
 
-TASK_NAME = "Cloud Account Aggregation"
 OWNER_NAME = "Source Owner"
-_RETURNS = (
-    ("TASK_OUT_ACCOUNT_AGGREGATION_APPLICATIONS", "applications"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_TOTAL", "total"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_OPTIMIZED", "optimizedAggregation"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_IGNORED", "ignored"),
-    ("TASK_OUT_UNCHANGED_ACCOUNTS", "optimized"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_CREATED", "created"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_UPDATED", "updated"),
-    ("TASK_OUT_ACCOUNT_AGGREGATION_DELETED", "deleted"),
-)
-_DEFINITION_ID = uuid5(NAMESPACE_OID, TASK_NAME).hex
+_COUNTS = {
+    RunKind.ENTITLEMENTS: {"created": "groupsCreated", "updated": "groupsUpdated", "deleted": "groupsDeleted"}
+}
+"""The names of counts that differ from those of an account aggregation."""
 
 
 def _times(shapes: Shapes, as_numbers: bool) -> Callable[[float], str | int]:
@@ -42,14 +34,18 @@ def _case(status: str, shapes: Shapes) -> str:
     return status.capitalize() if shapes.mixed_case_status and "_" not in status else status
 
 
-def load_accounts_task(run: Run, shapes: Shapes) -> dict[str, Any]:
-    """Return the body of the 202 to a start (ISC OpenAPI, LoadAccountsTask); a refusal's error is inside."""
-    time_of = _times(shapes, shapes.epoch_milliseconds)
+def started_task(run: Run, shapes: Shapes) -> dict[str, Any]:
+    """Return the body of the 202 to a start; a refusal's error is inside.
+
+    It follows LoadAccountsTask and LoadUncorrelatedAccountsTask of ISC's OpenAPI documents; that of an
+    entitlement aggregation, LoadEntitlementTask, is the task itself.
+    """
+    time_of = _times(shapes, shapes.epoch_milliseconds and run.kind is not RunKind.ENTITLEMENTS)
     task: dict[str, Any] = {
         "type": "QUARTZ",
         "id": run.id,
-        "name": TASK_NAME,
-        "description": f"Account aggregation of {run.source_name}",
+        "name": _task_name(run, shapes),
+        "description": _description(run),
         "launcher": "System",
         "created": time_of(run.created),
         "launched": time_of(run.created),
@@ -57,25 +53,42 @@ def load_accounts_task(run: Run, shapes: Shapes) -> dict[str, Any]:
         "completionStatus": None,
         "parentName": None,
         "messages": [],
-        "returns": [{"displayLabel": label, "attributeName": name} for label, name in _RETURNS],
+        "returns": [{"displayLabel": label, "attributeName": name} for label, name in run.kind.returns],
         "attributes": _first_attributes(run) | ({"eventId": run.event_id} if shapes.numeric_event_id else {}),
         "progress": None,
     }
     success: bool | str = not (run.refused and shapes.busy_success_false)
     if run.refused:
+        text = run.kind.busy_text
         task["completed"] = time_of(run.created)
         task["completionStatus"] = None if shapes.busy_without_status else _case("ERROR", shapes)
         task["messages"] = [
-            {"type": "ERROR", "error": True, "warning": False, "key": BUSY_TEXT, "localizedText": BUSY_TEXT}
+            {"type": "ERROR", "error": True, "warning": False, "key": text, "localizedText": text}
         ]
         if shapes.busy_without_task_id:
             del task["id"]
+    if run.kind is RunKind.ENTITLEMENTS:
+        return task | {"uniqueName": run.kind.task_name}
     if shapes.success_as_text:
         success = "true" if success else "false"
     return {"success": success, "task": task}
 
 
+def _task_name(run: Run, shapes: Shapes) -> str:
+    if shapes.suffixed_task_name and run.kind is RunKind.ENTITLEMENTS:
+        return f"{run.kind.task_name} - {run.source_id}"
+    return run.kind.task_name
+
+
+def _description(run: Run) -> str:
+    return f"{run.kind.description} of {run.source_name}" if run.source_name else run.kind.description
+
+
 def _first_attributes(run: Run) -> dict[str, Any]:
+    if run.kind is RunKind.REFRESH:
+        return {"identityCount": run.identities}
+    if run.kind is RunKind.ENTITLEMENTS:
+        return {"appId": run.source_id}
     return {
         "appId": run.source_id,
         "optimizedAggregation": "enabled" if run.optimized else "disabled",
@@ -121,33 +134,39 @@ def task_status(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
     is_over = status is not None
     progress = "Completed" if is_over else "Processing accounts" if state.collected else "Collecting accounts"
     percent = 100 if is_over else state.percent
-    return {
+    name = run.kind.task_name
+    return _target(run) | {
         "id": run.id,
         "type": "QUARTZ",
-        "uniqueName": TASK_NAME,
-        "description": f"Account aggregation of {run.source_name}",
-        "parentName": TASK_NAME,
+        "uniqueName": _task_name(run, shapes),
+        "description": _description(run),
+        "parentName": name,
         "launcher": "System",
-        "target": {"id": run.source_id, "type": "APPLICATION", "name": f"{run.source_name} [source]"},
         "created": time_of(run.created),
         "modified": time_of(run.modified or (run.completed() if ended else run.created)),
         "launched": time_of(run.created),
         "completed": completed,
         "completionStatus": None if status is None else _case(status, shapes),
         "messages": _messages(run, shapes) if ended else [],
-        "returns": [{"name": label, "attributeName": name} for label, name in _RETURNS],
+        "returns": [{"name": label, "attributeName": name} for label, name in run.kind.returns],
         "attributes": _attributes(run, state, shapes),
         "progress": progress,
         "percentComplete": None if shapes.null_percent_complete else percent,
         "taskDefinitionSummary": {
-            "id": _DEFINITION_ID,
-            "uniqueName": TASK_NAME,
-            "description": "Account aggregation",
-            "parentName": TASK_NAME,
+            "id": uuid5(NAMESPACE_OID, name).hex,
+            "uniqueName": name,
+            "description": run.kind.description,
+            "parentName": name,
             "executor": "sailpoint.task.ServiceTaskExecutor",
             "arguments": {},
         },
     }
+
+
+def _target(run: Run) -> dict[str, Any]:
+    if not run.source_id:
+        return {}
+    return {"target": {"id": run.source_id, "type": "APPLICATION", "name": f"{run.source_name} [source]"}}
 
 
 def _messages(run: Run, shapes: Shapes) -> list[dict[str, Any]]:
@@ -166,7 +185,8 @@ def _messages(run: Run, shapes: Shapes) -> list[dict[str, Any]]:
 
 def _attributes(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
     attributes = _first_attributes(run) | {"eventId": run.event_id}
-    if state.outcome is None or run.refused or not state.collected or shapes.missing_counts:
+    has_counts = run.kind is not RunKind.REFRESH and not shapes.missing_counts
+    if state.outcome is None or run.refused or not state.collected or not has_counts:
         return attributes
     created, updated, deleted = run.changes.split(state.processed, run.optimized)
     counts = {
@@ -177,6 +197,9 @@ def _attributes(run: Run, state: RunState, shapes: Shapes) -> dict[str, Any]:
         "optimized": run.changes.unchanged if run.optimized else 0,
         "ignored": run.changes.found.ignored,
     }
+    names = {name for _, name in run.kind.returns}
+    renamed = {_COUNTS.get(run.kind, {}).get(name, name): count for name, count in counts.items()}
+    counts = {name: count for name, count in renamed.items() if name in names}
     attributes["applications"] = run.source_name
     if shapes.text_counts:
         return attributes | {name: str(count) for name, count in counts.items()}

@@ -12,6 +12,7 @@ from sailpoint_provider.simulator.api.filters import Field, fields, filters_of
 from sailpoint_provider.simulator.api.paging import boolean, page_answer
 from sailpoint_provider.simulator.api.records import source_record
 from sailpoint_provider.simulator.model.clock import normal_time
+from sailpoint_provider.simulator.model.sources import DEFAULT_TYPE, SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +84,53 @@ def list_schemas(tenant: Tenant, target: Target, query: Mapping[str, str]) -> An
     if names and "account" not in (name.strip() for name in names.split(",")):
         return json_answer([])
     return json_answer([account_schema(source)])
+
+
+def get_entitlement_schema(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
+    """Answer the header row of an entitlement file as CSV (ISC OpenAPI, schemas/entitlements)."""
+    source = find_source(tenant, target)
+    if not source.is_file:
+        raise illegal(f'Source "{source.name}" is not a delimited file source')
+    name = query.get("schemaName") or DEFAULT_TYPE
+    if name not in source.entitlements:
+        raise ApiError(error_answer(404, f'Schema "{name}" was not found.'))
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(source.entitlement_header)
+    return Answer(200, row.getvalue().encode(), "text/csv")
+
+
+def check_connection(tenant: Tenant, target: Target) -> Answer:
+    """Answer whether ISC can log in to a source (ISC OpenAPI, StatusResponse)."""
+    source = find_source(tenant, target)
+    is_good = source.connection == "SUCCESS"
+    return json_answer(
+        {
+            "id": source.id,
+            "name": f"{source.name} [source]",
+            "status": "SUCCESS" if is_good else "FAILURE",
+            "elapsedMillis": 120,
+            "details": {} if is_good else {"error": source.connection},
+        }
+    )
+
+
+def get_source_health(tenant: Tenant, target: Target) -> Answer:
+    """Answer the state of a source as ISC last saw it (ISC OpenAPI, SourceHealthDto)."""
+    source = find_source(tenant, target)
+    return json_answer(
+        {
+            "id": source.id,
+            "type": source_record(source, tenant.shapes)["type"],
+            "name": source.name,
+            "org": "simulated",
+            "isAuthoritative": False,
+            "isCluster": source.kind is not SourceKind.DELIMITED,
+            "hostname": "simulated.invalid",
+            "pod": "simulated",
+            "iqServiceVersion": None,
+            "status": source.health,
+        }
+    )
 
 
 def get_account_schema(tenant: Tenant, target: Target) -> Answer:

@@ -11,6 +11,7 @@ from sailpoint_provider.simulator.api.paging import page_answer
 from sailpoint_provider.simulator.api.records import aggregation_status, task_status
 from sailpoint_provider.simulator.model.aggregations import RETENTION_SECONDS
 from sailpoint_provider.simulator.model.clock import normal_time
+from sailpoint_provider.simulator.model.kinds import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.tenant import Tenant
 
 _JSON_PATCH = "application/json-patch+json"
-_TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 _ENDED_ONLY = frozenset({"beta", "v2024"})
 _KNOW_LAUNCHER = frozenset({"v1", "v2026"})
 _STATUSES = frozenset({"SUCCESS", "WARNING", "ERROR", "TERMINATED", "TEMPERROR"})
@@ -47,7 +47,7 @@ def get_aggregation_status(tenant: Tenant, target: Target) -> Answer:
     """Answer an aggregation's status; 404 for unknown and refused ones, and from an hour after the end."""
     run = tenant.runs.get(target.id)
     steady = tenant.clock.steady()
-    if run is not None and not run.refused:
+    if run is not None and not run.refused and run.kind is RunKind.ACCOUNTS:
         state = run.state(steady)
         early = run.elapsed(steady) < tenant.shapes.early_not_found_seconds
         if not early and state.ended_for <= RETENTION_SECONDS:
@@ -128,7 +128,7 @@ def _matching(
         facts = {
             "id": run.id,
             "sourceId": run.source_id,
-            "type": _TASK_TYPE,
+            "type": run.kind.task_type,
             "completionStatus": status,
             "launcher": "System",
         }

@@ -70,9 +70,10 @@ class SimulatorControl:
         :param name: its name, unique in the tenant.
         :param type: ``delimited``, ``direct`` or ``cluster``.
         :param settings: ``header`` (list of columns), ``identity_attribute`` (first column),
-            ``delete_threshold`` (percent, 0 for none), ``merge_rows`` (whether several rows of one identity
-            are one account, false by default), ``accounts`` that it holds (rows or a number), ``upstream``
-            accounts that a connector finds (rows or a number; by default ``accounts``),
+            ``entitlement_types`` (names, ``["group"]``), ``upstream_entitlements`` that a connector finds of
+            each type (a number), ``delete_threshold`` (percent, 0 for none), ``merge_rows`` (whether several
+            rows of one identity are one account, false by default), ``accounts`` that it holds (rows or a
+            number), ``upstream`` accounts that a connector finds (rows or a number; by default ``accounts``),
             ``collect_seconds``, ``process_seconds`` (at speed 1), ``id``.
         """
         return dict(self._call("POST", "/sources", {"name": name, "type": type} | settings))
@@ -95,6 +96,7 @@ class SimulatorControl:
         process_seconds: float | None = None,
         fail_at: float = 0.5,
         accounts: int | Sequence[Sequence[str]] | None = None,
+        kind: str = "account_aggregation",
     ) -> None:
         """Script the source's next run; repeat it to script the run after that.
 
@@ -107,6 +109,7 @@ class SimulatorControl:
         :param fail_at: fraction of the processing after which a failing run ends; 0 ends it before any
             account is collected.
         :param accounts: accounts that a connector finds from this run on, rows or a number.
+        :param kind: ``account_aggregation``, ``entitlement_aggregation`` or ``uncorrelated_accounts``.
         """
         body = {
             "outcome": outcome,
@@ -115,15 +118,34 @@ class SimulatorControl:
             "process_seconds": process_seconds,
             "fail_at": fail_at,
             "accounts": accounts,
+            "kind": kind,
         }
         self._call("POST", f"/sources/{source_id}/next-run", body)
 
-    def start(self, source_id: str) -> Json:
+    def next_refresh(self, outcome: str | None = None, **settings: Any) -> None:
+        """Script the next identity refresh; repeat it to script the one after that.
+
+        :param outcome: as of :meth:`next_run`.
+        :param settings: ``messages``, ``collect_seconds``, ``process_seconds``, ``fail_at``.
+        """
+        self._call("POST", "/refreshes/next-run", {"outcome": outcome} | settings)
+
+    def start(self, source_id: str, kind: str = "account_aggregation") -> Json:
         """Start an aggregation as ISC's own schedule would, and return the run.
 
-        A delimited source keeps its accounts. A busy source refuses the start, which is recorded as a run.
+        A delimited source keeps what it holds. A busy source refuses the start, which is recorded as a run.
+
+        :param kind: ``account_aggregation`` or ``entitlement_aggregation``.
         """
-        return dict(self._call("POST", f"/sources/{source_id}/start"))
+        return dict(self._call("POST", f"/sources/{source_id}/start", {"kind": kind}))
+
+    def set_state(self, source_id: str, **state: str) -> Json:
+        """Set the state of a source, and return it.
+
+        :param state: ``connection``, ``SUCCESS`` or why ISC cannot log in; ``health``, such as
+            ``SOURCE_STATE_HEALTHY`` or ``SOURCE_STATE_ERROR_SOURCE``.
+        """
+        return dict(self._call("POST", f"/sources/{source_id}/state", state))
 
     def runs(self, source_id: str | None = None) -> list[Json]:
         """Return every run and every refused start, oldest first."""

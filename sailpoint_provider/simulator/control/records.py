@@ -19,6 +19,7 @@ def run_record(run: Run, steady: float) -> dict[str, Any]:
     created, updated, deleted = run.changes.split(state.processed, run.optimized)
     return {
         "id": run.id,
+        "kind": run.kind.value,
         "source_id": run.source_id,
         "source_name": run.source_name,
         "status": state.status,
@@ -39,6 +40,8 @@ def run_record(run: Run, steady: float) -> dict[str, Any]:
             "ignored": run.changes.found.ignored,
         },
         "deletion_skipped": run.changes.deletion_skipped,
+        "object_type": run.object_type,
+        "identities": run.identities,
         "file": None if run.file is None else asdict(run.file),
     }
 
@@ -56,6 +59,10 @@ def source_record(source: Source, steady: float) -> dict[str, Any]:
         "merge_rows": source.merges_rows,
         "accounts": len(source.held),
         "upstream": len(source.upstream),
+        "entitlement_header": list(source.entitlement_header),
+        "entitlements": {name: len(held) for name, held in source.entitlements.items()},
+        "connection": source.connection,
+        "health": source.health,
         "busy": busy,
         "runs": len(source.runs),
     }

@@ -1,4 +1,4 @@
-"""An account aggregation: its timeline is fixed at the start, and its state follows from the clock."""
+"""A run of a load: its timeline is fixed at the start, and its state follows from the clock."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.simulator.model.kinds import RunKind
+
 if TYPE_CHECKING:
-    from sailpoint_provider.simulator.model.accounts import Changes
+    from sailpoint_provider.simulator.model.accounts import AccountSet, Changes
     from sailpoint_provider.simulator.model.clock import TenantClock
     from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
@@ -17,10 +19,6 @@ MAX_PROCESS_SECONDS = 60.0
 RETENTION_SECONDS = 3600.0
 """Seconds for which the status endpoint knows an ended run (ISC OpenAPI, account-aggregations)."""
 
-BUSY_TEXT = (
-    "This aggregation failed because the currently running aggregation must complete"
-    " before the next one can start."
-)
 DELETION_SKIPPED_TEXT = "Account deletion was skipped"
 
 
@@ -130,10 +128,10 @@ class RunState:
 
 @dataclass
 class Run:
-    """One account aggregation, or one refused start.
+    """One aggregation or other load, or one refused start.
 
-    :param id: task ID, 32 hexadecimal characters.
-    :param source_id: ID of the source.
+    :param id: task ID, 32 hexadecimal characters; a UUID for an identity refresh.
+    :param source_id: ID of the source, empty for an identity refresh.
     :param source_name: name of the source at the start.
     :param changes: changes to make.
     :param plan: its course.
@@ -146,6 +144,10 @@ class Run:
     :param file: the uploaded file.
     :param number: its position in the order of starts.
     :param clock: the tenant's clock, None if its skew never changes during the run.
+    :param kind: what it does.
+    :param object_type: entitlement type that the start named, None if it named none.
+    :param target: what it changes at its end, None for nothing.
+    :param identities: number of identities that it refreshes.
     """
 
     id: str
@@ -162,6 +164,10 @@ class Run:
     file: ReceivedFile | None = None
     number: int = 0
     clock: TenantClock | None = None
+    kind: RunKind = RunKind.ACCOUNTS
+    object_type: str | None = None
+    target: AccountSet | None = field(default=None, repr=False)
+    identities: int = 0
     advanced: float = 0.0
     cleared_status: str | None = None
     cleared_at: str | None = None

@@ -55,6 +55,24 @@ def fingerprint(name: str, file: IO[bytes]) -> ReceivedFile:
     return ReceivedFile(name=name, size=size, sha256=digest.hexdigest())
 
 
+def first_row(file: IO[bytes]) -> tuple[str, ...]:
+    """Return the first row.
+
+    :raises UnreadableFile: if it is not CSV, or empty.
+    """
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+    try:
+        row = next(csv.reader(text), [])
+    except csv.Error as error:
+        raise UnreadableFile(str(error)) from error
+    finally:
+        text.detach()
+    if not row:
+        raise UnreadableFile("The file is empty")
+    return tuple(row)
+
+
 def check_file_header(file: IO[bytes], header: Sequence[str]) -> None:
     """Check the first row.
 

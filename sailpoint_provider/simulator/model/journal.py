@@ -30,6 +30,8 @@ class ReceivedRequest:
     :param client_id: the client's ID, None if it is unknown.
     :param parts: names of the multipart parts or form fields.
     :param disable_optimization: value of that part.
+    :param object_type: value of the part ``objectType``.
+    :param identities: number of identities in a request to process them.
     :param file: the uploaded file.
     :param task_id: ID of the task in the answer to a start, even a refused one.
     :param start: ``accepted`` or ``refused`` for a start answered with 202.
@@ -48,6 +50,8 @@ class ReceivedRequest:
     client_id: str | None = None
     parts: tuple[str, ...] = ()
     disable_optimization: str | None = None
+    object_type: str | None = None
+    identities: int | None = None
     file: ReceivedFile | None = None
     task_id: str | None = None
     start: str | None = None

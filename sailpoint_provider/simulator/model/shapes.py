@@ -17,6 +17,7 @@ SEEN = frozenset(
         "spaced_type",
         "retry_after_date",
         "numeric_event_id",
+        "suffixed_task_name",
     }
 )
 """Shapes seen in public tools and reports, which ``all`` switches on."""
@@ -38,6 +39,7 @@ class Shapes:
     :param spaced_type: a source's type is ``Delimited File``.
     :param retry_after_date: ``Retry-After`` is an HTTP date.
     :param numeric_event_id: the attributes in the answer to a start include a numeric ``eventId``.
+    :param suffixed_task_name: the name of an entitlement aggregation's task ends in an ID.
 
     Not seen anywhere, for questions that the documents leave open:
 
@@ -54,6 +56,7 @@ class Shapes:
     :param busy_without_record: a refused start leaves no record in task-status.
     :param empty_form_fails: a start whose multipart body has no parts gets a 500, as seen with
         load-entitlements.
+    :param refresh_task_unknown: task-status does not know the task of an identity refresh.
     :param early_not_found_seconds: seconds after the start, at speed 1, during which the status endpoint does
         not know the run.
     """
@@ -68,6 +71,7 @@ class Shapes:
     spaced_type: bool = False
     retry_after_date: bool = False
     numeric_event_id: bool = False
+    suffixed_task_name: bool = False
     null_start: bool = False
     null_counts: bool = False
     zero_counts: bool = False
@@ -80,6 +84,7 @@ class Shapes:
     busy_success_false: bool = False
     busy_without_record: bool = False
     empty_form_fails: bool = False
+    refresh_task_unknown: bool = False
     early_not_found_seconds: float = 0.0
 
     def switch(self, wanted: dict[str, Any]) -> None:

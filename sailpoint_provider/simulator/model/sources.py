@@ -10,11 +10,29 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sailpoint_provider.simulator.model.accounts import AccountSet, numbered_rows
+from sailpoint_provider.simulator.model.kinds import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sailpoint_provider.simulator.model.aggregations import Outcome, Run, RunMessage
+
+
+DEFAULT_TYPE = "group"
+"""The entitlement type of a start that names none (public reports)."""
+
+ENTITLEMENT_HEADER = (
+    "id",
+    "name",
+    "displayName",
+    "created",
+    "description",
+    "modified",
+    "entitlements",
+    "groups",
+    "permissions",
+)
+"""The columns in ISC's example of ``schemas/entitlements``."""
 
 
 class SourceKind(StrEnum):
@@ -38,6 +56,7 @@ class NextRun:
     :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1.
     :param fail_at: fraction of the processing after which an incomplete run ends.
     :param accounts: accounts that the connector or appliance finds, from this run on.
+    :param kind: the kind of run that it is for.
     """
 
     outcome: Outcome | None = None
@@ -46,6 +65,7 @@ class NextRun:
     process_seconds: float | None = None
     fail_at: float = 0.5
     accounts: AccountSet | None = None
+    kind: RunKind = RunKind.ACCOUNTS
 
 
 @dataclass
@@ -64,7 +84,12 @@ class Source:
     :param upstream: accounts that a connector or appliance finds.
     :param collect_seconds: seconds in STARTED, at speed 1; None for the default.
     :param process_seconds: seconds in ACCOUNTS_COLLECTED, at speed 1; None for the default.
-    :param aggregated: wall time at which its last aggregation ended; None if none has.
+    :param aggregated: wall time at which its last account aggregation ended; None if none has.
+    :param entitlement_header: columns of its entitlement files.
+    :param entitlements: entitlements that it holds, by entitlement type.
+    :param upstream_entitlements: entitlements that a connector or appliance finds, by entitlement type.
+    :param connection: ``SUCCESS``, or why ISC cannot log in to it.
+    :param health: its state as ISC reports it.
     :raises ValueError: if the header or the threshold is invalid.
     """
 
@@ -87,8 +112,13 @@ class Source:
     schema_id: str = field(default_factory=lambda: uuid4().hex)
     next_runs: deque[NextRun] = field(default_factory=deque)
     runs: list[Run] = field(default_factory=list)
-    current: Run | None = None
-    is_starting: bool = False
+    entitlement_header: tuple[str, ...] = ENTITLEMENT_HEADER
+    entitlements: dict[str, AccountSet] = field(default_factory=lambda: {DEFAULT_TYPE: AccountSet()})
+    upstream_entitlements: dict[str, AccountSet] = field(default_factory=dict)
+    connection: str = "SUCCESS"
+    health: str = "SOURCE_STATE_HEALTHY"
+    current: dict[RunKind, Run] = field(default_factory=dict)
+    starting: set[RunKind] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Validate the header and the threshold."""
@@ -109,20 +139,38 @@ class Source:
         rows = numbered_rows(self.header, wanted) if isinstance(wanted, int) else wanted
         return AccountSet.of_rows(rows, self.header.index(self.identity_attribute), self.merges_rows)
 
-    def settle(self, steady: float) -> None:
-        """Apply the current run's changes to the accounts held, once it has ended."""
-        if self.current is None:
-            return
-        state = self.current.state(steady)
-        if state.outcome is not None:
-            self.current.changes.apply(self.held, state.processed, self.current.optimized)
-            self.aggregated = self.current.completed()
-            self.current = None
+    def numbered_entitlements(self, number: int) -> AccountSet:
+        """Build this many numbered entitlements."""
+        return AccountSet.of_rows(numbered_rows(self.entitlement_header, number), 0)
 
-    def is_busy(self, steady: float) -> bool:
-        """Whether a start would be refused now; a run with a cleared record does not block the source."""
+    def settle(self, steady: float) -> None:
+        """Apply the changes of the current runs to what the source holds, once they have ended."""
+        for kind, run in list(self.current.items()):
+            state = run.state(steady)
+            if state.outcome is None:
+                continue
+            if run.target is not None:
+                run.changes.apply(run.target, state.processed, run.optimized)
+            if kind is RunKind.ACCOUNTS:
+                self.aggregated = run.completed()
+            del self.current[kind]
+
+    def next_run(self, kind: RunKind) -> NextRun:
+        """Take the script for the next run of this kind."""
+        script = next((one for one in self.next_runs if one.kind is kind), None)
+        if script is None:
+            return NextRun(kind=kind)
+        self.next_runs.remove(script)
+        return script
+
+    def is_busy(self, steady: float, kind: RunKind = RunKind.ACCOUNTS) -> bool:
+        """Whether a start would be refused now; a run with a cleared record does not block the source.
+
+        Whether loads of different kinds exclude each other is undocumented; here they do not.
+        """
         self.settle(steady)
-        return self.is_starting or (self.current is not None and not self.current.is_cleared)
+        run = self.current.get(kind)
+        return kind in self.starting or (run is not None and not run.is_cleared)
 
 
 HR_ID = "2c918085000000000000000000000a01"
@@ -176,6 +224,8 @@ def default_sources() -> list[Source]:
         identity_attribute="userId",
         number=10004,
     )
+    directory.upstream_entitlements = {DEFAULT_TYPE: directory.numbered_entitlements(25)}
+    mainframe.upstream_entitlements = {DEFAULT_TYPE: mainframe.numbered_entitlements(8)}
     directory.upstream = directory.accounts(250)
     mainframe.upstream = mainframe.accounts(40)
     return [hr, contractors, directory, mainframe]

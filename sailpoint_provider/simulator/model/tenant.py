@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sailpoint_provider.simulator.model.accounts import AccountSet, Changes, compare
 from sailpoint_provider.simulator.model.aggregations import (
-    BUSY_TEXT,
     COLLECT_SECONDS,
     Outcome,
     Run,
@@ -20,9 +20,10 @@ from sailpoint_provider.simulator.model.aggregations import (
 )
 from sailpoint_provider.simulator.model.clock import TenantClock
 from sailpoint_provider.simulator.model.journal import Journal
+from sailpoint_provider.simulator.model.kinds import RunKind
 from sailpoint_provider.simulator.model.rate_limit import RateLimit
 from sailpoint_provider.simulator.model.shapes import Shapes
-from sailpoint_provider.simulator.model.sources import NextRun, Source, default_sources
+from sailpoint_provider.simulator.model.sources import DEFAULT_TYPE, NextRun, Source, default_sources
 from sailpoint_provider.simulator.model.tokens import (
     DEFAULT_CLIENT_ID,
     DEFAULT_CLIENT_SECRET,
@@ -56,6 +57,8 @@ class Tenant:
         self.clock.set_skew(0.0)
         self.sources: dict[str, Source] = {source.id: source for source in default_sources()}
         self.runs: dict[str, Run] = {}
+        self.refreshes: list[Run] = []
+        self.next_refreshes: deque[NextRun] = deque()
         self.tokens = TokenDesk(self.clock)
         self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
         self.rate_limit = RateLimit()
@@ -74,12 +77,23 @@ class Tenant:
             raise ValueError(f"a source with the name {source.name!r} or the ID {source.id!r} already exists")
         self.sources[source.id] = source
 
-    def refuse_start(self, source: Source, optimized: bool, file: ReceivedFile | None) -> Run:
+    def refuse_start(
+        self,
+        source: Source,
+        optimized: bool,
+        file: ReceivedFile | None,
+        kind: RunKind = RunKind.ACCOUNTS,
+    ) -> Run:
         """Record a start that is refused because the source is busy."""
         plan = RunPlan(
-            Outcome.ERROR, collect_seconds=0.0, fail_at=0.0, messages=(RunMessage("ERROR", BUSY_TEXT),)
+            Outcome.ERROR,
+            collect_seconds=0.0,
+            fail_at=0.0,
+            messages=(RunMessage("ERROR", kind.busy_text),),
         )
-        run = self._run(source, Changes(AccountSet()), plan, optimized, file, refused=True)
+        run = self._run(
+            source, Changes(AccountSet()), plan, optimized=optimized, file=file, refused=True, kind=kind
+        )
         if not self.shapes.busy_without_record:
             self.runs[run.id] = run
         source.runs.append(run)
@@ -88,64 +102,110 @@ class Tenant:
     def start(
         self, source: Source, uploaded: AccountSet | None, optimized: bool, file: ReceivedFile | None
     ) -> Run:
-        """Start an aggregation on a source that is not busy.
+        """Start an account aggregation on a source that is not busy.
 
         :param source: the source.
         :param uploaded: accounts in the file; None for those that the connector or appliance finds.
         :param optimized: whether unchanged accounts are skipped.
         :param file: the uploaded file.
         """
-        steady = self.clock.steady()
-        if source.current is not None:
-            source.current.finish(steady, Outcome.CANCELLED)
-            source.settle(steady)
-        script = source.next_runs.popleft() if source.next_runs else NextRun()
+        script = source.next_run(RunKind.ACCOUNTS)
         if script.accounts is not None:
             source.upstream = script.accounts
+        self._cancel_cleared(source, RunKind.ACCOUNTS)
         found = source.upstream if uploaded is None else uploaded
         changes = compare(source.held, found, source.delete_threshold)
-        plan = _plan(source, script, changes.work(optimized))
-        run = self._run(source, changes, plan, optimized, file)
-        self.runs[run.id] = run
-        source.runs.append(run)
-        source.current = run
-        return run
+        return self._begin(source, script, changes, source.held, optimized=optimized, file=file)
 
-    def _run(
+    def start_entitlements(
         self,
         source: Source,
-        changes: Changes,
-        plan: RunPlan,
-        optimized: bool,
+        uploaded: AccountSet | None,
+        object_type: str | None,
         file: ReceivedFile | None,
-        refused: bool = False,
     ) -> Run:
+        """Start an entitlement aggregation on a source that has none running.
+
+        :param source: the source.
+        :param uploaded: entitlements in the file; None for those that the connector or appliance finds.
+        :param object_type: entitlement type of the file, None for the default.
+        :param file: the uploaded file.
+        """
+        kind = RunKind.ENTITLEMENTS
+        script = source.next_run(kind)
+        self._cancel_cleared(source, kind)
+        name = object_type or DEFAULT_TYPE
+        found = source.upstream_entitlements.get(name, AccountSet()) if uploaded is None else uploaded
+        # Without such an entitlement type, ISC accepts the file and keeps nothing of it (public reports).
+        held = source.entitlements.get(name, AccountSet())
+        changes = compare(held, found, 0)
+        return self._begin(source, script, changes, held, file=file, object_type=object_type)
+
+    def start_uncorrelated(self, source: Source, rows: AccountSet, file: ReceivedFile | None) -> Run:
+        """Start a load of uncorrelated accounts on a source that has none running.
+
+        :param source: the source.
+        :param rows: rows of the file by account.
+        :param file: the uploaded file.
+        """
+        kind = RunKind.UNCORRELATED
+        script = source.next_run(kind)
+        self._cancel_cleared(source, kind)
+        known = tuple(account for account in rows.digests if account in source.held.digests)
+        rows.ignored += len(rows) - len(known)
+        return self._begin(source, script, Changes(rows, updated=known), None, file=file)
+
+    def start_refresh(self, identities: int) -> Run:
+        """Start an identity refresh of this many identities."""
+        script = self.next_refreshes.popleft() if self.next_refreshes else NextRun(kind=RunKind.REFRESH)
+        plan = _plan(None, script, identities)
+        run = self._run(None, Changes(AccountSet()), plan, kind=RunKind.REFRESH)
+        run.identities = identities
+        if not self.shapes.refresh_task_unknown:
+            self.runs[run.id] = run
+        self.refreshes.append(run)
+        return run
+
+    def _cancel_cleared(self, source: Source, kind: RunKind) -> None:
+        """End a run whose record was cleared, and which so does not keep the source busy."""
+        steady = self.clock.steady()
+        if (run := source.current.get(kind)) is not None:
+            run.finish(steady, Outcome.CANCELLED)
+        source.settle(steady)
+
+    def _begin(
+        self, source: Source, script: NextRun, changes: Changes, target: AccountSet | None, **details: Any
+    ) -> Run:
+        plan = _plan(source, script, changes.work(details.get("optimized", True)))
+        run = self._run(source, changes, plan, kind=script.kind, target=target, **details)
+        self.runs[run.id] = run
+        source.runs.append(run)
+        source.current[run.kind] = run
+        return run
+
+    def _run(self, source: Source | None, changes: Changes, plan: RunPlan, **details: Any) -> Run:
         event_id = next(self._event_ids)
         return Run(
-            id=uuid4().hex,
-            source_id=source.id,
-            source_name=source.name,
+            id=uuid4().hex if source is not None else str(uuid4()),
+            source_id="" if source is None else source.id,
+            source_name="" if source is None else source.name,
             changes=changes,
             plan=plan,
             created=self.clock.now(),
             started=self.clock.steady(),
             speed=self.clock.speed,
             event_id=event_id,
-            optimized=optimized,
-            refused=refused,
-            file=file,
             number=event_id,
             clock=self.clock,
+            **details,
         )
 
 
-def _plan(source: Source, script: NextRun, work: int) -> RunPlan:
-    collect = next(
-        (s for s in (script.collect_seconds, source.collect_seconds) if s is not None), COLLECT_SECONDS
-    )
+def _plan(source: Source | None, script: NextRun, work: int) -> RunPlan:
+    usual = (None, None) if source is None else (source.collect_seconds, source.process_seconds)
+    collect = next((s for s in (script.collect_seconds, usual[0]) if s is not None), COLLECT_SECONDS)
     process = next(
-        (s for s in (script.process_seconds, source.process_seconds) if s is not None),
-        default_process_seconds(work),
+        (s for s in (script.process_seconds, usual[1]) if s is not None), default_process_seconds(work)
     )
     plan = RunPlan(collect_seconds=collect, process_seconds=process, fail_at=script.fail_at)
     return replace(plan, outcome=script.outcome or plan.outcome, messages=script.messages)

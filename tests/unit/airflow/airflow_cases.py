@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath, TaskDeferred
 
-from sailpoint_provider.results import AccountCounts, AggregationResult, IdentityCounts
+from sailpoint_provider.results import AccountCounts, AggregationResult, EntitlementCounts, IdentityCounts
 from sailpoint_provider.version_compat import TaskDeferralTimeout
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class ConnectedTenant:
     def calls(self) -> list[str | None]:
         return [request["call"] for request in self.control.requests()]
 
-    def starts(self) -> list[dict[str, Any]]:
-        return [request for request in self.control.requests() if request["call"] == "load_accounts"]
+    def starts(self, call: str = "load_accounts") -> list[dict[str, Any]]:
+        return [request for request in self.control.requests() if request["call"] == call]
 
     def runs(self) -> list[dict[str, Any]]:
         return self.control.runs()
@@ -257,5 +257,6 @@ def assert_whole(result: dict[str, Any]) -> None:
     """Assert that a result has every key and holds only JSON."""
     assert list(result) == list(AggregationResult.__annotations__)
     assert list(result["accounts"]) == list(AccountCounts.__annotations__)
+    assert list(result["entitlements"]) == list(EntitlementCounts.__annotations__)
     assert list(result["identities"]) == list(IdentityCounts.__annotations__)
     assert json.loads(json.dumps(result)) == result

@@ -15,6 +15,10 @@ from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.operators.entitlements import SailPointEntitlementAggregationOperator
+from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
+from sailpoint_provider.operators.source_check import SailPointSourceCheckOperator
+from sailpoint_provider.operators.uncorrelated import SailPointUncorrelatedAccountsOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.simulator.server import SimulatorServer
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -80,6 +84,10 @@ def logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
     for kind in (
         SailPointHook,
         SailPointAccountAggregationOperator,
+        SailPointEntitlementAggregationOperator,
+        SailPointIdentityRefreshOperator,
+        SailPointSourceCheckOperator,
+        SailPointUncorrelatedAccountsOperator,
         SailPointAccountAggregationSensor,
         SailPointAccountAggregationTrigger,
     ):

@@ -24,7 +24,7 @@ from tests.unit.client.client_cases import HR, EventLoop, asked, tenant_at
 V1 = API_VERSIONS["v1"]
 GOOD = endpoints.source(V1, HR)
 NONE = endpoints.source(V1, "0" * 32)
-LIST = endpoints.running_tasks(V1, offset=0)
+LIST = endpoints.running_tasks(V1, offset=0, types=("CLOUD_ACCOUNT_AGGREGATION",))
 PATIENT = RetryPolicy(attempts=4, first_pause=0.01)
 
 

@@ -7,6 +7,7 @@ from sailpoint_provider.isc.api.models import (
     read_account_aggregation_status,
     read_task_status,
 )
+from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION
 from sailpoint_provider.isc.outcome import (
     KNOWN_STATUSES,
     Progress,
@@ -135,6 +136,7 @@ def test_a_result_holds_what_both_answers_say():
             "processed": 8,
             "marked_for_deletion": 2,
         },
+        "entitlements": dict.fromkeys(("scanned", "created", "updated", "deleted")),
         "identities": {"to_refresh": 7, "refreshed": 6},
         "deletions_skipped": True,
         "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
@@ -148,7 +150,15 @@ def test_a_result_without_any_answer_says_none():
     assert result["state"] == "running"
     assert result["messages"] == []
     assert result["deletions_skipped"] is False
-    known = {"aggregation_id", "state", "messages", "deletions_skipped", "accounts", "identities"}
+    known = {
+        "aggregation_id",
+        "state",
+        "messages",
+        "deletions_skipped",
+        "accounts",
+        "entitlements",
+        "identities",
+    }
     assert all(value is None for key, value in result.items() if key not in known)
     assert set(result["accounts"].values()) == set(result["identities"].values()) == {None}
 
@@ -166,3 +176,18 @@ def test_the_begin_is_that_of_the_record_where_the_status_tells_none():
 def test_a_duration_is_never_negative():
     early = task("SUCCESS", completed="2024-05-01T11:00:00Z")
     assert make_result(RUN, None, early)["duration_seconds"] == 0.0
+
+
+def test_an_entitlement_aggregation_counts_entitlements_and_no_accounts():
+    counts = {"total": "9", "groupsCreated": 4, "groupsUpdated": 3, "groupsDeleted": 2, "created": 77}
+    task = read_task_status(task_document("SUCCESS", attributes=counts))
+    result = make_result(RUN, None, task, kind=ENTITLEMENT_AGGREGATION)
+    assert result["entitlements"] == {"scanned": 9, "created": 4, "updated": 3, "deleted": 2}
+    assert set(result["accounts"].values()) == {None}
+
+
+def test_an_account_aggregation_counts_no_entitlements():
+    task = read_task_status(task_document("SUCCESS", attributes={"total": 9, "groupsCreated": 4}))
+    result = make_result(RUN, None, task)
+    assert result["accounts"]["scanned"] == 9
+    assert set(result["entitlements"].values()) == {None}

@@ -5,7 +5,7 @@ import pytest
 
 from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.isc.api.models import AccountAggregationStatus, read_task_status
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, IDENTITY_REFRESH
 from sailpoint_provider.isc.outcome import make_result
 from sailpoint_provider.isc.start.checkpoint import Checkpoint
 from sailpoint_provider.isc.verdict import check_end, end_level, end_line, log_end, start_line
@@ -146,3 +146,19 @@ def test_deletions_are_a_warning_and_a_bad_end_is_an_error(result, fail_on_warni
 def test_a_start_names_the_source_and_the_file_with_size_and_rows(sent, shown):
     checkpoint = Checkpoint("running", 1, SOURCE, "HR", Deadlines(), aggregation_id=RUN, sent=sent)
     assert start_line(checkpoint) == f"{shown} {RUN}"
+
+
+def test_an_entitlement_aggregation_shows_what_became_of_entitlements():
+    counts = {"total": "9", "groupsCreated": 4, "groupsUpdated": 3, "groupsDeleted": 2, "created": 77}
+    record = read_task_status(task_document("SUCCESS", attributes=counts))
+    result = make_result(RUN, None, record, kind=ENTITLEMENT_AGGREGATION)
+    line = end_line(result, ENTITLEMENT_AGGREGATION)
+    assert line.startswith("SUCCEEDED in 1 min 1 s: 4 created, 3 updated, 2 deleted · Directory · ")
+    assert line.endswith(f"entitlement aggregation {RUN}")
+    assert end_level(result) == logging.WARNING
+
+
+def test_an_identity_refresh_has_no_source():
+    record = read_task_status(task_document("ERROR", target=None, attributes={}))
+    result = make_result(RUN, None, record, kind=IDENTITY_REFRESH)
+    assert "source" not in end_line(result, IDENTITY_REFRESH)

@@ -48,10 +48,28 @@ SIGNATURES = {
     },
     "get_source": {"source_id": REQUIRED},
     "find_source": {"name": REQUIRED},
-    "wait_for_account_aggregation": {"aggregation_id": REQUIRED, "poll_interval": 30.0, "timeout": 86400.0},
+    "wait_for_account_aggregation": {
+        "aggregation_id": REQUIRED,
+        "poll_interval": 30.0,
+        "timeout": 86400.0,
+        "kind": "account_aggregation",
+    },
+    "load_entitlements": {"source_id": REQUIRED, "file": None, "object_type": None},
+    "load_uncorrelated_accounts": {"source_id": REQUIRED, "file": REQUIRED},
+    "process_identities": {"identity_ids": REQUIRED},
+    "process_identity_profile": {"identity_profile_id": REQUIRED},
+    "check_source_connection": {"source_id": REQUIRED},
+    "get_source_health": {"source_id": REQUIRED},
     "test_connection": {},
 }
-KEYWORDS_ONLY = {"disable_optimization", "poll_interval", "timeout", *SIGNATURES["list_task_statuses"]}
+KEYWORDS_ONLY = {
+    "disable_optimization",
+    "kind",
+    "object_type",
+    "poll_interval",
+    "timeout",
+    *SIGNATURES["list_task_statuses"],
+}
 
 
 EVENT_LOOP_NAMES = {"wait_for_account_aggregation": "async_wait_for_account_aggregation"}

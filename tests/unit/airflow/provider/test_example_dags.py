@@ -37,6 +37,7 @@ def watched_assets(bag):
 def test_every_file_is_read_without_an_error(bag):
     assert bag.import_errors == {}
     assert set(bag.dags) == {
+        "example_sailpoint_accounts_entitlements_refresh",
         "example_sailpoint_direct_source",
         "example_sailpoint_file_approval",
         "example_sailpoint_file_drop",
@@ -108,6 +109,12 @@ def test_the_direct_source_is_started_worked_beside_and_waited_for(bag):
     dag = bag.dags["example_sailpoint_direct_source"]
     assert edges(dag) == {("start", "other_work"), ("start", "wait"), ("wait", "use_result")}
     assert dag.get_task("start").wait_for_completion is False
+
+
+def test_accounts_entitlements_and_identities_follow_each_other(bag):
+    dag = bag.dags["example_sailpoint_accounts_entitlements_refresh"]
+    assert edges(dag) >= {("check", "accounts"), ("accounts", "entitlements"), ("entitlements", "refresh")}
+    assert all(dag.get_task(name).deferrable for name in ("accounts", "entitlements", "refresh"))
 
 
 def test_the_sources_run_one_after_the_other(bag):

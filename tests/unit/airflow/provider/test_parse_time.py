@@ -14,6 +14,10 @@ HEAVY = {"requests", "urllib3", "aiohttp", "tenacity", "fsspec"}
 CLASSES = {
     "sailpoint_provider.hooks.sailpoint",
     "sailpoint_provider.operators.aggregation",
+    "sailpoint_provider.operators.entitlements",
+    "sailpoint_provider.operators.identity_refresh",
+    "sailpoint_provider.operators.source_check",
+    "sailpoint_provider.operators.uncorrelated",
     "sailpoint_provider.sensors.aggregation",
     "sailpoint_provider.triggers.aggregation",
 }

@@ -22,7 +22,7 @@ def ids_of(count, start=0):
 def kind_of(call):
     """Tell which way a call asks: ``list``, ``ids`` or ``single``."""
     query = dict(call.query)
-    if call.path.endswith("pending-tasks") or query.get("filters", "").startswith("type eq"):
+    if call.path.endswith("pending-tasks") or query.get("filters", "").startswith("type "):
         return "list"
     return "ids" if "filters" in query else "single"
 
@@ -53,12 +53,12 @@ class SmallTenant:
         self.told = []
         self.sweeper = BatchPoller(API_VERSIONS[self.generation], self.told.extend, clock=self.clock, log=LOG)
 
-    def batch_poll(self, wanted):
+    def batch_poll(self, wanted, types=("CLOUD_ACCOUNT_AGGREGATION",)):
         """Sweep once, and return what was not heard of."""
         self.driver.calls.clear()
         self.driver.waves.clear()
         self.told.clear()
-        return self.driver.run(self.sweeper.batch_poll(wanted))
+        return self.driver.run(self.sweeper.batch_poll(wanted, types))
 
     @property
     def kinds(self):

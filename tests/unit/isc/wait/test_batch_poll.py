@@ -204,3 +204,30 @@ def test_every_end_is_found_and_none_is_made_up_whatever_happens_between_two_pag
     assert unknown.isdisjoint(tenant.runs)
     assert found <= really_ended
     assert len(found) >= 20
+
+
+def filters_of(tenant):
+    return [dict(call.query).get("filters") for call in tenant.driver.calls]
+
+
+def test_one_list_holds_the_running_tasks_of_all_kinds_that_are_waited_for():
+    tenant = SmallTenant(dict.fromkeys(ids_of(150)))
+    types = ("CLOUD_GROUP_AGGREGATION", "CLOUD_ACCOUNT_AGGREGATION")
+    assert tenant.batch_poll(ids_of(150), types) == set()
+    assert filters_of(tenant) == [
+        'type in ("CLOUD_ACCOUNT_AGGREGATION", "CLOUD_GROUP_AGGREGATION") and completionStatus isnull'
+    ]
+    tenant.batch_poll(ids_of(150), types[:1])
+    assert filters_of(tenant) == ['type eq "CLOUD_GROUP_AGGREGATION" and completionStatus isnull']
+
+
+def test_tasks_of_no_documented_type_are_asked_for_by_id():
+    tenant = SmallTenant(dict.fromkeys(ids_of(150)))
+    assert tenant.batch_poll(ids_of(150), ()) == set()
+    assert set(tenant.kinds) == {"ids"}
+
+
+def test_the_list_of_pending_tasks_holds_every_type():
+    tenant = SmallTenant(dict.fromkeys(ids_of(150)), generation="beta")
+    assert tenant.batch_poll(ids_of(150), ()) == set()
+    assert set(tenant.kinds) == {"list"}

@@ -54,7 +54,7 @@ def plan(tenant, outcome=None, seconds=0.15):
 def test_it_ends_as_the_task_records_say(tenant, deferrable, api_version):
     tenant.connect(extra={"api_version": api_version})
     for _ in range(3):
-        plan(tenant)
+        plan(tenant, seconds=2.0 if deferrable else 0.15)
     ti = FakeTaskInstance()
     result = carried_out(lambda: operator(600, deferrable=deferrable), ti)
     assert (result["state"], result["identities"]) == ("succeeded", 600)
@@ -226,7 +226,7 @@ def test_a_kill_names_the_task_and_clears_its_record_on_demand(tenant, logged):
 
 
 def test_what_waits_in_the_triggerer_is_json_without_secrets(tenant):
-    plan(tenant)
+    plan(tenant, seconds=2.0)
     ti = FakeTaskInstance()
     carried_out(lambda: operator(deferrable=True), ti)
     (deferred,) = ti.deferrals

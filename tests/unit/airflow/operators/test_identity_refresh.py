@@ -15,6 +15,7 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait import deadlines
 from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
 from tests.unit.airflow.airflow_cases import (
@@ -168,6 +169,16 @@ def test_an_acknowledgement_without_a_task_is_not_a_success(tenant):
         assert "named no task" in str(error)
         ti = ti.next_try()
     assert len(tenant.starts(CALL)) == 1
+
+
+def test_parts_that_isc_answers_with_one_task_all_end_with_it(tenant):
+    task_id = SailPointHook().process_identities(ids(1))
+    tenant.control.fault(
+        "other_shape", method="POST", path="/process$", times=2, when="after", body={"id": task_id}
+    )
+    result = carried_out(lambda: operator(300))
+    assert [part["state"] for part in result["parts"]] == ["succeeded", "succeeded"]
+    assert result["state"] == "succeeded"
 
 
 def test_without_a_wait_the_state_is_running(tenant):

@@ -244,8 +244,9 @@ class SailPointIdentityRefreshOperator(BaseOperator):
 
         self._waiting_for = None
         sizes = self._request(context).sizes
-        number = next(at for at, part in enumerate(checkpoint.parts) if part.task_id == task_id)
-        checkpoint = checkpoint.with_part(number, ended=ended_part(result, sizes[number]))
+        for number, part in enumerate(checkpoint.parts):
+            if part.task_id == task_id:
+                checkpoint = checkpoint.with_part(number, ended=ended_part(result, sizes[number]))
         refresh_checkpoints_of(context, self.log, durable=self.durable).save(checkpoint)
         return checkpoint
 

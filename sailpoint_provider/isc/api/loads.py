@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.exchange import Request
-from sailpoint_provider.isc.api.identifiers import identity_profile_id, path_id
-from sailpoint_provider.isc.api.models import LoadAccountsTask, read_accepted_task, read_load_accounts_task
+from sailpoint_provider.isc.api.identifiers import answered_id, identity_profile_id, path_id
+from sailpoint_provider.isc.api.models import LoadAccountsTask, read_load_accounts_task
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH, LoadKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sailpoint_provider.files.source import Upload
+    from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.versions import ApiVersion
 
 MOST_IDENTITIES = 250
@@ -99,7 +101,7 @@ def _refresh(purpose: str, path: str, scope: str, content: bytes | None = None) 
         purpose=purpose,
         method="POST",
         path=path,
-        read=lambda response: read_accepted_task(response.json()) if response.body.strip() else None,
+        read=_read_task_id,
         scope=scope,
         content=content,
         headers=() if content is None else (("Content-Type", "application/json"),),
@@ -107,6 +109,20 @@ def _refresh(purpose: str, path: str, scope: str, content: bytes | None = None) 
         not_found_advice="Check that the IDs are correct and belong to this tenant.",
         effect_advice="ISC may process the identities anyway. Processing them twice does no harm.",
     )
+
+
+def _read_task_id(response: Response) -> str | None:
+    """
+    Return the ID of the task in the response to an identity refresh; None if it names none.
+
+    :raises ProtocolError: it is not a JSON object.
+    """
+    if not response.body.strip():
+        return None
+    document = response.json()
+    if not isinstance(document, dict):
+        raise ProtocolError("ISC did not return a JSON object in response to the start.")
+    return answered_id(document.get("id"))
 
 
 def _user_needed(kind: LoadKind) -> str:

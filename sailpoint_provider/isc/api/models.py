@@ -189,15 +189,6 @@ def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> 
     )
 
 
-def read_accepted_task(document: Any) -> str | None:
-    """
-    Return the ID of the task in the response to an identity refresh; None if it names none.
-
-    :raises ProtocolError: it is not a JSON object.
-    """
-    return answered_id(json_object(document, "the response to the start").get("id"))
-
-
 def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:
     """
     Read an aggregation status.

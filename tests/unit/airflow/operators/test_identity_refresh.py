@@ -15,6 +15,7 @@ from sailpoint_provider.exceptions import (
     TenantUnavailableError,
     UnknownAggregationError,
 )
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait import deadlines
 from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
 from tests.unit.airflow.airflow_cases import (
@@ -54,7 +55,7 @@ def plan(tenant, outcome=None, seconds=0.15):
 def test_it_ends_as_the_task_records_say(tenant, deferrable, api_version):
     tenant.connect(extra={"api_version": api_version})
     for _ in range(3):
-        plan(tenant)
+        plan(tenant, seconds=2.0 if deferrable else 0.15)
     ti = FakeTaskInstance()
     result = carried_out(lambda: operator(600, deferrable=deferrable), ti)
     assert (result["state"], result["identities"]) == ("succeeded", 600)
@@ -170,6 +171,16 @@ def test_an_acknowledgement_without_a_task_is_not_a_success(tenant):
     assert len(tenant.starts(CALL)) == 1
 
 
+def test_parts_that_isc_answers_with_one_task_all_end_with_it(tenant):
+    task_id = SailPointHook().process_identities(ids(1))
+    tenant.control.fault(
+        "other_shape", method="POST", path="/process$", times=2, when="after", body={"id": task_id}
+    )
+    result = carried_out(lambda: operator(300))
+    assert [part["state"] for part in result["parts"]] == ["succeeded", "succeeded"]
+    assert result["state"] == "succeeded"
+
+
 def test_without_a_wait_the_state_is_running(tenant):
     plan(tenant, seconds=NEVER)
     result = carried_out(lambda: operator(wait_for_completion=False))
@@ -226,7 +237,7 @@ def test_a_kill_names_the_task_and_clears_its_record_on_demand(tenant, logged):
 
 
 def test_what_waits_in_the_triggerer_is_json_without_secrets(tenant):
-    plan(tenant)
+    plan(tenant, seconds=2.0)
     ti = FakeTaskInstance()
     carried_out(lambda: operator(deferrable=True), ti)
     (deferred,) = ti.deferrals

@@ -43,7 +43,7 @@ FILES = pytest.mark.parametrize("case", WITH_FILE, ids=lambda case: case.name)
 @MODES
 @KINDS
 def test_it_ends_as_the_task_record_says_with_counts_of_its_own(tenant, tmp_path, case, deferrable):
-    case.plan(tenant)
+    case.plan(tenant, seconds=1.5 if deferrable else 0.15)
     ti = FakeTaskInstance()
     result = carried_out(lambda: case.operator(tmp_path, deferrable=deferrable), ti)
     assert_whole(result)

@@ -193,7 +193,10 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def _result_of_earlier_try(self) -> AggregationResult | None:
         """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
-        return None if self._drop is None else self._drop.result_of_earlier_try()
+        result = None if self._drop is None else self._drop.result_of_earlier_try()
+        if result is not None:
+            self._note_end(result)
+        return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """Start and follow the aggregation; file a drop away that is refused or was loaded before."""

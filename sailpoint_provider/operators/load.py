@@ -20,6 +20,7 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.parameters import one_of, seconds
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 
-class LoadOperator(BaseOperator):
+class LoadOperator(LoadLineage, BaseOperator):
     """
     Starts a load of a source once, follows it and returns its result.
 
@@ -52,8 +53,6 @@ class LoadOperator(BaseOperator):
 
     kind: ClassVar[LoadKind]
     trigger_class: ClassVar[type[SailPointAccountAggregationTrigger]]
-
-    _checkpoint: Checkpoint | None = None
 
     def __init__(
         self,
@@ -117,6 +116,7 @@ class LoadOperator(BaseOperator):
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
         with airflow_errors():
             waited = read_event(event)
+            self._note_resume(waited.carried, context)
             aggregation_id = waited.ended_aggregation()
             checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)
             self._checkpoint = checkpoint
@@ -273,7 +273,7 @@ class LoadOperator(BaseOperator):
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
     ) -> AggregationResult:
         """Return the result of a successful aggregation, and raise an error for any other."""
-        self._complete(result, checkpoint)
+        self._complete(context, result, checkpoint)
         self.log.info("%s", end_line(result, self.kind))
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
         return self._return(context, checkpoint, result)
@@ -282,16 +282,19 @@ class LoadOperator(BaseOperator):
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
     ) -> AggregationResult:
         """Store the result, for a retry after a crash, and return it."""
-        self._complete(result, checkpoint)
+        self._complete(context, result, checkpoint)
         self._store(context).save(checkpoint.returned(result))
         return self._conclude(context, result)
 
-    @staticmethod
-    def _complete(result: AggregationResult, checkpoint: Checkpoint) -> None:
+    def _complete(self, context: Context, result: AggregationResult, checkpoint: Checkpoint) -> None:
         """Add to a result what only the start knows."""
         result["source_id"] = checkpoint.source_id
         result["source_name"] = checkpoint.source_name
         result["file"] = checkpoint.sent
+        self._note_end(result, context)
+
+    def _lineage_hook(self) -> SailPointHook:
+        return self.hook
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

@@ -25,6 +25,7 @@ from sailpoint_provider._airflow.deferral import (
     result_before_deferring,
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
+from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -65,7 +66,7 @@ class _CarriedError(AirflowSkipException):
         self.error = error
 
 
-class SailPointAccountAggregationSensor(BaseSensorOperator):
+class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
     """
     Waits until an account aggregation has succeeded, and returns its result.
 
@@ -167,6 +168,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
+        self._note_end(result)
         self.log.info("%s", end_line(result, self.kind))
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
 
@@ -193,6 +195,9 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
+
+    def _lineage_hook(self) -> SailPointHook:
+        return self._hook()
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

@@ -128,6 +128,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
     keys = found.keys
     compared = keys if found.changed_columns is not None else None
     verdict, sentence = _verdict(case, outcomes)
+    has_header = any(one.rule == "header" and one.state == "passed" for one in outcomes)
 
     def accounts(group: KeyGroup) -> Accounts:
         keys = tuple(map(shortened, group.keys))
@@ -140,6 +141,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         sha256=found.content.sha256 if found.content is not None else "",
         size_bytes=found.content.size_bytes if found.content is not None else 0,
         key=case.key,
+        columns=found.columns if has_header else None,
         rows=found.rows,
         accounts=keys.accounts if keys is not None else None,
         last_name=case.last.name if case.last is not None else None,

@@ -24,13 +24,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class SentFile:
+class LineageFile:
     """
     A file as OpenLineage shows it.
 
     :param dataset: what OpenLineage calls it.
-    :param name: file name that ISC received; None if nothing was sent or checked.
-    :param size_bytes: number of bytes that ISC received; None if unknown.
+    :param name: file name that ISC receives; None if nothing was sent or checked.
+    :param size_bytes: number of bytes that ISC receives; None if unknown.
     :param sha256: SHA-256 of these bytes; None if unknown.
     :param rows: rows without the header; None if unknown.
     :param columns: the header; None if unknown.
@@ -59,7 +59,7 @@ class Lineage:
     """
 
     kind: LoadKind
-    file: SentFile | None = None
+    file: LineageFile | None = None
     source: DatasetName | None = None
     source_name: str | None = None
     aggregation_id: str | None = None
@@ -149,7 +149,7 @@ class LoadLineage:
 
     def _lineage_at_start(self) -> Lineage:
         location = self._file_location()
-        return Lineage(self.kind, None if location is None else SentFile(file_dataset(location)))
+        return Lineage(self.kind, None if location is None else LineageFile(file_dataset(location)))
 
     def _lineage(self, error: BaseException | None = None) -> Lineage:
         checkpoint = self._known_checkpoint()
@@ -207,7 +207,7 @@ class LoadLineage:
 
     def _sent_file(
         self, checkpoint: Checkpoint | None, result: AggregationResult | None, error: BaseException | None
-    ) -> SentFile | None:
+    ) -> LineageFile | None:
         location = self._file_location()
         if location is None:
             return None
@@ -217,13 +217,13 @@ class LoadLineage:
         if sent is None and result is not None:
             sent = result["file"]
         if sent is None:
-            return _checked_file(dataset, report) if report is not None else SentFile(dataset)
+            return _checked_file(dataset, report) if report is not None else LineageFile(dataset)
         if report is not None and report.get("sha256") == sent["sha256"]:
             return _checked_file(dataset, report, sent)
         columns = None
         if checkpoint is not None and error is None:
             columns = self._tried(lambda: _columns_of(checkpoint))
-        return SentFile(dataset, sent["name"], sent["size_bytes"], sent["sha256"], columns=columns)
+        return LineageFile(dataset, sent["name"], sent["size_bytes"], sent["sha256"], columns=columns)
 
 
 def _checked_file(
@@ -231,7 +231,7 @@ def _checked_file(
 ) -> SentFile:
     """Return a file as its check found it."""
     columns = report.get("columns")
-    return SentFile(
+    return LineageFile(
         dataset,
         sent["name"] if sent is not None else report.get("name"),
         report.get("size_bytes"),

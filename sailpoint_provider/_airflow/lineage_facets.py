@@ -22,7 +22,7 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES
 
 if TYPE_CHECKING:
-    from sailpoint_provider._airflow.lineage import Lineage, SentFile
+    from sailpoint_provider._airflow.lineage import Lineage, LineageFile
     from sailpoint_provider.results import AggregationResult
 
 _COUNTS = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")
@@ -31,10 +31,10 @@ _COUNTS = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")
 @define
 class SailPointFileInputDatasetFacet(InputDatasetFacet):
     """
-    The file that ISC received.
+    What was sent of a file; if the task failed before that, what was checked of it.
 
-    :param name: file name that ISC received.
-    :param sizeBytes: number of bytes that ISC received; of a compressed file, those of its content.
+    :param name: file name that ISC receives.
+    :param sizeBytes: number of bytes; of a compressed file, those of its content.
     :param sha256: SHA-256 of these bytes.
     """
 
@@ -115,7 +115,7 @@ def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
     )
 
 
-def _input(file: SentFile) -> InputDataset:
+def _input(file: LineageFile) -> InputDataset:
     facets: dict[str, Any] = {}
     input_facets: dict[str, Any] = {}
     if file.columns is not None:

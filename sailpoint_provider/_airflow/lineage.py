@@ -228,7 +228,7 @@ class LoadLineage:
 
 def _checked_file(
     dataset: DatasetName, report: Mapping[str, Any], sent: UploadedFile | None = None
-) -> SentFile:
+) -> LineageFile:
     """Return a file as its check found it."""
     columns = report.get("columns")
     return LineageFile(

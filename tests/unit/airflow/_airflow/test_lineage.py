@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -47,11 +47,11 @@ class Followed:
     task: Any
     ti: FakeTaskInstance
     error: BaseException | None = None
-    events: list[Any] = field(default_factory=list)
 
     @property
     def end(self):
         """The last event in JSON, as the client sends it."""
+        from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
         from openlineage.client.serde import Serde
 
         if self.error is None:
@@ -59,8 +59,16 @@ class Followed:
         else:
             self.ti.get_template_context = lambda: {"exception": self.error}
             given = self.task.get_openlineage_facets_on_failure(self.ti)
-        parts = ("inputs", "outputs", "run_facets")
-        return {part: json.loads(Serde.to_json(getattr(given, part))) for part in parts}
+        event = RunEvent(
+            eventType=RunState.OTHER,
+            eventTime="2026-11-24T02:00:00Z",
+            run=Run("0197c0de-0000-7000-8000-000000000001", given.run_facets),
+            job=Job("tests", "task"),
+            inputs=given.inputs,
+            outputs=given.outputs,
+            producer="https://example.com/tests",
+        )
+        return json.loads(Serde.to_json(event))
 
     @property
     def file(self):
@@ -74,7 +82,7 @@ class Followed:
 
     @property
     def load(self):
-        return self.end["run_facets"]["sailPoint_load"]
+        return self.end["run"]["facets"]["sailPoint_load"]
 
 
 def followed(make, ti=None):

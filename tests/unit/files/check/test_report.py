@@ -28,6 +28,7 @@ def test_the_columns_are_named_once_they_are_certainly_a_header(tmp_path):
     header = tuple(FACTS.columns)
     assert checked(tmp_path, GOOD).columns == header
     without_header = GOOD.split(b"\n", 1)[1]
+    assert checked(tmp_path, GOOD, facts=None, last=GOOD).columns == header
     for facts in (FACTS, None):
         assert checked(tmp_path, without_header, facts=facts).columns is None
     assert checked(tmp_path, GOOD, header=False).columns is None

@@ -84,15 +84,15 @@ class LoadLineage:
     _carried: Mapping[str, Any] | None = None
     _report: Mapping[str, Any] | None = None
 
-    def get_openlineage_facets_on_start(self) -> OperatorLineage | None:
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any] | None:
         """Return what is known before the task runs: the file."""
         return self._reported(self._lineage_at_start)
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return file, source and result of a load that succeeded."""
         return self._reported(self._lineage)
 
-    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage | None:
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return what is known of a load that failed, and ISC's messages."""
         return self._reported(lambda: self._lineage(_error_of(task_instance)))
 
@@ -130,8 +130,8 @@ class LoadLineage:
         """Return the hook of the tenant."""
         raise NotImplementedError
 
-    def _reported(self, describe: Callable[[], Lineage]) -> OperatorLineage | None:
-        def report() -> OperatorLineage:
+    def _reported(self, describe: Callable[[], Lineage]) -> OperatorLineage[Any, Any] | None:
+        def report() -> OperatorLineage[Any, Any]:
             from sailpoint_provider._airflow.lineage_facets import operator_lineage
 
             return operator_lineage(describe())

@@ -151,7 +151,8 @@ def _output_facets(result: AggregationResult | None) -> dict[str, Any]:
     """Return what an ended load did; of one that is still running the numbers are not final."""
     if result is None or result["state"] not in GOOD_STATES | BAD_STATES:
         return {}
-    known = {name: count for name in _COUNTS if (count := result["accounts"].get(name)) is not None}
+    counts: dict[str, Any] = {**result["accounts"]}
+    known = {name: counts[name] for name in _COUNTS if counts.get(name) is not None}
     facets: dict[str, Any] = {}
     if known:
         facets["sailPoint_accounts"] = SailPointAccountsOutputDatasetFacet(**known)

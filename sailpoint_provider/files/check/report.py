@@ -63,8 +63,8 @@ class FileReport:
     :param sha256: SHA-256 of the bytes that ISC would receive; empty if they cannot be read.
     :param size_bytes: how many bytes these are.
     :param key: column that identifies an account; None if none is known.
-    :param columns: its header, if the rule ``header`` has compared it with another and passed; None otherwise,
-        because the first row of a file without a header holds the values of a person.
+    :param columns: its header, if the rule ``header`` has compared it with another and passed; None
+        otherwise, because the first row of a file without a header holds the values of a person.
     :param rows: rows without the header; None if they cannot be read.
     :param accounts: accounts in them; None without a key.
     :param last_name: name of the last loaded file; None if there is none.

@@ -42,6 +42,13 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
         "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
+        "asset-uris": [
+            {
+                "schemes": ["sailpoint"],
+                "handler": None,
+                "to_openlineage_converter": "sailpoint_provider.assets.openlineage.to_dataset",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "sailpoint",

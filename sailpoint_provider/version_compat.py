@@ -51,10 +51,16 @@ def supervisor_cannot_be_awaited() -> bool:
     return supervisor is not None and not hasattr(supervisor, "asend")
 
 
+def openlineage_listens() -> bool:
+    """Return whether OpenLineage follows the tasks of this process, for which Airflow loads its listener."""
+    return "airflow.providers.openlineage.plugins.listener" in sys.modules
+
+
 __all__ = [
     "TRIGGERS_HAVE_ON_KILL",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "openlineage_listens",
     "state_of_task",
     "supervisor_cannot_be_awaited",
 ]

@@ -154,7 +154,10 @@ class FileLoadOperator(LoadOperator):
 
     def _result_of_earlier_try(self) -> AggregationResult | None:
         """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
-        return None if self._drop is None else self._drop.result_of_earlier_try()
+        result = None if self._drop is None else self._drop.result_of_earlier_try()
+        if result is not None:
+            self._note_end(result)
+        return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """Start and follow the load; file a drop away that is refused or was loaded before."""
@@ -222,7 +225,7 @@ class FileLoadOperator(LoadOperator):
             check_adoptable(self.file, disable_optimization, self.kind)
         check_object_type(self.object_type, has_file=self.file is not None)
         file = file_source(self.file) if self.file is not None else None
-        self._file_location = None if file is None else file.location
+        self._shown_file = None if file is None else file.location
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
         label_by_source(context, self._source.name)

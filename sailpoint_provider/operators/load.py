@@ -20,6 +20,7 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 
-class LoadOperator(BaseOperator):
+class LoadOperator(LoadLineage, BaseOperator):
     """
     Starts a load of a source once, follows it and returns its result.
 
@@ -52,8 +53,7 @@ class LoadOperator(BaseOperator):
 
     kind: ClassVar[LoadKind]
 
-    _checkpoint: Checkpoint | None = None
-    _file_location: str | None = None
+    _shown_file: str | None = None
 
     source_id: str | None
     source_name: str | None
@@ -93,6 +93,7 @@ class LoadOperator(BaseOperator):
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
         with airflow_errors(self._place):
             waited = read_event(event)
+            self._note_resume(waited.carried, context)
             aggregation_id = waited.ended_aggregation()
             checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)
             self._checkpoint = checkpoint
@@ -123,7 +124,7 @@ class LoadOperator(BaseOperator):
 
     def _place(self) -> str:
         """Return what this task works on, for errors."""
-        source, file = self.source_name or self.source_id, self._file_location
+        source, file = self.source_name or self.source_id, self._shown_file
         if self._checkpoint is not None:
             source = f"{self._checkpoint.source_name} ({self._checkpoint.source_id})"
             file = self._checkpoint.file_location
@@ -255,7 +256,7 @@ class LoadOperator(BaseOperator):
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
     ) -> AggregationResult:
         """Return the result of a successful aggregation, and raise an error for any other."""
-        self._complete(result, checkpoint)
+        self._complete(context, result, checkpoint)
         log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
         return self._return(context, checkpoint, result)
@@ -264,16 +265,22 @@ class LoadOperator(BaseOperator):
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
     ) -> AggregationResult:
         """Store the result, for a retry after a crash, and return it."""
-        self._complete(result, checkpoint)
+        self._complete(context, result, checkpoint)
         self._store(context).save(checkpoint.returned(result))
         return self._conclude(context, result)
 
-    @staticmethod
-    def _complete(result: AggregationResult, checkpoint: Checkpoint) -> None:
+    def _complete(self, context: Context, result: AggregationResult, checkpoint: Checkpoint) -> None:
         """Add to a result what only the start knows."""
         result["source_id"] = checkpoint.source_id
         result["source_name"] = checkpoint.source_name
         result["file"] = checkpoint.sent
+        self._note_end(result, context)
+
+    def _lineage_kind(self) -> LoadKind:
+        return self.kind
+
+    def _lineage_hook(self) -> SailPointHook:
+        return self.hook
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

@@ -25,6 +25,7 @@ from sailpoint_provider._airflow.deferral import (
     result_before_deferring,
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located
+from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import AggregationResult
 
@@ -65,7 +67,7 @@ class _CarriedError(AirflowSkipException):
         self.error = error
 
 
-class SailPointAccountAggregationSensor(BaseSensorOperator):
+class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
     """
     Waits until an aggregation, or another load, has succeeded, and returns its result.
 
@@ -170,6 +172,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
+        self._note_end(result)
         log_end(cast("Any", self.log), result, self._kind, fail_on_warning=self.fail_on_warning)
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self._kind)
 
@@ -197,6 +200,12 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
+
+    def _lineage_kind(self) -> LoadKind:
+        return self._kind
+
+    def _lineage_hook(self) -> SailPointHook:
+        return self._hook()
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

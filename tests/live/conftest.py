@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live.account_files import AccountFile
 from tests.live.airflow_home import READ_ONCE
-from tests.live.file_drop import FOLDERS, FileDrop, start_file_drop
+from tests.live.file_drop import FOLDERS, FileDrop, RunStory, start_file_drop
+from tests.live.lineage_events import LineageEvents
 from tests.live.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+ACCOUNTS = 200
 TABLES = pytest.StashKey[list[str]]()
 
 
@@ -33,9 +36,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("live")
 
 
+@pytest.fixture(scope="session")
+def lineage_events(folder: Path) -> LineageEvents:
+    return LineageEvents(folder / "lineage.jsonl")
+
+
 # Package scope stops Airflow before the same test worker runs unit tests.
 @pytest.fixture(scope="package")
-def file_drop(folder: Path) -> Iterator[FileDrop]:
+def file_drop(folder: Path, lineage_events: LineageEvents) -> Iterator[FileDrop]:
     with Processes(folder / "logs") as processes:
         yield start_file_drop(
             processes,
@@ -43,5 +51,11 @@ def file_drop(folder: Path) -> Iterator[FileDrop]:
             lambda subject, what: print(f"{subject:<14} {what}"),
             dag_ids=FOLDERS,
             poll_interval=3.0,
-            settings=READ_ONCE,
+            settings=READ_ONCE | lineage_events.settings,
         )
+
+
+@pytest.fixture(scope="package")
+def story(file_drop: FileDrop) -> RunStory:
+    """The first file of the source, loaded."""
+    return file_drop.load(AccountFile.numbered(ACCOUNTS), "accounts.csv")

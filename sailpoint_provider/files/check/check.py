@@ -150,6 +150,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         sha256=found.content.sha256 if found.content is not None else "",
         size_bytes=found.content.size_bytes if found.content is not None else 0,
         key=case.key,
+        columns=_header(case, outcomes),
         rows=found.rows,
         accounts=keys.accounts if keys is not None else None,
         last_name=case.last.name if case.last is not None else None,
@@ -163,6 +164,13 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         rules=outcomes,
         notes=_notes(case, outcomes),
     )
+
+
+def _header(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[str, ...] | None:
+    """Return the first row if it is certainly a header, because the rule has compared it with one."""
+    is_compared = case.found.last_columns is not None or (case.facts is not None and case.facts.columns)
+    passed = any(one.rule == "header" and one.state == "passed" for one in outcomes)
+    return case.found.columns if is_compared and passed else None
 
 
 def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, str]:

@@ -63,6 +63,8 @@ class FileReport:
     :param sha256: SHA-256 of the bytes that ISC would receive; empty if they cannot be read.
     :param size_bytes: how many bytes these are.
     :param key: column that identifies an account; None if none is known.
+    :param columns: its header, if the rule ``header`` has compared it with another and passed; None
+        otherwise, because the first row of a file without a header holds the values of a person.
     :param rows: rows without the header; None if they cannot be read.
     :param accounts: accounts in them; None without a key.
     :param last_name: name of the last loaded file; None if there is none.
@@ -83,6 +85,7 @@ class FileReport:
     sha256: str
     size_bytes: int
     key: str | None = None
+    columns: tuple[str, ...] | None = None
     rows: int | None = None
     accounts: int | None = None
     last_name: str | None = None
@@ -119,6 +122,7 @@ class FileReport:
         values |= {"approval": self.approval, "needs_approval": self.needs_approval}
         values["rules"] = [asdict(rule) for rule in self.rules]
         values["notes"] = list(self.notes)
+        values["columns"] = None if self.columns is None else list(self.columns)
         for group in ("joiners", "movers", "leavers"):
             if values[group] is not None:
                 values[group]["keys"] = list(values[group]["keys"])
@@ -133,6 +137,8 @@ class FileReport:
         for group in ("joiners", "movers", "leavers"):
             if known.get(group) is not None:
                 known[group] = Accounts(known[group]["count"], tuple(known[group]["keys"]))
+        if known.get("columns") is not None:
+            known["columns"] = tuple(known["columns"])
         known["rules"] = tuple(RuleOutcome(**rule) for rule in known.get("rules", ()))
         known["notes"] = tuple(known.get("notes", ()))
         return cls(**known)

@@ -146,8 +146,8 @@ class FakeTaskInstance:
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.begun if self.reschedules else None
 
-    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
-        assert task_ids == self.task_id
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int = -1) -> Any:
+        assert (task_ids, map_indexes) == (self.task_id, -1)
         return self.pushed.get(key)
 
     @property

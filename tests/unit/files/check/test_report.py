@@ -24,6 +24,16 @@ def test_a_report_survives_json(tmp_path):
     assert FileReport.from_json(json.loads(json.dumps(report.to_json()))) == report
 
 
+def test_the_columns_are_named_once_they_are_certainly_a_header(tmp_path):
+    header = tuple(FACTS.columns)
+    assert checked(tmp_path, GOOD).columns == header
+    without_header = GOOD.split(b"\n", 1)[1]
+    assert checked(tmp_path, GOOD, facts=None, last=GOOD).columns == header
+    for facts in (FACTS, None):
+        assert checked(tmp_path, without_header, facts=facts).columns is None
+    assert checked(tmp_path, GOOD, header=False).columns is None
+
+
 def test_a_refusal_is_final_carries_the_report_and_can_be_pickled(tmp_path):
     report = checked(tmp_path, csv(PEOPLE[:5]), last=GOOD)
     error = pickle.loads(pickle.dumps(report.refusal()))

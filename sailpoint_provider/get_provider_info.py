@@ -36,6 +36,10 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
         "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
+        "asset-uris": [
+            # Airflow skips an entry without a handler.
+            {"schemes": ["sailpoint"], "handler": "sailpoint_provider.assets.sources.normalize_uri"}
+        ],
         "connection-types": [
             {
                 "connection-type": "sailpoint",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+
+if TYPE_CHECKING:
+    from sailpoint_provider.results import CheckSummary
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ class Upload:
     :param state: state of the stored file when it was examined.
     :param size_bytes: number of bytes to send.
     :param sha256: SHA-256 of these bytes; None for a file that is read only once, while it is sent.
+    :param check: the check that let them pass; None if there was none.
     """
 
     source: FileSource
     state: FileState
     size_bytes: int
     sha256: str | None = None
+    check: CheckSummary | None = None
 
     def open(self) -> BinaryIO:
         """

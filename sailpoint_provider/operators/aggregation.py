@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
+from sailpoint_provider._airflow.asset_events import send_load_event
 from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
@@ -77,6 +78,8 @@ class SailPointAccountAggregationOperator(LoadOperator):
     :param on_kill_clear_task: whether killing the task marks ISC's task record as ended with an error. The
         aggregation keeps running, because ISC has no API to cancel it. Needs the scope
         ``idn:task-management:write`` and a personal access token.
+    :param emit_asset_event: whether a good end sends an event on the source's asset although no outlet names
+        it, by the asset alias ``sailpoint-loads`` or by those in ``outlets``.
     :raises InvalidInputError: a parameter is invalid.
     """
 
@@ -119,6 +122,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
         durable: bool = True,
         on_kill_clear_task: bool = False,
+        emit_asset_event: bool = False,
         **kwargs: Any,
     ) -> None:
         self.file = plain_path(file)
@@ -139,6 +143,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
             tolerate_outage=tolerate_outage,
             durable=durable,
             on_kill_clear_task=on_kill_clear_task,
+            emit_asset_event=emit_asset_event,
             **kwargs,
         )
         self.disable_optimization = disable_optimization
@@ -151,7 +156,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
         with airflow_errors():
             self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
+            if (result := self._result_of_earlier_try(context)) is not None:
                 return result
         return super().execute(context)
 
@@ -159,7 +164,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
         """Start after the wait for another aggregation of the source, however that one ended."""
         with airflow_errors():
             self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
+            if (result := self._result_of_earlier_try(context)) is not None:
                 return result
         return super().execute_turn(context, event)
 
@@ -191,9 +196,12 @@ class SailPointAccountAggregationOperator(LoadOperator):
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
             self.file = described["file"]
 
-    def _result_of_earlier_try(self) -> AggregationResult | None:
+    def _result_of_earlier_try(self, context: Context) -> AggregationResult | None:
         """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
-        return None if self._drop is None else self._drop.result_of_earlier_try()
+        if self._drop is None or (result := self._drop.result_of_earlier_try()) is None:
+            return None
+        send_load_event(self, context, result, None)
+        return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """Start and follow the aggregation; file a drop away that is refused or was loaded before."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator
 
+from sailpoint_provider._airflow.asset_events import prepare_outlets, send_load_event
 from sailpoint_provider._airflow.deferral import (
     backstop,
     carried_deadlines,
@@ -70,6 +71,7 @@ class LoadOperator(BaseOperator):
         tolerate_outage: float | timedelta,
         durable: bool,
         on_kill_clear_task: bool,
+        emit_asset_event: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -82,8 +84,10 @@ class LoadOperator(BaseOperator):
         self.fail_on_warning = fail_on_warning
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
+        self.emit_asset_event = emit_asset_event
         with airflow_errors():
             self._check_source()
+            prepare_outlets(self)
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
             )
@@ -218,7 +222,7 @@ class LoadOperator(BaseOperator):
         # Airflow deletes XComs before every retry.
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         if checkpoint.result is not None:
-            return self._conclude(context, checkpoint.result)
+            return self._end(context, checkpoint.result)
         self.log.info(
             "%s %s of source %r (%s) is running.",
             self.kind.title,
@@ -284,7 +288,12 @@ class LoadOperator(BaseOperator):
         """Store the result, for a retry after a crash, and return it."""
         self._complete(result, checkpoint)
         self._store(context).save(checkpoint.returned(result))
-        return self._conclude(context, result)
+        return self._end(context, result)
+
+    def _end(self, context: Context, result: AggregationResult) -> AggregationResult:
+        concluded = self._conclude(context, result)
+        send_load_event(self, context, concluded, self._checkpoint)
+        return concluded
 
     @staticmethod
     def _complete(result: AggregationResult, checkpoint: Checkpoint) -> None:

@@ -13,7 +13,11 @@ from sailpoint_provider.files.source import FileState  # noqa: TC001 - msgspec r
 from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import AggregationResult, UploadedFile  # noqa: TC001 - msgspec reads the annotations
+from sailpoint_provider.results import (  # noqa: TC001 - msgspec reads the annotations
+    AggregationResult,
+    CheckSummary,
+    UploadedFile,
+)
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -65,6 +69,7 @@ class Checkpoint:
     :param sent: the upload that ISC acknowledged with this ID; None if there was no file.
     :param result: the result that the task returned.
     :param usual_seconds: how long aggregations of the source usually take, None if unknown.
+    :param check: the check of the file that was sent; None if there was none.
     """
 
     state: CheckpointState
@@ -82,6 +87,7 @@ class Checkpoint:
     sent: UploadedFile | None = None
     result: AggregationResult | None = None
     usual_seconds: float | None = None
+    check: CheckSummary | None = None
 
     @property
     def needs_acknowledgement(self) -> bool:

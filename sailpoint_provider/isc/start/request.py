@@ -90,6 +90,7 @@ class StartRequest:
             file=upload.state if upload is not None else None,
             disable_optimization=self.disable_optimization,
             may_run=may_run,
+            check=upload.check if upload is not None else None,
         )
 
     def is_same_as(self, checkpoint: Checkpoint) -> bool:

@@ -39,7 +39,7 @@ def test_the_metadata_are_json():
 
 def test_the_parts_that_a_provider_has_follow_the_strict_schema():
     strict = schema("provider.yaml.schema.json")
-    parts = ("integrations", "hooks", "operators", "sensors", "triggers", "connection-types")
+    parts = ("integrations", "hooks", "operators", "sensors", "triggers", "asset-uris", "connection-types")
     for part in parts:
         subschema = strict["properties"][part] | {"definitions": strict.get("definitions", {})}
         jsonschema.validate(get_provider_info()[part], subschema)

@@ -35,7 +35,11 @@ def get_provider_info() -> dict[str, Any]:
             "sailpoint_provider.operators.file_check",
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
-        "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
+        "triggers": modules(
+            "sailpoint_provider.triggers.aggregation",
+            "sailpoint_provider.triggers.drops",
+            "sailpoint_provider.triggers.ended_aggregations",
+        ),
         "asset-uris": [
             # Airflow skips an entry without a handler.
             {"schemes": ["sailpoint"], "handler": "sailpoint_provider.assets.sources.normalize_uri"}

@@ -8,11 +8,15 @@ from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.outcome import GOOD_STATES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.operators.load import LoadOperator
-    from sailpoint_provider.results import AggregationResult, LoadEvent
+    from sailpoint_provider.results import AggregationResult, CheckSummary, LoadEvent
+    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 LOADS_ALIAS = "sailpoint-loads"
 """Name of the asset alias that a task with ``emit_asset_event`` gets, unless it names one of its own."""
@@ -33,7 +37,8 @@ def prepare_outlets(task: LoadOperator) -> None:
         what = "emit_asset_event=True" if task.emit_asset_event else f"the outlet {named[0]}"
         raise InvalidInputError(
             f"wait_for_completion=False cannot be combined with {what}: Airflow reports an outlet as updated "
-            "when the task has succeeded, and that would be before the load has ended."
+            "when the task has succeeded, and that would be before the load has ended. Name the outlet on the "
+            "sensor that waits for it."
         )
     if task.emit_asset_event and not _aliases(task):
         from airflow.sdk import AssetAlias
@@ -52,11 +57,43 @@ def send_load_event(
     :param result: the result that the task returns.
     :param checkpoint: that of the task; None to look for a stored one.
     """
+    from sailpoint_provider._airflow.task_state import checkpoints_of
+
+    def check() -> CheckSummary | None:
+        known = checkpoint or checkpoints_of(context, task.log, durable=task.durable).load()
+        is_of_this = known is not None and known.aggregation_id == result["aggregation_id"]
+        return known.check if known is not None and is_of_this else None
+
+    _send(task, context, result, task.hook, check, emits=task.emit_asset_event)
+
+
+def send_event_of_sensor(
+    sensor: SailPointAccountAggregationSensor,
+    context: Context,
+    result: AggregationResult,
+    hook: SailPointHook,
+) -> None:
+    """Describe a good end that a sensor has waited for in the events of its outlets; what was sent is unknown."""
+    _send(sensor, context, result, hook, lambda: None, emits=False)
+
+
+def _send(
+    task: LoadOperator | SailPointAccountAggregationSensor,
+    context: Context,
+    result: AggregationResult,
+    hook: SailPointHook,
+    check: Callable[[], CheckSummary | None],
+    *,
+    emits: bool,
+) -> None:
     accessors = context.get("outlet_events")
     if not task.outlets or accessors is None or result["state"] not in GOOD_STATES:
         return
     try:
-        _fill(task, accessors, _event_of(task, context, result, checkpoint))
+        from sailpoint_provider.isc.load_event import load_event
+
+        event = load_event(result, kind=task.kind.name, host=hook._tenant.base_url, check=check())
+        _fill(task, accessors, event, emits=emits)
     except Exception as error:
         task.log.warning(
             "The load has succeeded, but its asset event has no details, or is missing (%s: %s).",
@@ -65,23 +102,9 @@ def send_load_event(
         )
 
 
-def _event_of(
-    task: LoadOperator, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
-) -> LoadEvent:
-    from sailpoint_provider._airflow.task_state import checkpoints_of
-    from sailpoint_provider.isc.load_event import load_event
-
-    checkpoint = checkpoint or checkpoints_of(context, task.log, durable=task.durable).load()
-    is_of_this = checkpoint is not None and checkpoint.aggregation_id == result["aggregation_id"]
-    return load_event(
-        result,
-        kind=task.kind.name,
-        host=task.hook._tenant.base_url,
-        check=checkpoint.check if checkpoint is not None and is_of_this else None,
-    )
-
-
-def _fill(task: LoadOperator, accessors: Any, event: LoadEvent) -> None:
+def _fill(
+    task: LoadOperator | SailPointAccountAggregationSensor, accessors: Any, event: LoadEvent, *, emits: bool
+) -> None:
     uri, is_named = event["source_uri"], False
     for outlet in task.outlets:
         outlet_uri = _uri_of(outlet) or _resolved_uri(outlet, accessors)
@@ -98,7 +121,7 @@ def _fill(task: LoadOperator, accessors: Any, event: LoadEvent) -> None:
         accessor, is_named = accessors[outlet], True
         accessor.extra = {**accessor.extra, **event}
     # The event of a named outlet reaches whatever listens to an alias of it, too.
-    if task.emit_asset_event and not is_named and uri is not None:
+    if emits and not is_named and uri is not None:
         for alias in _aliases(task):
             _add(accessors[alias], uri, event)
 
@@ -113,7 +136,7 @@ def _add(accessor: Any, uri: str, event: LoadEvent) -> None:
         accessor.add(Asset(uri), extra=dict(event))
 
 
-def _aliases(task: LoadOperator) -> list[Any]:
+def _aliases(task: LoadOperator | SailPointAccountAggregationSensor) -> list[Any]:
     from airflow.sdk import AssetAlias
 
     return [outlet for outlet in task.outlets if isinstance(outlet, AssetAlias)]

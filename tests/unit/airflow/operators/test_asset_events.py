@@ -17,10 +17,12 @@ from sailpoint_provider.drops.taking import take_drops
 from sailpoint_provider.exceptions import AggregationFailedError, FileRefusedError, InvalidInputError
 from sailpoint_provider.files.check import FileCheck
 from sailpoint_provider.results import LoadEvent
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.unit.airflow.airflow_cases import (
     DIRECTORY,
     HR,
     MAINFRAME,
+    POLL,
     FakeStore,
     FakeTaskInstance,
     carried_out,
@@ -287,3 +289,38 @@ def test_an_event_that_cannot_be_made_leaves_the_load_good(tenant, asset, monkey
     result = carried_out(lambda: operator(source_id=DIRECTORY, outlets=[asset(DIRECTORY)]), ti)
     assert result["state"] == "succeeded"
     assert any("no event today" in record.getMessage() for record in logged.records)
+
+
+@MODES
+def test_a_sensor_tells_its_outlet_of_what_it_waited_for(tenant, asset, deferrable):
+    started, ti = tenant.started(DIRECTORY), task_instance()
+    result = carried_out(
+        lambda: SailPointAccountAggregationSensor(
+            task_id="task",
+            aggregation_id=started,
+            poll_interval=POLL,
+            deferrable=deferrable,
+            outlets=[asset(DIRECTORY)],
+        ),
+        ti,
+    )
+    (event,) = events(ti)[0].values()
+    assert event["aggregation_id"] == started
+    assert event["accounts"] == result["accounts"]
+    assert (event["file"], event["check"]) == (None, None)
+
+
+def test_a_sensor_that_is_skipped_tells_nothing(tenant, asset):
+    started, ti = tenant.started(DIRECTORY, "error"), task_instance()
+    with pytest.raises(AirflowSkipException):
+        carried_out(
+            lambda: SailPointAccountAggregationSensor(
+                task_id="task",
+                aggregation_id=started,
+                poll_interval=POLL,
+                soft_fail=True,
+                outlets=[asset(DIRECTORY)],
+            ),
+            ti,
+        )
+    assert events(ti) == ({}, {})

@@ -37,8 +37,8 @@ def prepare_outlets(task: LoadOperator) -> None:
         what = "emit_asset_event=True" if task.emit_asset_event else f"the outlet {named[0]}"
         raise InvalidInputError(
             f"wait_for_completion=False cannot be combined with {what}: Airflow reports an outlet as updated "
-            "when the task has succeeded, and that would be before the load has ended. Name the outlet on the "
-            "sensor that waits for it."
+            "when the task has succeeded, and that would be before the load has ended. Name the outlet on "
+            "the sensor that waits for it."
         )
     if task.emit_asset_event and not _aliases(task):
         from airflow.sdk import AssetAlias
@@ -73,7 +73,7 @@ def send_event_of_sensor(
     result: AggregationResult,
     hook: SailPointHook,
 ) -> None:
-    """Describe a good end that a sensor has waited for in the events of its outlets; what was sent is unknown."""
+    """Do the same for a good end that a sensor has waited for; what was sent is unknown to it."""
     _send(sensor, context, result, hook, lambda: None, emits=False)
 
 

@@ -120,7 +120,7 @@ def _fill(
             continue
         accessor, is_named = accessors[outlet], True
         accessor.extra = {**accessor.extra, **event}
-    # The event of a named outlet reaches whatever listens to an alias of it, too.
+    # With two events of one load, the DAGs of the asset would run twice.
     if emits and not is_named and uri is not None:
         for alias in _aliases(task):
             _add(accessors[alias], uri, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sailpoint_provider.isc.api.models import TaskStatus
 
@@ -37,12 +37,13 @@ class Position:
 
     :param since: every load that was created before is reported, or in ``running``.
     :param running: IDs of the loads that had not ended.
-    :param settled: IDs of the loads created since then about which nothing is left to report.
+    :param settled: the loads created since then about which nothing is left to report: when each was created,
+        None if unknown, by ID.
     """
 
     since: datetime
     running: tuple[str, ...] = ()
-    settled: tuple[str, ...] = ()
+    settled: Mapping[str, datetime | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the position as JSON primitives."""
@@ -50,7 +51,9 @@ class Position:
             "version": VERSION,
             "since": self.since.isoformat(),
             "running": list(self.running),
-            "settled": list(self.settled),
+            "settled": {
+                one: None if born is None else born.isoformat() for one, born in self.settled.items()
+            },
         }
 
     @classmethod
@@ -61,12 +64,11 @@ class Position:
         :raises ProtocolError: it is not such a description.
         """
         known = document if isinstance(document, dict) else {}
-        since = as_time(known.get("since"))
-        ids = [known.get("running"), known.get("settled")]
-        are_ids = all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in ids)
-        if known.get("version") != VERSION or since is None or not are_ids:
+        since, running, settled = as_time(known.get("since")), known.get("running"), known.get("settled")
+        are_ids = isinstance(running, list) and all(isinstance(one, str) for one in running)
+        if known.get("version") != VERSION or since is None or not are_ids or not isinstance(settled, dict):
             raise ProtocolError("The stored position was not written by this version of the provider.")
-        return cls(since, tuple(known["running"]), tuple(known["settled"]))
+        return cls(since, tuple(running or ()), {str(one): as_time(born) for one, born in settled.items()})
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,7 @@ class EndedLoads:
         self._look_back = look_back
         self._since = None if position is None else position.since
         self._running = dict.fromkeys(() if position is None else position.running, 0)
-        self._settled: dict[str, datetime | None] = dict.fromkeys(
-            () if position is None else position.settled, None if position is None else position.since
-        )
+        self._settled = {} if position is None else dict(position.settled)
 
     @property
     def position(self) -> Position | None:
@@ -171,8 +171,8 @@ class EndedLoads:
         if self._since is None:
             return None
         since = self._since
-        settled = (one for one, born in self._settled.items() if born is None or born >= since)
-        return Position(since, tuple(sorted(self._running)), tuple(sorted(settled)))
+        settled = {one: born for one, born in self._settled.items() if born is None or born >= since}
+        return Position(since, tuple(sorted(self._running)), settled)
 
     def wish(self) -> Wish:
         """Return what the next scan must read."""

@@ -115,6 +115,16 @@ def test_nothing_is_reported_again_after_a_restart_with_a_position():
     assert ids(restarted(watcher).take(seen(*some, at=1))) == []
 
 
+def test_nothing_is_reported_again_after_several_restarts_in_a_short_time():
+    watcher = loads()
+    some = [run(f"{number}", number / 4, number / 4 + 0.1) for number in range(12)]
+    told = []
+    for at in range(1, 8):
+        told += ids(watcher.take(seen(*some, at=at / 2)))
+        watcher = restarted(watcher)
+    assert sorted(told, key=int) == [one.id for one in some]
+
+
 def test_a_record_that_the_list_shows_late_is_not_missed():
     watcher = loads()
     watcher.take(seen(run("newer", 0, 0.5), at=1))
@@ -191,10 +201,11 @@ def test_the_memory_is_limited_and_forgets_nothing_that_could_come_again(monkeyp
     [
         "yesterday",
         {},
-        {"version": 2, "since": "2026-05-01T12:00:00Z", "running": [], "settled": []},
-        {"version": 1, "since": "soon", "running": [], "settled": []},
-        {"version": 1, "since": "2026-05-01T12:00:00Z", "running": "ids", "settled": []},
-        {"version": 1, "since": "2026-05-01T12:00:00Z", "running": [1], "settled": []},
+        {"version": 2, "since": "2026-05-01T12:00:00Z", "running": [], "settled": {}},
+        {"version": 1, "since": "soon", "running": [], "settled": {}},
+        {"version": 1, "since": "2026-05-01T12:00:00Z", "running": "ids", "settled": {}},
+        {"version": 1, "since": "2026-05-01T12:00:00Z", "running": [1], "settled": {}},
+        {"version": 1, "since": "2026-05-01T12:00:00Z", "running": [], "settled": ["id"]},
     ],
 )
 def test_a_strange_position_is_refused(document):

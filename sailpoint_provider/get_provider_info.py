@@ -41,11 +41,15 @@ def get_provider_info() -> dict[str, Any]:
             "sailpoint_provider.operators.uncorrelated",
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
-        "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
+        "triggers": modules(
+            "sailpoint_provider.triggers.aggregation",
+            "sailpoint_provider.triggers.drops",
+            "sailpoint_provider.triggers.ended_aggregations",
+        ),
         "asset-uris": [
             {
                 "schemes": ["sailpoint"],
-                "handler": None,
+                "handler": "sailpoint_provider.assets.sources.normalize_uri",
                 "to_openlineage_converter": "sailpoint_provider.assets.openlineage.to_dataset",
             }
         ],

@@ -191,3 +191,69 @@ class SourceReadiness(TypedDict):
     health: str | None
     milliseconds: int | None
     reason: str
+
+
+class CheckSummary(TypedDict):
+    """
+    The report of a file's check in short: its verdict and its counts, but no key and no value of the file.
+
+    :param verdict: what the rules say: ``passed``, ``refused`` or ``repeated``.
+    :param approved: whether a person approved the content although the verdict is another one.
+    :param rows: rows without the header; None if unknown.
+    :param accounts: accounts in them; None without a key.
+    :param last_accounts: accounts in the last loaded file; None if nothing was compared.
+    :param tenant_accounts: accounts that ISC held; None where unknown.
+    :param joiners: accounts that the load would create; None if nothing was compared.
+    :param movers: accounts that it would change; None if nothing was compared.
+    :param leavers: accounts that it would delete; None if nothing was compared.
+    :param refused_by: names of the rules that refuse the file.
+    """
+
+    verdict: Literal["passed", "refused", "repeated"]
+    approved: bool
+    rows: int | None
+    accounts: int | None
+    last_accounts: int | None
+    tenant_accounts: int | None
+    joiners: int | None
+    movers: int | None
+    leavers: int | None
+    refused_by: list[str]
+
+
+class LoadEvent(TypedDict):
+    """
+    What an asset event says about a load; plain JSON.
+
+    :param version: 1.
+    :param aggregation_id: ISC's ID of the aggregation; None in an event that comes from ISC's webhook.
+    :param kind: the kind of load, such as ``account aggregation``.
+    :param state: how it ended.
+    :param source_id: ID of the source, None if unknown.
+    :param source_name: name of the source, None if unknown.
+    :param source_uri: URI of the source's asset, None if the source is unknown.
+    :param started: start time in ISO 8601 UTC, None if unknown.
+    :param completed: end time in ISO 8601 UTC, None if unknown.
+    :param duration_seconds: seconds from start to end, None if one of them is unknown.
+    :param accounts: numbers of accounts.
+    :param entitlements: numbers of entitlements.
+    :param deletions_skipped: True if ISC kept accounts because the source's delete threshold was exceeded.
+    :param file: the file that the task sent; None if it sent none, or if another client started the load.
+    :param check: the check of that file; None if there was none.
+    """
+
+    version: int
+    aggregation_id: str | None
+    kind: str
+    state: State
+    source_id: str | None
+    source_name: str | None
+    source_uri: str | None
+    started: str | None
+    completed: str | None
+    duration_seconds: float | None
+    accounts: AccountCounts
+    entitlements: EntitlementCounts
+    deletions_skipped: bool
+    file: UploadedFile | None
+    check: CheckSummary | None

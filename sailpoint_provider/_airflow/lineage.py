@@ -124,7 +124,7 @@ class LoadLineage:
             )
             self._report = found if isinstance(found, dict) else None
 
-    def _lineage_kind(self) -> LoadKind:
+    def _load_kind(self) -> LoadKind:
         """Return the kind of load."""
         raise NotImplementedError
 
@@ -151,9 +151,7 @@ class LoadLineage:
 
     def _lineage_at_start(self) -> Lineage:
         location = self._file_location()
-        return Lineage(
-            self._lineage_kind(), None if location is None else LineageFile(file_dataset(location))
-        )
+        return Lineage(self._load_kind(), None if location is None else LineageFile(file_dataset(location)))
 
     def _lineage(self, error: BaseException | None = None) -> Lineage:
         checkpoint = self._known_checkpoint()
@@ -164,7 +162,7 @@ class LoadLineage:
         if aggregation_id is None and checkpoint is not None:
             aggregation_id = checkpoint.aggregation_id
         return Lineage(
-            self._lineage_kind(),
+            self._load_kind(),
             file=self._sent_file(checkpoint, result, error),
             source=source_dataset(url, source_id) if url and source_id else None,
             source_name=source_name,

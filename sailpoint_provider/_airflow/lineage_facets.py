@@ -23,6 +23,7 @@ from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES
 
 if TYPE_CHECKING:
     from sailpoint_provider._airflow.lineage import Lineage, LineageFile
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.results import AggregationResult
 
 _COUNTS = ("scanned", "created", "updated", "deleted", "unchanged", "ignored")
@@ -46,9 +47,9 @@ class SailPointFileInputDatasetFacet(InputDatasetFacet):
 
 
 @define
-class SailPointAccountsOutputDatasetFacet(OutputDatasetFacet):
+class SailPointCountsOutputDatasetFacet(OutputDatasetFacet):
     """
-    What a load did to the accounts of its source; a number that ISC did not give is left out.
+    What a load did to accounts or entitlements of its source; a number that ISC did not give is left out.
 
     :param scanned: accounts read.
     :param created: accounts that are new.
@@ -142,20 +143,20 @@ def _output(lineage: Lineage) -> OutputDataset | None:
     return OutputDataset(
         lineage.source.namespace,
         lineage.source.name,
-        outputFacets=_output_facets(lineage.result),
+        outputFacets=_output_facets(lineage.result, lineage.kind),
         facets=facets,
     )
 
 
-def _output_facets(result: AggregationResult | None) -> dict[str, Any]:
+def _output_facets(result: AggregationResult | None, kind: LoadKind) -> dict[str, Any]:
     """Return what an ended load did; of one that is still running the numbers are not final."""
     if result is None or result["state"] not in GOOD_STATES | BAD_STATES:
         return {}
-    counts: dict[str, Any] = {**result["accounts"]}
+    counts: dict[str, Any] = {**result[kind.counted]}
     known = {name: counts[name] for name in _COUNTS if counts.get(name) is not None}
     facets: dict[str, Any] = {}
     if known:
-        facets["sailPoint_accounts"] = SailPointAccountsOutputDatasetFacet(**known)
+        facets[f"sailPoint_{kind.counted}"] = SailPointCountsOutputDatasetFacet(**known)
     if "created" in known and "updated" in known:
         written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
             rowCount=known["created"] + known["updated"]

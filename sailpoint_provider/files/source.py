@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+
+if TYPE_CHECKING:
+    from sailpoint_provider.results import CheckSummary
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,19 @@ class Upload:
     :param state: state of the stored file when it was examined.
     :param size_bytes: number of bytes to send.
     :param sha256: SHA-256 of these bytes; None for a file that is read only once, while it is sent.
-    :param rows: number of rows without the header; None for a file that was not checked.
+    :param check: the check that let them pass; None if there was none.
     """
 
     source: FileSource
     state: FileState
     size_bytes: int
     sha256: str | None = None
-    rows: int | None = None
+    check: CheckSummary | None = None
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows without the header; None for a file that was not checked."""
+        return None if self.check is None else self.check["rows"]
 
     def open(self) -> BinaryIO:
         """

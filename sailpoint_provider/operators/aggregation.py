@@ -64,6 +64,8 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
     :param on_kill_clear_task: whether killing the task marks ISC's task record as ended with an error. The
         aggregation keeps running, because ISC has no API to cancel it. Needs the scope
         ``idn:task-management:write`` and a personal access token.
+    :param emit_asset_event: whether a good end sends an event on the source's asset although no outlet names
+        it, by the asset alias ``sailpoint-loads`` or by those in ``outlets``.
     :raises InvalidInputError: a parameter is invalid.
     """
 
@@ -100,6 +102,7 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
         tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
         durable: bool = True,
         on_kill_clear_task: bool = False,
+        emit_asset_event: bool = False,
         **kwargs: Any,
     ) -> None:
         self.disable_optimization = disable_optimization
@@ -121,5 +124,6 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
             tolerate_outage=tolerate_outage,
             durable=durable,
             on_kill_clear_task=on_kill_clear_task,
+            emit_asset_event=emit_asset_event,
             **kwargs,
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
+from sailpoint_provider._airflow.asset_events import prepare_outlets, send_load_event
 from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
@@ -79,6 +80,7 @@ class FileLoadOperator(LoadOperator):
         tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
         durable: bool = True,
         on_kill_clear_task: bool = False,
+        emit_asset_event: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -96,8 +98,10 @@ class FileLoadOperator(LoadOperator):
         self.fail_on_warning = fail_on_warning
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
+        self.emit_asset_event = emit_asset_event
         with airflow_errors():
             self._check_source()
+            prepare_outlets(self)
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
             )
@@ -112,7 +116,7 @@ class FileLoadOperator(LoadOperator):
         """Check the file, start the load or resume that of an earlier try, and wait for its end."""
         with airflow_errors(self._place):
             self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
+            if (result := self._result_of_earlier_try(context)) is not None:
                 return result
         return super().execute(context)
 
@@ -120,7 +124,7 @@ class FileLoadOperator(LoadOperator):
         """Start after the wait for another load of the source, however that one ended."""
         with airflow_errors(self._place):
             self._read_drop(context)
-            if (result := self._result_of_earlier_try()) is not None:
+            if (result := self._result_of_earlier_try(context)) is not None:
                 return result
         return super().execute_turn(context, event)
 
@@ -152,11 +156,12 @@ class FileLoadOperator(LoadOperator):
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
             self.file = described["file"]
 
-    def _result_of_earlier_try(self) -> AggregationResult | None:
+    def _result_of_earlier_try(self, context: Context) -> AggregationResult | None:
         """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
         result = None if self._drop is None else self._drop.result_of_earlier_try()
         if result is not None:
             self._note_end(result)
+            send_load_event(self, context, result, None)
         return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator
 
+from sailpoint_provider._airflow.asset_events import send_load_event
 from sailpoint_provider._airflow.deferral import (
     backstop,
     carried_deadlines,
@@ -66,6 +67,7 @@ class LoadOperator(LoadLineage, BaseOperator):
     fail_on_warning: bool
     durable: bool
     on_kill_clear_task: bool
+    emit_asset_event: bool
 
     @cached_property
     def hook(self) -> SailPointHook:
@@ -207,7 +209,7 @@ class LoadOperator(LoadLineage, BaseOperator):
         # Airflow deletes XComs before every retry.
         context["ti"].xcom_push(key="aggregation_id", value=aggregation_id)
         if checkpoint.result is not None:
-            return self._conclude(context, checkpoint.result)
+            return self._end(context, checkpoint.result)
         if not self.wait_for_completion:
             return self._return(context, checkpoint, make_result(aggregation_id, kind=self.kind))
         watch = self.hook._watch(
@@ -267,7 +269,12 @@ class LoadOperator(LoadLineage, BaseOperator):
         """Store the result, for a retry after a crash, and return it."""
         self._complete(context, result, checkpoint)
         self._store(context).save(checkpoint.returned(result))
-        return self._conclude(context, result)
+        return self._end(context, result)
+
+    def _end(self, context: Context, result: AggregationResult) -> AggregationResult:
+        concluded = self._conclude(context, result)
+        send_load_event(self, context, concluded, self._checkpoint)
+        return concluded
 
     def _complete(self, context: Context, result: AggregationResult, checkpoint: Checkpoint) -> None:
         """Add to a result what only the start knows."""
@@ -276,7 +283,7 @@ class LoadOperator(LoadLineage, BaseOperator):
         result["file"] = checkpoint.sent
         self._note_end(result, context)
 
-    def _lineage_kind(self) -> LoadKind:
+    def _load_kind(self) -> LoadKind:
         return self.kind
 
     def _lineage_hook(self) -> SailPointHook:

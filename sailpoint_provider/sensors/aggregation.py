@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from sailpoint_provider._airflow.asset_events import send_event_of_sensor
 from sailpoint_provider._airflow.deferral import (
     backstop,
     carried_deadlines,
@@ -129,10 +130,10 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         """Wait in the way that ``deferrable`` and ``mode`` set."""
         with self._same_end_in_every_mode():
             if not self.deferrable:
-                return super().execute(context)
+                return self._told(context, super().execute(context))
             deadlines = self._deadlines_from_now()
             result = result_before_deferring(self._hook(), self._new_watch(deadlines))
-            return self._finish_or_defer(result, deadlines)
+            return self._told(context, self._finish_or_defer(result, deadlines))
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the state once; in ``reschedule`` mode, again until an outage or a contradiction is over."""
@@ -153,9 +154,8 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         waited = read_event(event)
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or self._deadlines_from_now()
-        return self._finish_or_defer(
-            result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self._kind), deadlines
-        )
+        result = result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self._kind)
+        return self._told(context, self._finish_or_defer(result, deadlines))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -194,6 +194,11 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         )
         raise AssertionError("defer() does not return")
 
+    def _told(self, context: Context, result: AggregationResult) -> AggregationResult:
+        """Return the result of a good end, after its outlets got it."""
+        send_event_of_sensor(self, context, result, self._hook())
+        return result
+
     def _new_watch(self, deadlines: Deadlines) -> Watch:
         aggregation_id = load_id(self.aggregation_id, self._kind)
         return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self._kind)
@@ -201,7 +206,7 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)
 
-    def _lineage_kind(self) -> LoadKind:
+    def _load_kind(self) -> LoadKind:
         return self._kind
 
     def _lineage_hook(self) -> SailPointHook:

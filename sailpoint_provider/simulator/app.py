@@ -20,6 +20,7 @@ from sailpoint_provider.simulator.faults.effects import (
 from sailpoint_provider.simulator.faults.script import FaultScript
 from sailpoint_provider.simulator.model.csv_files import ReadingStopped
 from sailpoint_provider.simulator.model.journal import ReceivedRequest, without_secrets
+from sailpoint_provider.simulator.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ class TenantApplication:
         self.refuse_connections: Callable[[float], None] | None = None
         """Closes the port for this many seconds; set by the server."""
         self._control = control_application(tenant, self.faults)
+        self._webhooks = Webhooks(tenant)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -55,6 +57,7 @@ class TenantApplication:
             return
         if scope["path"] == "/" or scope["path"].startswith(CONTROL_PREFIX):
             await self._control(scope, receive, self._dated(send))
+            self._webhooks.run_if_needed()
             return
         try:
             await _Exchange(self, scope, receive, send).serve()

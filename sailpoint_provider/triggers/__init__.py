@@ -10,10 +10,16 @@ from sailpoint_provider.lazy_names import lazy_names
 if TYPE_CHECKING:
     from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
     from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger, SailPointFileDropTrigger
+    from sailpoint_provider.triggers.ended_aggregations import SailPointEndedAggregationsTrigger
 
 require_airflow()
 
-__all__ = ["SailPointAccountAggregationTrigger", "SailPointDropWatcherTrigger", "SailPointFileDropTrigger"]
+__all__ = [
+    "SailPointAccountAggregationTrigger",
+    "SailPointDropWatcherTrigger",
+    "SailPointEndedAggregationsTrigger",
+    "SailPointFileDropTrigger",
+]
 
 __getattr__ = lazy_names(
     __name__,
@@ -21,5 +27,6 @@ __getattr__ = lazy_names(
         "SailPointAccountAggregationTrigger": "aggregation",
         "SailPointDropWatcherTrigger": "drops",
         "SailPointFileDropTrigger": "drops",
+        "SailPointEndedAggregationsTrigger": "ended_aggregations",
     },
 )

@@ -115,6 +115,10 @@ class AirflowApi:
         """Let the scheduler run a DAG."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Let the scheduler run a DAG no more."""
+        self._call("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": True})
+
     def read_again(self, dag_id: str) -> None:
         """Let the DAG processor read a DAG's file now; only then it watches the folder of an unpaused DAG."""
         token = self._get(f"/dags/{quote(dag_id)}")["file_token"]
@@ -175,6 +179,10 @@ class AirflowApi:
         """Return how many triggerers give signs of life."""
         listed = self._get("/jobs", job_type="TriggererJob", is_alive=True)["jobs"]
         return len(listed)
+
+    def asset_events(self) -> list[dict[str, Any]]:
+        """Return the events of all assets, oldest first, each with ``uri`` and ``extra``."""
+        return list(self._get("/assets/events", order_by="timestamp", limit=1000)["asset_events"])
 
     def xcom(self, run: DagRun, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return what a task handed over under a key."""

@@ -234,6 +234,7 @@ def start_file_drop(
         PROJECT / "example_dags",
         variables={
             "SAILPOINT_EXAMPLE_FILE_SOURCE": SOURCE_NAME,
+            "SAILPOINT_EXAMPLE_TENANT": tenant.url,
             "SAILPOINT_EXAMPLE_APPROVAL_SOURCE": APPROVAL_SOURCE_NAME,
             "SAILPOINT_EXAMPLE_DROP_FOLDER": str(folder / FOLDERS[DAG_ID]),
             "SAILPOINT_EXAMPLE_APPROVAL_FOLDER": str(folder / FOLDERS[APPROVAL_DAG_ID]),

@@ -80,4 +80,5 @@ class CheckedFile(FileSource):
                 "file under a temporary name and rename it once it is complete.",
                 final=False,
             )
-        return Upload(self, state, report.size_bytes, report.sha256, report.rows)
+        summary = report.summary(approved=report.verdict != "passed")
+        return Upload(self, state, report.size_bytes, report.sha256, summary)

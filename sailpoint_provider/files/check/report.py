@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.exceptions import FileRefusedError
 from sailpoint_provider.isc.amounts import size
+from sailpoint_provider.results import CheckSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,6 +143,28 @@ class FileReport:
         known["rules"] = tuple(RuleOutcome(**rule) for rule in known.get("rules", ()))
         known["notes"] = tuple(known.get("notes", ()))
         return cls(**known)
+
+    def summary(self, *, approved: bool) -> CheckSummary:
+        """
+        Return the report in short, without keys and values.
+
+        :param approved: whether a person has approved what the rules do not let pass.
+        """
+        joiners, movers, leavers = (
+            None if group is None else group.count for group in (self.joiners, self.movers, self.leavers)
+        )
+        return CheckSummary(
+            verdict=self.verdict,
+            approved=approved,
+            rows=self.rows,
+            accounts=self.accounts,
+            last_accounts=self.last_accounts,
+            tenant_accounts=self.tenant_accounts,
+            joiners=joiners,
+            movers=movers,
+            leavers=leavers,
+            refused_by=[rule.rule for rule in self.rules if rule.state == "refused"],
+        )
 
     def refusal(self) -> FileRefusedError:
         """Return the error that a refused file raises."""

@@ -14,7 +14,12 @@ from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import AggregationResult, EntitlementCounts, UploadedFile
+from sailpoint_provider.results import (
+    AggregationResult,
+    CheckSummary,
+    EntitlementCounts,
+    UploadedFile,
+)
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -68,6 +73,7 @@ class Checkpoint:
     :param usual_seconds: how long aggregations of the source usually take, None if unknown.
     :param kind: key of the kind of load.
     :param object_type: object type of the entitlements in the file; None for ISC's default.
+    :param check: the check of the file that was sent; None if there was none.
     """
 
     state: CheckpointState
@@ -87,6 +93,7 @@ class Checkpoint:
     usual_seconds: float | None = None
     kind: str = ACCOUNT_AGGREGATION.key
     object_type: str | None = None
+    check: CheckSummary | None = None
 
     @property
     def needs_acknowledgement(self) -> bool:

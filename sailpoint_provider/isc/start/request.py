@@ -96,6 +96,7 @@ class StartRequest:
             may_run=may_run,
             kind=self.kind.key,
             object_type=self.object_type,
+            check=upload.check if upload is not None else None,
         )
 
     def is_same_as(self, checkpoint: Checkpoint) -> bool:

@@ -246,6 +246,22 @@ class SimulatorControl:
         """Revoke the tokens of one client, or of all; return how many."""
         return int(self._call("POST", "/tokens/revoke", {"client_id": client_id})["revoked"])
 
+    def subscribe(self, url: str, bearer_token: str | None = None) -> Json:
+        """Post ISC's event ``idn:account-aggregation-completed`` to a URL of this machine from now on.
+
+        :param url: an ``http://`` URL on loopback, without credentials and query.
+        :param bearer_token: token that the events carry in their ``Authorization`` header.
+        """
+        return dict(self._call("POST", "/subscriptions", {"url": url, "bearer_token": bearer_token}))
+
+    def invocations(self) -> list[Json]:
+        """Return the posted events: ``subscription_id``, ``event``, and ``status`` of the answer."""
+        return list(self._call("GET", "/subscriptions"))
+
+    def unsubscribe(self) -> None:
+        """Remove all subscriptions."""
+        self._call("DELETE", "/subscriptions")
+
     def rate_limit(self, requests: int, seconds: float = 10.0) -> None:
         """Change the rate limit and restart the count."""
         self._call("POST", "/rate-limit", {"requests": requests, "seconds": seconds})

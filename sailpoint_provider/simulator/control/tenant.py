@@ -113,6 +113,30 @@ def revoke_tokens(call: ControlCall) -> Any:
     return {"revoked": call.tenant.tokens.revoke(call.body.get("client_id"))}
 
 
+@ENDPOINTS.add("GET", "/subscriptions")
+def list_invocations(call: ControlCall) -> Any:
+    """List the events that were posted to subscribers, oldest first, with the status of each answer."""
+    return [asdict(one) for one in call.tenant.subscriptions.invocations]
+
+
+@ENDPOINTS.add("POST", "/subscriptions", "url bearer_token")
+def subscribe(call: ControlCall) -> Any:
+    """Post the event idn:account-aggregation-completed to a URL of this machine from now on."""
+    tenant, body = call.tenant, call.body
+    subscription = tenant.subscriptions.subscribe(body["url"], body.get("bearer_token"))
+    if len(tenant.subscriptions.active) == 1:
+        # What ended before the first subscription is told to nobody.
+        tenant.subscriptions.newly_ended(tenant.runs.values(), tenant.clock.steady())
+    return {"id": subscription.id, "url": subscription.url}
+
+
+@ENDPOINTS.add("DELETE", "/subscriptions")
+def unsubscribe(call: ControlCall) -> Any:
+    """Remove all subscriptions."""
+    call.tenant.subscriptions.active.clear()
+    return []
+
+
 @ENDPOINTS.add("POST", "/rate-limit", "requests seconds")
 def set_rate_limit(call: ControlCall) -> Any:
     """Change the rate limit and restart the count."""

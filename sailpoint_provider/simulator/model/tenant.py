@@ -24,6 +24,7 @@ from sailpoint_provider.simulator.model.kinds import RunKind
 from sailpoint_provider.simulator.model.rate_limit import RateLimit
 from sailpoint_provider.simulator.model.shapes import Shapes
 from sailpoint_provider.simulator.model.sources import DEFAULT_TYPE, NextRun, Source, default_sources
+from sailpoint_provider.simulator.model.subscriptions import Subscriptions
 from sailpoint_provider.simulator.model.tokens import (
     DEFAULT_CLIENT_ID,
     DEFAULT_CLIENT_SECRET,
@@ -64,6 +65,7 @@ class Tenant:
         self.rate_limit = RateLimit()
         self.shapes = Shapes()
         self.journal = Journal()
+        self.subscriptions = Subscriptions()
         self.retired: set[str] = set()
         self.deprecated: set[str] = {"beta", "v2024"}
         self._event_ids = itertools.count(_FIRST_EVENT_ID)

@@ -135,6 +135,7 @@ class FakeTaskInstance:
     store: Any = None
     run_began: datetime | None = None
     clear_number: int = 0
+    outlet_events: Any = None
     on_push: Callable[[], None] | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -155,11 +156,22 @@ class FakeTaskInstance:
         """Without a store this is the context of Airflow 3.0 to 3.2."""
         run = SimpleNamespace(start_date=self.run_began, clear_number=self.clear_number)
         known = {"ti": self, "dag_run": run}
+        if self.outlet_events is not None:
+            known["outlet_events"] = self.outlet_events
         return known if self.store is None else known | {"task_state_store": self.store}
 
     def next_try(self) -> FakeTaskInstance:
         """Return the task instance of a retry: XComs are gone, the store is not."""
-        return replace(self, pushed={}, deferrals=[], events=[], on_push=None, try_number=self.try_number + 1)
+        fresh = None if self.outlet_events is None else type(self.outlet_events)()
+        return replace(
+            self,
+            pushed={},
+            deferrals=[],
+            events=[],
+            on_push=None,
+            outlet_events=fresh,
+            try_number=self.try_number + 1,
+        )
 
     def cleared(self, retries: int = 0) -> FakeTaskInstance:
         """

@@ -58,6 +58,7 @@ def test_the_signature_is_the_published_one():
         "tolerate_outage": 1800.0,
         "durable": True,
         "on_kill_clear_task": False,
+        "emit_asset_event": False,
     }
 
 

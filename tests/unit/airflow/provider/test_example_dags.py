@@ -28,19 +28,27 @@ def edges(dag):
     return {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
 
 
-def watched_assets(bag):
+def scheduling_assets(bag):
     """Return the assets by which the DAGs are scheduled."""
     conditions = [getattr(dag.timetable, "asset_condition", None) for dag in bag.dags.values()]
     return [asset for condition in conditions for asset in getattr(condition, "objects", [])]
+
+
+def watched_assets(bag):
+    """Return the drop folders among them."""
+    return [asset for asset in scheduling_assets(bag) if asset.group == "sailpoint-drops"]
 
 
 def test_every_file_is_read_without_an_error(bag):
     assert bag.import_errors == {}
     assert set(bag.dags) == {
         "example_sailpoint_accounts_entitlements_refresh",
+        "example_sailpoint_after_any_aggregation",
+        "example_sailpoint_after_load",
         "example_sailpoint_direct_source",
         "example_sailpoint_file_approval",
         "example_sailpoint_file_drop",
+        "example_sailpoint_load_with_outlet",
         "example_sailpoint_many_sources",
         "example_sailpoint_object_store_drop",
         "example_sailpoint_sources_in_order",
@@ -103,6 +111,16 @@ def test_a_bad_file_of_one_source_does_not_stop_the_others(bag):
     assert edges(dag) == {("take_drops", "load"), ("take_drops", "summary"), ("load", "summary")}
     assert dag.get_task("load").is_mapped
     assert dag.get_task("summary").trigger_rule == "all_done"
+
+
+def test_one_dag_follows_the_outlet_of_a_load_and_one_every_aggregation(bag):
+    (load,) = bag.dags["example_sailpoint_load_with_outlet"].tasks
+    uris = {asset.uri: asset for asset in scheduling_assets(bag)}
+    assert load.outlets[0].uri == f"sailpoint://127.0.0.1:8787/sources/{load.source_id}"
+    assert load.outlets[0].uri in uris
+    (watched,) = (asset for asset in uris.values() if asset.group == "sailpoint-aggregations")
+    assert watched.watchers[0].trigger.watched.source_ids is None
+    assert load.source_id in {source.id for source in default_sources()}
 
 
 def test_the_direct_source_is_started_worked_beside_and_waited_for(bag):

@@ -1,0 +1,204 @@
+"""Receives ISC's webhook about an ended aggregation, and passes it on to Airflow's asset-event API."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES = 1024 * 1024
+_TIMEOUT = 8.0
+"""ISC expects an answer within 10 seconds."""
+
+
+class AggregationWebhook:
+    """
+    A WSGI application for ISC's event trigger ``idn:account-aggregation-completed``.
+
+    It answers 200 once Airflow has stored the event, and otherwise with a status that says what is wrong:
+    401 for another bearer token, 400 for another body, 404 for a source whose asset no DAG names, 502 if
+    Airflow does not store the event.
+
+    :param tenant_host: the host of the tenant's API, spelled as in the connection's host.
+    :param bearer_token: the token that the subscription in ISC sends.
+    :param airflow_url: address of Airflow's API server, without a path below it.
+    :param airflow_token: returns an access token of Airflow; called again once Airflow rejects the last one.
+    :raises InvalidInputError: the host or the address is invalid, or the bearer token is empty.
+    """
+
+    def __init__(
+        self, *, tenant_host: str, bearer_token: str, airflow_url: str, airflow_token: Callable[[], str]
+    ) -> None:
+        from sailpoint_provider.isc.source_uri import uri_host
+
+        if not bearer_token:
+            raise InvalidInputError("bearer_token is empty, so anybody could report aggregations.")
+        self._host = uri_host(tenant_host)
+        self._authorization = f"Bearer {bearer_token}".encode()
+        self._airflow = _Airflow(airflow_url, airflow_token)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        status, message = self._answer(environ)
+        content = json.dumps({} if status.startswith("200") else {"error": message}).encode()
+        start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+        return [content]
+
+    def _answer(self, environ: WSGIEnvironment) -> tuple[str, str]:
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace")
+        if not hmac.compare_digest(given, self._authorization):
+            return "401 Unauthorized", "The Authorization header lacks the bearer token of the subscription."
+        if environ["REQUEST_METHOD"] != "POST":
+            return "405 Method Not Allowed", "Send the event with POST."
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > _MOST_BYTES:
+            return "413 Content Too Large", f"The body must have at most {_MOST_BYTES} bytes."
+        try:
+            event = self._load_event(environ["wsgi.input"].read(int(length)))
+        except ProtocolError as error:
+            return "400 Bad Request", str(error)
+        return self._pass_on(event)
+
+    def _load_event(self, body: bytes) -> dict[str, Any]:
+        from sailpoint_provider.isc.webhook import load_event_of_webhook
+
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ProtocolError("The body is not JSON.") from None
+        event = load_event_of_webhook(document, self._host)
+        if event["source_uri"] is None:
+            raise ProtocolError("The source ID in the body is not one of ISC, which has 32 hex characters.")
+        return dict(event)
+
+    def _pass_on(self, event: dict[str, Any]) -> tuple[str, str]:
+        import requests
+
+        uri = str(event["source_uri"])
+        try:
+            is_known = self._airflow.report(uri, event)
+        except (requests.RequestException, ProtocolError) as error:
+            # What requests says can hold the address of Airflow, which is nothing that ISC must know.
+            log.warning("Airflow did not store an event of %s: %s", uri, error)
+            return "502 Bad Gateway", "Airflow did not store the event."
+        if not is_known:
+            log.warning("No DAG names the asset %s, so the event of its aggregation is dropped.", uri)
+            return "404 Not Found", f"No DAG names the asset {uri}."
+        log.info("Airflow has the event of %s: %s", uri, event["state"])
+        return "200 OK", ""
+
+
+def token_by_password(airflow_url: str, username: str, password: str) -> Callable[[], str]:
+    """
+    Return a function that gets an access token of Airflow, for :class:`AggregationWebhook`.
+
+    :param airflow_url: address of Airflow's API server, without a path below it.
+    :param username: a user who may create asset events.
+    :param password: the user's password.
+    """
+
+    def token() -> str:
+        import requests
+
+        answer = requests.post(
+            f"{_checked(airflow_url)}/auth/token",
+            json={"username": username, "password": password},
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+        )
+        if answer.status_code not in (200, 201):
+            raise ProtocolError(f"Airflow answered {answer.status_code} to a request for a token.")
+        return str(answer.json()["access_token"])
+
+    return token
+
+
+class _Airflow:
+    """
+    The part of Airflow's public API that takes asset events.
+
+    :param url: its address.
+    :param get_token: returns an access token.
+    """
+
+    def __init__(self, url: str, get_token: Callable[[], str]) -> None:
+        self._url = _checked(url)
+        self._get_token = get_token
+        self._token = ""
+        self._asset_ids: dict[str, int] = {}
+
+    def report(self, uri: str, extra: dict[str, Any]) -> bool:
+        """
+        Create an event of the asset with this URI.
+
+        :returns: False if Airflow has no such asset.
+        :raises ProtocolError: Airflow refuses.
+        """
+        for _ in range(2):
+            asset_id = self._asset_id(uri)
+            if asset_id is None:
+                return False
+            answer = self._call("POST", "/assets/events", json={"asset_id": asset_id, "extra": extra})
+            if answer.status_code != 404:
+                self._check(answer)
+                return True
+            # The asset was removed, and may have come back with another ID.
+            self._asset_ids.pop(uri, None)
+        return False
+
+    def _asset_id(self, uri: str) -> int | None:
+        if uri not in self._asset_ids:
+            # The pattern is one of SQL, so it may find more than this URI.
+            answer = self._call("GET", "/assets", params={"uri_pattern": uri, "limit": "100"})
+            self._check(answer)
+            self._asset_ids |= {one["uri"]: int(one["id"]) for one in answer.json()["assets"]}
+        return self._asset_ids.get(uri)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        import requests
+
+        answer = None
+        for _ in range(2):
+            self._token = self._token or self._get_token()
+            answer = requests.request(
+                method,
+                f"{self._url}/api/v2{path}",
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                **arguments,
+            )
+            if answer.status_code != 401:
+                break
+            self._token = ""
+        return answer
+
+    @staticmethod
+    def _check(answer: Any) -> None:
+        if answer.status_code not in (200, 201):
+            raise ProtocolError(f"Airflow answered {answer.status_code}.")
+
+
+def _checked(url: str) -> str:
+    """
+    Return the address of an API server, without a slash at its end.
+
+    :raises InvalidInputError: it is not an http or https URL, or it contains credentials or a query.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise InvalidInputError(
+            "airflow_url must be an http:// or https:// URL of Airflow's API server, without credentials and "
+            "query."
+        )
+    return url.rstrip("/")

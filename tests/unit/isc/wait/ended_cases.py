@@ -1,0 +1,96 @@
+"""A list of tasks in memory, as the generations serve it, for the tests of watchers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+from sailpoint_provider.isc.api.versions import API_VERSIONS
+from tests.unit.isc.isc_cases import SOURCE, Driver, answer, task_document
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TYPE = "CLOUD_ACCOUNT_AGGREGATION"
+MINUTE = timedelta(minutes=1)
+
+
+def iso(moment):
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Run:
+    """An aggregation that begins, and ends some time later."""
+
+    id: str
+    begins: datetime
+    ends: datetime
+    source_id: str = SOURCE
+    status: str = "SUCCESS"
+    name: str = "Cloud Account Aggregation"
+    messages: tuple = ()
+
+    def document(self, now):
+        is_over = self.ends <= now
+        return task_document(
+            self.status if is_over else None,
+            id=self.id,
+            uniqueName=self.name,
+            created=iso(self.begins),
+            launched=iso(self.begins),
+            completed=iso(self.ends) if is_over else None,
+            messages=list(self.messages),
+            target={"id": self.source_id, "type": "SOURCE", "name": "HR [source]"},
+        )
+
+
+@dataclass
+class TaskList:
+    """
+    A tenant's tasks at one moment.
+
+    :param ends_with: how many seconds pass with each request.
+    """
+
+    runs: list
+    now: datetime = NOON
+    generation: str = "v1"
+    passing: timedelta = timedelta(0)
+    requests: list = field(default_factory=list)
+
+    @property
+    def api(self):
+        return API_VERSIONS[self.generation]
+
+    def run(self, flow):
+        return Driver(self._respond).run(flow)
+
+    def _respond(self, call):
+        query = dict(call.query)
+        self.requests.append((call.path, query))
+        found = self._chosen(call.path == self.api.pending_tasks, query.get("filters", ""))
+        found.sort(key=lambda run: run.begins, reverse=query.get("sorters", "-created") == "-created")
+        offset = int(query.get("offset", 0))
+        page = [run.document(self.now) for run in found[offset : offset + int(query["limit"])]]
+        response = answer(page, date=format_datetime(self.now, usegmt=True))
+        self.now += self.passing
+        return call.read(response)
+
+    def _chosen(self, is_pending, filters):
+        begun = [run for run in self.runs if run.begins <= self.now]
+        if is_pending:
+            return [run for run in begun if run.ends > self.now]
+        if self.api.pending_tasks is not None:
+            begun = [run for run in begun if run.ends <= self.now]
+            assert "isnull" not in filters
+        if "isnull" in filters:
+            begun = [run for run in begun if run.ends > self.now]
+        for name, field_of in (("id", "id"), ("sourceId", "source_id")):
+            if term := re.search(rf"(?:^| ){name} (?:eq|in) (\(.*?\)|\"[^\"]*\")", filters):
+                wanted = re.findall(r'"([^"]*)"', term[1])
+                begun = [run for run in begun if getattr(run, field_of) in wanted]
+        if term := re.search(r"type (?:eq|in) (\(.*?\)|\"[^\"]*\")", filters):
+            wanted = re.findall(r'"([^"]*)"', term[1])
+            begun = [run for run in begun if run.name.upper().replace(" ", "_") in wanted]
+        return begun

@@ -21,6 +21,7 @@ _SCHEMES = {
     "wasb": "wasbs",
     "local": "file",
 }
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _OBJECT_STORES = frozenset({"s3", "gs", "abfss", "wasbs"})
 """Stores of objects with a key, which begins without a slash; others have paths."""
 
@@ -73,7 +74,9 @@ def source_dataset(base_url: str, source_id: str) -> DatasetName:
     :param base_url: base URL of the tenant's API.
     :param source_id: ID of the source.
     """
-    return DatasetName(f"sailpoint://{urlsplit(base_url).netloc}", f"sources/{source_id}")
+    parts = urlsplit(base_url)
+    host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
+    return DatasetName(f"sailpoint://{host}", f"sources/{source_id.lower()}")
 
 
 def asset_dataset(uri: str) -> DatasetName | None:

@@ -68,5 +68,18 @@ def test_a_source_has_the_name_of_its_asset():
     assert asset_dataset(f"{named.namespace}/{named.name}") == named
 
 
-def test_a_port_stays_in_the_name_of_a_tenant():
-    assert source_dataset("http://127.0.0.1:8787", ID).namespace == "sailpoint://127.0.0.1:8787"
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("http://127.0.0.1:8787", "127.0.0.1:8787"),
+        ("https://acme.api.identitynow.com:443", "acme.api.identitynow.com"),
+        ("https://acme.api.identitynow.com:8443", "acme.api.identitynow.com:8443"),
+    ],
+)
+def test_only_an_unusual_port_is_in_the_name_of_a_tenant(base_url, host):
+    assert source_dataset(base_url, ID).namespace == f"sailpoint://{host}"
+
+
+def test_the_case_of_an_id_makes_no_other_source():
+    tenant = "https://acme.api.identitynow.com"
+    assert source_dataset(tenant, ID.upper()) == source_dataset(tenant, ID)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from sailpoint_provider.exceptions import ExecutionTimeoutError, SailPointError, rebuild
+from sailpoint_provider.exceptions import (
+    AggregationFailedError,
+    ExecutionTimeoutError,
+    SailPointError,
+    rebuild,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from airflow.providers.common.compat.sdk import Context
+
+REASON_KEY = "reason"
+"""Key of the XCom that says why a task failed or was skipped; the page in Airflow shows it."""
 
 
 _failing_classes: dict[type[SailPointError], type[SailPointError]] = {}
@@ -49,7 +59,13 @@ class airflow_errors:
     Raises the errors of a block as Airflow must see them.
 
     A class, because a generator costs every task of every DAG file another microsecond.
+
+    :param context: the context of the running task, whose XCom ``reason`` gets the error; None
+        outside of a run.
     """
+
+    def __init__(self, context: Context | None = None) -> None:
+        self._context = context
 
     def __enter__(self) -> None:
         """Begin the block."""
@@ -58,5 +74,17 @@ class airflow_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Replace an error of this package."""
+        if self._context is not None and isinstance(error, SailPointError | AirflowSkipException):
+            push_reason(error, self._context)
         if isinstance(error, SailPointError) and (seen := for_airflow(error)) is not error:
             raise seen from error.__cause__
+
+
+def push_reason(error: BaseException, context: Context) -> None:
+    """Push why a task fails or is skipped as an XCom; if Airflow cannot store it, the error itself counts."""
+    result = error.result if isinstance(error, AggregationFailedError) else None
+    reason = {"type": type(error).__name__, "message": str(error), "result": result}
+    try:
+        context["ti"].xcom_push(key=REASON_KEY, value=reason)
+    except Exception as problem:
+        context["ti"].log.debug("The reason could not be stored as an XCom: %s", problem)

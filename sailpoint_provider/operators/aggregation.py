@@ -149,7 +149,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Check the file, start the aggregation or resume that of an earlier try, and wait for its end."""
-        with airflow_errors():
+        with airflow_errors(context):
             self._read_drop(context)
             if (result := self._result_of_earlier_try()) is not None:
                 return result
@@ -157,7 +157,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, however that one ended."""
-        with airflow_errors():
+        with airflow_errors(context):
             self._read_drop(context)
             if (result := self._result_of_earlier_try()) is not None:
                 return result
@@ -165,7 +165,7 @@ class SailPointAccountAggregationOperator(LoadOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors():
+        with airflow_errors(context):
             self._read_drop(context)
         return super().execute_complete(context, event)
 

@@ -108,7 +108,7 @@ class SailPointFileCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the file and return the report."""
-        with airflow_errors():
+        with airflow_errors(context):
             return self._report(context)
 
     def _report(self, context: Context) -> dict[str, Any]:

@@ -98,12 +98,12 @@ class LoadOperator(BaseOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
-        with airflow_errors():
+        with airflow_errors(context):
             return self._start(context, self._deadlines_from_now())
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""
-        with airflow_errors():
+        with airflow_errors(context):
             waited = read_event(event)
             with self._waiting_for_source():
                 waited.ended_aggregation()
@@ -115,7 +115,7 @@ class LoadOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors():
+        with airflow_errors(context):
             waited = read_event(event)
             aggregation_id = waited.ended_aggregation()
             checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
@@ -22,6 +23,7 @@ REASON_KEY = "reason"
 """Key of the XCom that says why a task failed or was skipped; the page in Airflow shows it."""
 
 
+_log = logging.getLogger(__name__)
 _failing_classes: dict[type[SailPointError], type[SailPointError]] = {}
 
 
@@ -87,4 +89,4 @@ def push_reason(error: BaseException, context: Context) -> None:
     try:
         context["ti"].xcom_push(key=REASON_KEY, value=reason)
     except Exception as problem:
-        context["ti"].log.debug("The reason could not be stored as an XCom: %s", problem)
+        _log.debug("The reason could not be stored as an XCom: %s", type(problem).__name__)

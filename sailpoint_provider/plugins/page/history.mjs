@@ -118,17 +118,17 @@ export function historyOf(airflow) {
         for (let task = queue.shift(); task; task = queue.shift()) {
           try {
             await readDetails(task);
+          } catch (error) {
+            // The others would fail in the same way.
+            for (const other of queue.splice(0)) reading.delete(versionOf(other));
+            throw error;
           } finally {
             reading.delete(versionOf(task));
           }
           changed();
         }
       };
-      try {
-        await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-      } finally {
-        for (const task of queue) reading.delete(versionOf(task));
-      }
+      await Promise.all(Array.from({ length: AT_A_TIME }, worker));
     },
   };
 }

@@ -22,7 +22,7 @@ export function durationText(seconds) {
 
 /** Return a moment in the viewer's own time zone; the day is left out if it is today. */
 export function momentText(moment, now, locale, timeZone) {
-  const date = new Date(moment);
+  const date = new Date(moment ?? NaN);
   if (Number.isNaN(date.getTime())) return DASH;
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone });
@@ -32,7 +32,7 @@ export function momentText(moment, now, locale, timeZone) {
 
 /** Return a moment in UTC, for the title of an element that shows it in the viewer's zone. */
 export function utcText(moment) {
-  const date = new Date(moment);
+  const date = new Date(moment ?? NaN);
   return Number.isNaN(date.getTime()) ? "" : `${date.toISOString().replace("T", " ").slice(0, 19)} UTC`;
 }
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HISTORY, NOW, ENDS = "page_history", "page_now", "page_ending"
 SPEED = 100.0
-HISTORY_SECONDS = 600.0
+HISTORY_SECONDS = 900.0
 FAILED_LOAD, WARNED_LOAD = 20, 25
 FAILURE = "The directory closed the connection."
 WARNING = "Two accounts have no manager."

@@ -71,7 +71,7 @@ export function drawChart(newestFirst, now) {
     const words = [momentText(load.started, now), verdictText(load.state), countsText(load.counts)];
     title.textContent = words.filter(Boolean).join(", ");
     // The whole slot shows the title, not only its thin bars.
-    group.append(title, node("rect", { class: "slot", x: left, y: 0, width: SLOT, height: HEIGHT }));
+    group.append(title, node("rect", { class: `slot ${mark ?? "good"}`, x: left, y: 0, width: SLOT, height: HEIGHT }));
     for (const { name, ...place } of bars) group.append(node("rect", { class: `bar ${name}`, ...place }));
     if (mark) group.append(shape(mark, left));
     svg.append(group);

@@ -76,7 +76,10 @@ function lastCounts(load) {
 }
 
 function unfolded(source, { airflow, now }) {
-  const head = ["Started", "State", "Duration", "Created", "Updated", "Deleted", "File", "Task"];
+  const numbers = ["Duration", "Created", "Updated", "Deleted"];
+  const head = ["Started", "State", ...numbers, "File", "Task"].map((name) =>
+    element("th", { scope: "col", class: numbers.includes(name) ? "number" : null }, name),
+  );
   const rows = source.loads.map((load) =>
     element(
       "tr",
@@ -106,7 +109,7 @@ function unfolded(source, { airflow, now }) {
           "table",
           { class: "loads" },
           element("caption", {}, caption),
-          element("thead", {}, element("tr", {}, head.map((name) => element("th", { scope: "col" }, name)))),
+          element("thead", {}, element("tr", {}, head)),
           element("tbody", {}, rows),
         ),
       ),

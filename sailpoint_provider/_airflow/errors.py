@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from sailpoint_provider.exceptions import ExecutionTimeoutError, SailPointError, rebuild
+from sailpoint_provider.exceptions import (
+    AggregationFailedError,
+    ExecutionTimeoutError,
+    SailPointError,
+    rebuild,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from airflow.providers.common.compat.sdk import Context
 
+REASON_KEY = "reason"
+"""Key of the XCom that says why a task failed or was skipped; the page in Airflow shows it."""
+
+
+_log = logging.getLogger(__name__)
 _failing_classes: dict[type[SailPointError], type[SailPointError]] = {}
 
 
@@ -59,11 +71,14 @@ class airflow_errors:
 
     A class, because a generator costs every task of every DAG file another microsecond.
 
+    :param context: the context of the running task, whose XCom ``reason`` gets the error; None
+        outside of a run.
     :param place: returns where the task works, such as connection, source and file, for the messages; None
         while that is not known.
     """
 
-    def __init__(self, place: Callable[[], str] | None = None) -> None:
+    def __init__(self, context: Context | None = None, place: Callable[[], str] | None = None) -> None:
+        self._context = context
         self._place = place
 
     def __enter__(self) -> None:
@@ -75,5 +90,17 @@ class airflow_errors:
         """Replace an error of this package."""
         if self._place is not None and isinstance(error, SailPointError):
             located(error, self._place())
+        if self._context is not None and isinstance(error, SailPointError | AirflowSkipException):
+            push_reason(error, self._context)
         if isinstance(error, SailPointError) and (seen := for_airflow(error)) is not error:
             raise seen from error.__cause__
+
+
+def push_reason(error: BaseException, context: Context) -> None:
+    """Push why a task fails or is skipped as an XCom; if Airflow cannot store it, the error itself counts."""
+    result = error.result if isinstance(error, AggregationFailedError) else None
+    reason = {"type": type(error).__name__, "message": str(error), "result": result}
+    try:
+        context["ti"].xcom_push(key=REASON_KEY, value=reason)
+    except Exception as problem:
+        _log.debug("The reason could not be stored as an XCom: %s", type(problem).__name__)

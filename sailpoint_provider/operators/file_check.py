@@ -121,7 +121,7 @@ class SailPointFileCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the file and return the report."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             return self._report(context)
 
     def _place(self) -> str:

@@ -114,7 +114,7 @@ class FileLoadOperator(LoadOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Check the file, start the load or resume that of an earlier try, and wait for its end."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             self._read_drop(context)
             if (result := self._result_of_earlier_try(context)) is not None:
                 return result
@@ -122,7 +122,7 @@ class FileLoadOperator(LoadOperator):
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another load of the source, however that one ended."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             self._read_drop(context)
             if (result := self._result_of_earlier_try(context)) is not None:
                 return result
@@ -130,7 +130,7 @@ class FileLoadOperator(LoadOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the load whose end the trigger reports, or raise the reported error."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             self._read_drop(context)
         return super().execute_complete(context, event)
 

@@ -132,7 +132,7 @@ class SailPointIdentityRefreshOperator(BaseOperator):
         """Send the parts that no earlier try has sent, and wait for their end."""
         from sailpoint_provider.isc.start.refresh import start_refresh
 
-        with airflow_errors():
+        with airflow_errors(context):
             request = self._request(context)
             with start_in_time(request.deadlines, None, self.kind):
                 checkpoint = self.hook._run(
@@ -156,7 +156,7 @@ class SailPointIdentityRefreshOperator(BaseOperator):
         """Go on after the end of a task that the trigger reports, or raise the reported error."""
         from sailpoint_provider.isc.start.refresh import read_refresh_checkpoint
 
-        with airflow_errors():
+        with airflow_errors(context):
             waited = read_event(event)
             with _known(waited.aggregation_id):
                 task_id = waited.ended_aggregation()

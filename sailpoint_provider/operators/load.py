@@ -76,12 +76,12 @@ class LoadOperator(LoadLineage, BaseOperator):
 
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             return self._start(context, self._deadlines_from_now())
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             waited = read_event(event)
             with self._waiting_for_source():
                 waited.ended_aggregation()
@@ -93,7 +93,7 @@ class LoadOperator(LoadLineage, BaseOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
-        with airflow_errors(self._place):
+        with airflow_errors(context, self._place):
             waited = read_event(event)
             self._note_resume(waited.carried, context)
             aggregation_id = waited.ended_aggregation()

@@ -79,7 +79,7 @@ class SailPointSourceCheckOperator(BaseOperator):
         """Check the sources."""
         from sailpoint_provider.isc.readiness import as_table, read_readiness
 
-        with airflow_errors():
+        with airflow_errors(context):
             generation = self.hook._tenant.generation
             if self.check_health and not generation.has_source_health:
                 raise InvalidInputError(

@@ -25,7 +25,7 @@ from sailpoint_provider._airflow.deferral import (
     result_after_deferring,
     result_before_deferring,
 )
-from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located
+from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located, push_reason
 from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
@@ -128,7 +128,7 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that ``deferrable`` and ``mode`` set."""
-        with self._same_end_in_every_mode():
+        with self._same_end_in_every_mode(context):
             if not self.deferrable:
                 return self._told(context, super().execute(context))
             deadlines = self._deadlines_from_now()
@@ -164,7 +164,7 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         With ``soft_fail``, the base class would skip on refused credentials and on outages after a deferral,
         and on Airflow 3.0 fail on a timeout that it skips in other modes.
         """
-        with self._same_end_in_every_mode():
+        with self._same_end_in_every_mode(context):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _read_state(self, watch: Watch) -> AggregationResult | None:
@@ -221,12 +221,14 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         return (first.timestamp() if first is not None else time.time()) + self.timeout
 
     @contextmanager
-    def _same_end_in_every_mode(self) -> Iterator[None]:
+    def _same_end_in_every_mode(self, context: Context) -> Iterator[None]:
         try:
             yield
         except _CarriedError as carried:
+            push_reason(carried.error, context)
             raise self._end_for(carried.error) from carried.error.__cause__
         except SailPointError as error:
+            push_reason(error, context)
             raise self._end_for(error) from error.__cause__
         except (AirflowSensorTimeout, AirflowSkipException, TaskDeferralTimeout) as error:
             # The base class skips for its timeout only, and does not name the aggregation.

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 DAG_ID = "example_sailpoint_file_drop"
 APPROVAL_DAG_ID = "example_sailpoint_file_approval"
 UPLOADS_DAG_ID = "example_sailpoint_many_sources"
+POOL_DAG_ID = "example_sailpoint_sources_in_pool"
+DIRECT_SOURCES = ("Directory", "Mainframe via Virtual Appliance")
+"""The sources that the DAG with the pool loads."""
+
 FOLDERS = {DAG_ID: "drop", APPROVAL_DAG_ID: "approval", UPLOADS_DAG_ID: "uploads"}
 """The folder of each DAG that watches one; no two may watch the same."""
 

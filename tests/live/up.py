@@ -16,7 +16,9 @@ from tests.live.file_drop import (
     APPROVAL_SOURCE_NAME,
     CONNECTION_ID,
     DAG_ID,
+    DIRECT_SOURCES,
     FOLDERS,
+    POOL_DAG_ID,
     SOURCE_NAME,
     UPLOADS_DAG_ID,
     FileDrop,
@@ -30,6 +32,8 @@ from tests.live.workplace import workplace
 FOLDER = PROJECT / ".airflow" / "up"
 ACCOUNTS = 1000
 POLL_INTERVAL = 3.0
+HISTORY = 8
+"""Loads of each source without a file, which give the page something to show."""
 
 
 def main() -> int:
@@ -41,6 +45,7 @@ def main() -> int:
                 processes, FOLDER, console.say, dag_ids=FOLDERS, usual_ports=True, poll_interval=POLL_INTERVAL
             )
             write_samples(file_drop)
+            begin_history(file_drop)
             print(welcome(file_drop), flush=True)
             try:
                 while True:
@@ -66,6 +71,27 @@ def write_samples(file_drop: FileDrop) -> None:
     good.changed(new=0, changed=0, removed=ACCOUNTS // 3).drop(samples, "short.csv", file_drop.header)
 
 
+def begin_history(file_drop: FileDrop) -> None:
+    """Begin some loads of the sources that take no file, so that the page has something to show."""
+    for source in file_drop.control.sources():
+        if source["name"] in DIRECT_SOURCES:
+            for load in range(HISTORY):
+                rows = history_rows(load, len(source["header"]))
+                file_drop.control.next_run(source["id"], accounts=rows)
+    file_drop.api.unpause(POOL_DAG_ID)
+    for _ in range(HISTORY):
+        file_drop.api.trigger(POOL_DAG_ID)
+
+
+def history_rows(load: int, columns: int) -> list[list[str]]:
+    """Return the accounts that a load finds: more each time, and some of the earlier ones changed."""
+    number = 120 + 25 * load - (load % 3) * 10
+    return [
+        [f"{account:05}", *(f"version {(account + load) // 40}" for _ in range(columns - 1))]
+        for account in range(number)
+    ]
+
+
 def welcome(file_drop: FileDrop) -> str:
     """Return what to open and what to try."""
     samples = quote(str(FOLDER / "samples"))
@@ -77,6 +103,8 @@ Airflow      {file_drop.api.url}
              No account or password is needed: whoever opens the page is logged in as an admin.
 Connection   {file_drop.api.url}/connections
              {CONNECTION_ID} leads to the tenant; its *Test* button checks that.
+Page         {file_drop.api.url}/plugin/sailpoint
+             All loads on one page; {HISTORY} loads of two sources begin now, one after the other.
 Tenant       {file_drop.tenant.url} (its aggregations: {file_drop.tenant.url}/_simulator/runs)
 Logs         {FOLDER / "logs"}
 

@@ -6,7 +6,7 @@ import pickle
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
 
 from sailpoint_provider import exceptions, version_compat
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
@@ -113,3 +113,43 @@ def test_the_deferral_timeout_is_the_one_that_this_airflow_raises():
         BaseOperator(task_id="task").resume_execution(
             "__fail__", {"error": "Trigger timeout"}, FakeTaskInstance().context
         )
+
+
+def test_why_a_task_fails_is_pushed_for_the_page():
+    ti = FakeTaskInstance()
+    result = make_result(NOBODY) | {"state": "failed"}
+    with pytest.raises(exceptions.AggregationFailedError), airflow_errors(ti.context):
+        raise exceptions.AggregationFailedError(result, "ISC said no.")
+    assert ti.pushed == {
+        "reason": {"type": "AggregationFailedError", "message": "ISC said no.", "result": result}
+    }
+
+
+def test_the_reason_of_a_final_error_has_its_documented_name():
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowFailException), airflow_errors(ti.context):
+        raise exceptions.InvalidInputError("No such source.")
+    assert ti.pushed["reason"] == {"type": "InvalidInputError", "message": "No such source.", "result": None}
+
+
+def test_why_a_task_is_skipped_is_pushed_too():
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowSkipException), airflow_errors(ti.context):
+        raise AirflowSkipException("The source is busy.")
+    assert ti.pushed["reason"]["message"] == "The source is busy."
+
+
+def test_an_error_of_others_leaves_no_reason():
+    ti = FakeTaskInstance()
+    with pytest.raises(KeyError), airflow_errors(ti.context):
+        raise KeyError("inner")
+    assert ti.pushed == {}
+
+
+def test_an_airflow_that_stores_no_reason_does_not_hide_the_error():
+    def broken():
+        raise RuntimeError("no database")
+
+    ti = FakeTaskInstance(on_push=broken)
+    with pytest.raises(exceptions.TenantUnavailableError, match="No answer"), airflow_errors(ti.context):
+        raise exceptions.TenantUnavailableError("No answer.")

@@ -42,7 +42,9 @@ def text_of(wheel, name):
 
 
 def test_the_whole_package_is_in_it(wheel):
-    files = {str(file.relative_to(PROJECT)) for file in (PROJECT / "sailpoint_provider").rglob("*.py")}
+    package = PROJECT / "sailpoint_provider"
+    files = {str(file.relative_to(PROJECT)) for file in package.rglob("*.py")}
+    files |= {str(file.relative_to(PROJECT)) for file in (package / "plugins" / "page").iterdir()}
     assert files <= set(wheel.namelist())
     assert "sailpoint_provider/py.typed" in wheel.namelist()
     assert "sailpoint_provider/simulator/server.py" in wheel.namelist()
@@ -57,12 +59,17 @@ def test_nothing_else_is_in_it(wheel):
     }
 
 
-def test_airflow_finds_the_provider_by_its_entry_point(wheel):
+def test_airflow_finds_the_provider_and_the_plugin_by_their_entry_points(wheel):
     entry_points = ConfigParser()
     entry_points.read_string(text_of(wheel, "entry_points.txt"))
     assert dict(entry_points["apache_airflow_provider"]) == {
         "provider_info": "sailpoint_provider.get_provider_info:get_provider_info"
     }
+    assert dict(entry_points["airflow.plugins"]) == {
+        "sailpoint": "sailpoint_provider.plugins.sailpoint:SailPointPlugin"
+    }
+    # Named in both places, Airflow would find the plugin twice and warn of it.
+    assert "plugins" not in get_provider_info()
 
 
 def test_its_name_version_and_needs_are_the_projects(wheel):

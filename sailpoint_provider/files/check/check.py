@@ -163,10 +163,10 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
     refused = next((one for one in outcomes if one.state == "refused"), None)
     if refused is not None:
         return "refused", refused.sentence
-    accounts = (
-        counted(case.accounts, "account") if case.accounts is not None else "an unknown number of accounts"
-    )
     keys = case.found.keys
+    accounts = "an unknown number of accounts"
+    if case.accounts is not None:
+        accounts = counted(case.accounts, "account" if keys is not None else "row")
     if keys is None or case.found.changed_columns is None:
         compared = "nothing was compared by key"
         if case.last is None:

@@ -170,7 +170,7 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
     if keys is None or case.found.changed_columns is None:
         compared = "nothing was compared by key"
         if case.last is None:
-            compared = "this is the first load"
+            compared = "no earlier file is known"
         return "passed", f"{case.name} may be loaded: {accounts}; {compared}."
     return "passed", (
         f"{case.name} may be loaded: {accounts}, of which {keys.joiners.count:,} new and "

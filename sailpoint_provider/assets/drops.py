@@ -43,8 +43,8 @@ class SailPointDropFolder:
         ``x.csv.sha256`` follows ``x.csv``; ``quiet`` if nothing about it changes for ``quiet_for``.
     :param quiet_for: how long, in seconds or as a ``timedelta``; 60 by default.
     :param scan_interval: time between two listings in seconds; None for 2 on a disk and 10 in a store.
-    :param remind_after: seconds after which a reported drop that nobody took is reported again, as after a
-        DAG was paused; one hour by default.
+    :param remind_after: seconds after which a drop is reported again that nobody took, as after a DAG was
+        paused, or that a run took and left undecided; one hour by default.
     :param loaded: subfolder for loaded files.
     :param refused: subfolder for files that a check refused, with its report.
     :param duplicate: subfolder for files that were loaded before.

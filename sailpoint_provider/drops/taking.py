@@ -121,14 +121,21 @@ def _journals(
     return [(source, Journal(place, source.key)) for source in sorted(sources, key=lambda one: sources[one])]
 
 
-def open_records(place: Place, rules: FolderRules) -> list[tuple[DropSource, Record]]:
-    """Return the drops of this folder's sources that some run has taken and not decided."""
+def open_records(
+    place: Place, rules: FolderRules, *, is_read_only: bool = False
+) -> list[tuple[DropSource, Record]]:
+    """
+    Return the drops of this folder's sources that some run has taken and not decided.
+
+    :param is_read_only: whether to leave it to others to remove what is outdated.
+    """
     found = []
     for name in place.names(f"{STATE_FOLDER}/open"):
         key, _, claim = name.rpartition(".")
         record = Journal(place, key).of_claim(int(claim)) if claim.isdigit() else None
         if record is None or not record.is_open:
-            place.remove(f"{STATE_FOLDER}/open/{name}")
+            if not is_read_only:
+                place.remove(f"{STATE_FOLDER}/open/{name}")
             continue
         source = rules.source_of(record.entry.name)
         # Other descriptions of the same place have drops of their own.

@@ -15,6 +15,8 @@ LONGEST_PAUSE = 3600.0
 PATIENCE = 600.0
 """How long an undecided drop holds back the next one if Airflow does not say whether its run is over."""
 
+LONGEST_REMINDER_PAUSE = 86_400.0
+
 
 @dataclass(frozen=True)
 class Block:
@@ -107,3 +109,63 @@ class Teller:
         told, claim = self._told.get(source), None if block is None else block.claim
         again = told is not None and told.entry == head and told.claim == claim
         self._told[source] = _Told(head, now, claim, told.times + 1 if told is not None and again else 1)
+
+
+@dataclass
+class _Left:
+    over_since: float | None = None
+    times: int = 0
+
+
+class Reminder:
+    """
+    Reports a taken drop that its run left undecided, if no other drop of the source starts a run.
+
+    The run is given ``remind_after`` seconds in which a person may clear its task. Each further report takes
+    twice as long as the one before, up to a day.
+
+    :param remind_after: seconds.
+    """
+
+    def __init__(self, remind_after: float) -> None:
+        self._remind_after = remind_after
+        self._left: dict[tuple[str, int], _Left] = {}
+
+    @property
+    def seconds_between_looks(self) -> float:
+        """How often to look which drops are undecided."""
+        return self._remind_after / 4
+
+    def tells(self, claim: tuple[str, int], is_active: bool | None, now: float) -> bool:
+        """
+        Decide whether to report a drop now, and remember it if so.
+
+        :param claim: which drop, by the key of its source and its number.
+        :param is_active: whether its run is not over yet; None if unknown.
+        :param now: seconds of a monotonic clock.
+        """
+        left = self._left.setdefault(claim, _Left())
+        if is_active is not False:
+            if is_active:
+                left.over_since = None
+            return False
+        if left.over_since is None:
+            left.over_since = now
+        if now < self._due_of(left):
+            return False
+        left.over_since, left.times = now, left.times + 1
+        return True
+
+    def keep_only(self, claims: set[tuple[str, int]]) -> None:
+        """Forget what is decided."""
+        self._left = {claim: left for claim, left in self._left.items() if claim in claims}
+
+    def due(self) -> float:
+        """Return when the next report is due, in seconds of the monotonic clock."""
+        return min(map(self._due_of, self._left.values()), default=math.inf)
+
+    def _due_of(self, left: _Left) -> float:
+        if left.over_since is None:
+            return math.inf
+        longest = max(LONGEST_REMINDER_PAUSE, self._remind_after)
+        return left.over_since + min(longest, self._remind_after * 2.0**left.times)

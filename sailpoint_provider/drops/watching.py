@@ -12,11 +12,12 @@ from sailpoint_provider.drops.completeness import Observations
 from sailpoint_provider.drops.journal import Journal
 from sailpoint_provider.drops.owners import is_active
 from sailpoint_provider.drops.scanner import in_thread, scanning
-from sailpoint_provider.drops.telling import Block, Teller
+from sailpoint_provider.drops.taking import open_records
+from sailpoint_provider.drops.telling import Block, Reminder, Teller
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Collection
 
     from sailpoint_provider.drops.entries import Entry, Listing
     from sailpoint_provider.drops.journal import Record, Run
@@ -89,6 +90,8 @@ class FolderWatch:
         self._observations = Observations()
         self._companions = Companions(place)
         self._teller = Teller(rules.remind_after)
+        self._reminder = Reminder(rules.remind_after)
+        self._look_for_undecided_at = -math.inf
         self._activity: dict[tuple[str, int, Run], tuple[bool | None, float]] = {}
         self._ignored: set[str] = set()
 
@@ -101,14 +104,23 @@ class FolderWatch:
         self._teller.keep_only(heads)
         self._companions.forget_all_but(listing)
         self._plan(snapshot, waiting)
-        told = [
-            (source, head)
-            for source, head in heads.items()
-            if self._tells(source, head, now=time.monotonic())
-        ]
-        self.due = min(self.due, self._teller.due())
+        try:
+            told = [
+                (source, head)
+                for source, head in heads.items()
+                if self._tells(source, head, now=time.monotonic())
+            ]
+            left = self._left_undecided(heads, now=time.monotonic())
+        except Exception:
+            # What it has decided to report would be lost. A drop that is reported twice does no harm.
+            self._teller = Teller(self._rules.remind_after)
+            raise
         told.sort(key=lambda pair: (pair[1].modified, pair[1].name))
-        return [self._event(source, head) for source, head in told]
+        self.due = min(self.due, self._teller.due(), self._look_for_undecided_at)
+        return [
+            *(self._event(source, head, head.name) for source, head in told),
+            *(self._event(source, record.entry, str(record.body["file"])) for source, record in left),
+        ]
 
     def _sort_out(self, snapshot: Snapshot) -> Waiting:
         rules, listing = self._rules, snapshot.listing
@@ -139,6 +151,35 @@ class FolderWatch:
             self.due = min(self.due, now + self._rules.seconds_between_scans)
         return self._teller.tells(source, head, block, now)
 
+    def _left_undecided(self, heads: Collection[DropSource], now: float) -> list[tuple[DropSource, Record]]:
+        """Return the taken drops to report again; a source with a drop that waits is not among them."""
+        if now < self._look_for_undecided_at:
+            return []
+        undecided = open_records(self._place, self._rules, is_read_only=True)
+        self._reminder.keep_only({(source.key, record.claim) for source, record in undecided})
+        told = [
+            (source, record)
+            for source, record in undecided
+            if self._reminder.tells(
+                (source.key, record.claim),
+                # A drop that waits starts a run soon.
+                is_active=source in heads or self._is_active(source, record, now),
+                now=now,
+            )
+        ]
+        for _, record in told:
+            self._log.warning(
+                "Run %s of DAG %s ended without deciding %s; the file is reported again.",
+                record.run.run_id,
+                record.run.dag_id,
+                record.entry.name,
+            )
+        self._look_for_undecided_at = max(
+            now + self._rules.seconds_between_scans,
+            min(now + self._reminder.seconds_between_looks, self._reminder.due()),
+        )
+        return told
+
     def _is_active(self, source: DropSource, top: Record, now: float) -> bool | None:
         key = (source.key, top.claim, top.run)
         answer, asked = self._activity.get(key, (None, -math.inf))
@@ -153,9 +194,9 @@ class FolderWatch:
             self._log.warning("Ignoring a file in %s: %s", self._rules.url, waiting.unclaimed[name])
         self._ignored = set(waiting.unclaimed)
 
-    def _event(self, source: DropSource, entry: Entry) -> dict[str, Any]:
+    def _event(self, source: DropSource, entry: Entry, name: str) -> dict[str, Any]:
         return {
-            "url": self._place.location(entry.name),
+            "url": self._place.location(name),
             "name": entry.name,
             "size_bytes": entry.size_bytes,
             "change_marker": entry.marker,

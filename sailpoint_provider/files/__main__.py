@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check a file, print the report, and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        report = _check(options)
+        # Airflow logs to standard output, which belongs to the report.
+        with contextlib.redirect_stdout(sys.stderr):
+            report = _check(options)
     except SailPointError as error:
         print(f"Could not check {options.file}: {error}", file=sys.stderr)
         return NOT_CHECKED

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 from sailpoint_provider.exceptions import AccessDeniedError, SailPointError
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
 from sailpoint_provider.isc.api.accounts import account_count
-from sailpoint_provider.isc.api.schemas import account_columns, entitlement_columns, identity_attribute
+from sailpoint_provider.isc.api.schemas import (
+    ACCOUNT_SCHEMA,
+    account_columns,
+    account_schema,
+    entitlement_columns,
+)
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
 
@@ -94,10 +99,15 @@ def _read_identity_attribute(
     generation: ApiVersion, source: Source, missing: list[MissingFact]
 ) -> Flow[str | None]:
     fact, known = "identity_attribute", len(missing)
-    key = yield from _read(fact, identity_attribute(generation, source.id), missing, _USER_NEEDED)
-    if key is None and len(missing) == known:
+    schema = yield from _read(fact, account_schema(generation, source.id), missing, _USER_NEEDED)
+    if len(missing) > known:
+        return None
+    if schema is None:
+        missing.append(MissingFact(fact, None, f"the source has no schema named {ACCOUNT_SCHEMA!r}"))
+        return None
+    if schema.identity_attribute is None:
         missing.append(MissingFact(fact, None, "the source's account schema names no identity attribute"))
-    return key
+    return schema.identity_attribute
 
 
 def _read(fact: str, call: Request[T], missing: list[MissingFact], denied: str) -> Flow[T | None]:

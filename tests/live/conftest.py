@@ -8,8 +8,9 @@ import pytest
 
 from tests.live.account_files import AccountFile
 from tests.live.airflow_home import READ_ONCE
-from tests.live.file_drop import FOLDERS, FileDrop, RunStory, start_file_drop
+from tests.live.file_drop import FOLDERS, STORE_DAG_ID, FileDrop, RunStory, start_file_drop
 from tests.live.lineage_events import LineageEvents
+from tests.live.object_store import ObjectStore, start_object_store
 from tests.live.processes import Processes
 
 if TYPE_CHECKING:
@@ -41,17 +42,24 @@ def lineage_events(folder: Path) -> LineageEvents:
     return LineageEvents(folder / "lineage.jsonl")
 
 
-# Package scope stops Airflow before the same test worker runs unit tests.
+# Package scope stops the processes before the same test worker runs unit tests.
 @pytest.fixture(scope="package")
-def file_drop(folder: Path, lineage_events: LineageEvents) -> Iterator[FileDrop]:
+def object_store(folder: Path) -> Iterator[ObjectStore]:
+    with Processes(folder / "store-logs") as processes:
+        yield start_object_store(processes)
+
+
+@pytest.fixture(scope="package")
+def file_drop(folder: Path, lineage_events: LineageEvents, object_store: ObjectStore) -> Iterator[FileDrop]:
     with Processes(folder / "logs") as processes:
         yield start_file_drop(
             processes,
             folder,
             lambda subject, what: print(f"{subject:<14} {what}"),
-            dag_ids=FOLDERS,
+            dag_ids=[*FOLDERS, STORE_DAG_ID],
             poll_interval=3.0,
             settings=READ_ONCE | lineage_events.settings,
+            store=object_store,
         )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.live.account_files import AccountFile
     from tests.live.airflow_api import AirflowApi, DagRun, TaskInstance
+    from tests.live.object_store import ObjectStore
     from tests.live.processes import Processes
     from tests.live.simulator_process import SimulatedTenant
 
@@ -30,6 +31,8 @@ DIRECT_SOURCES = ("Directory", "Mainframe via Virtual Appliance")
 
 FOLDERS = {DAG_ID: "drop", APPROVAL_DAG_ID: "approval", UPLOADS_DAG_ID: "uploads"}
 """The folder of each DAG that watches one; no two may watch the same."""
+
+STORE_DAG_ID = "example_sailpoint_object_store_drop"
 
 CONNECTION_ID = "sailpoint_default"
 SOURCE_NAME = "HR Delimited File"
@@ -79,9 +82,17 @@ class FileDrop:
 
     def drop(self, file: AccountFile, name: str, dag_id: str = DAG_ID) -> RunFollower:
         """Drop a file into the folder of a DAG, and return the follower of the run that it starts."""
+
+        def drop() -> None:
+            file.drop(self.watched(dag_id), name, self.header)
+            self.say("drop", f"{name} with {len(file.accounts):,} accounts is in the watched folder")
+
+        return self.follow_first_run_after(dag_id, drop)
+
+    def follow_first_run_after(self, dag_id: str, cause: Callable[[], None]) -> RunFollower:
+        """Do something, and return the follower of the next run of a DAG."""
         before = len(self.api.dag_runs(dag_id))
-        file.drop(self.watched(dag_id), name, self.header)
-        self.say("drop", f"{name} with {len(file.accounts):,} accounts is in the watched folder")
+        cause()
         self.wait_for(lambda: len(self.api.dag_runs(dag_id)) > before, "the file to start a run")
         return RunFollower(self.api, self.api.dag_runs(dag_id)[before], self.say)
 
@@ -216,6 +227,7 @@ def start_file_drop(
     usual_ports: bool = False,
     poll_interval: float = POLL_INTERVAL,
     settings: dict[str, dict[str, str]] | None = None,
+    store: ObjectStore | None = None,
 ) -> FileDrop:
     """Start the tenant and an Airflow with the example DAGs, and let some of these watch their folders.
 
@@ -226,6 +238,7 @@ def start_file_drop(
     :param usual_ports: use the well-known ports if they are free, not any free ones.
     :param poll_interval: seconds between two polls of the examples.
     :param settings: further settings of Airflow by section and option.
+    :param store: the object store whose folder the object-store example watches.
     """
     tenant = start_simulator(processes, speed=speed, preferred_port=SIMULATOR_PORT if usual_ports else None)
     header = tenant.file_header(SOURCE_NAME)
@@ -246,7 +259,8 @@ def start_file_drop(
             "SAILPOINT_EXAMPLE_POLL_INTERVAL": str(poll_interval),
             # What is installed may be the package of another folder.
             "PYTHONPATH": str(PROJECT),
-        },
+        }
+        | ({} if store is None else {"SAILPOINT_EXAMPLE_STORE_URL": store.folder} | store.variables),
         settings={"core": {"test_connection": "Enabled"}} | (settings or {}),
         port=free_port(AIRFLOW_PORT if usual_ports else None),
     )

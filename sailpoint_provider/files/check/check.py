@@ -181,16 +181,14 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
     refused = next((one for one in outcomes if one.state == "refused"), None)
     if refused is not None:
         return "refused", refused.sentence
-    accounts = (
-        counted(case.accounts, case.noun)
-        if case.accounts is not None
-        else f"an unknown number of {case.noun}s"
-    )
     keys = case.found.keys
+    accounts = f"an unknown number of {case.noun}s"
+    if case.accounts is not None:
+        accounts = counted(case.accounts, case.noun if keys is not None else "row")
     if keys is None or case.found.changed_columns is None:
         compared = "nothing was compared by key"
         if case.last is None:
-            compared = "this is the first load"
+            compared = "no earlier file is known"
         return "passed", f"{case.name} may be loaded: {accounts}; {compared}."
     return "passed", (
         f"{case.name} may be loaded: {accounts}, of which {keys.joiners.count:,} new and "

@@ -97,7 +97,7 @@ def changes(case: Case) -> RuleOutcome:
         instead = "No values were compared."
         if case.key is None:
             return case.lacking("changes", "identity_attribute", instead)
-        why = "This is the first load."
+        why = "No earlier file is known."
         if case.last is not None:
             why = f"The last loaded file {case.last.name} {case.found.last_problem}."
         return RuleOutcome("changes", "not_checked", sentence=f"{why} {instead}")
@@ -178,7 +178,7 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
             is_partly_checked=True,
         )
     if case.tenant_accounts is None:
-        instead = "This is the first load, so there is nothing to compare with."
+        instead = "No earlier file is known, so there is nothing to compare with."
         if is_known:
             instead = "Only the last loaded file was compared with."
         return case.lacking(

@@ -81,7 +81,11 @@ def keys(case: Case) -> RuleOutcome:
         return case.without_rows("keys")
     found = case.found.keys
     if case.key is None:
-        return case.lacking("keys", "identity_attribute", "Rows were counted in place of accounts.")
+        instead = (
+            "Rows were counted in place of accounts. To have accounts counted, set key to the name of that "
+            "column."
+        )
+        return case.lacking("keys", "identity_attribute", instead)
     if found is None:
         return outcome("keys", f"{case.name} has no column {case.key!r}, which identifies an {case.noun}.")
     faults = []

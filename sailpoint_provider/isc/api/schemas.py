@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
@@ -21,7 +22,18 @@ _DENIED = (
     f"The client needs the scope {SCHEMA_SCOPE} and must be a personal access token, whose user needs one of "
     "the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
 )
-_ACCOUNT = "account"
+ACCOUNT_SCHEMA = "account"
+
+
+@dataclass(frozen=True)
+class AccountSchema:
+    """
+    What ISC knows of the accounts of a source.
+
+    :param identity_attribute: the attribute that identifies an account; None if the schema names none.
+    """
+
+    identity_attribute: str | None
 
 
 def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
@@ -61,16 +73,16 @@ def entitlement_columns(
     )
 
 
-def identity_attribute(generation: ApiVersion, source_id: str) -> Request[str | None]:
-    """Read the attribute that identifies an account; None if the source's account schema names none."""
+def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSchema | None]:
+    """Read the account schema of a source; None if the source has none."""
     source_id = path_id(source_id, "source_id")
     return Request(
         purpose=f"read the account schema of source {source_id}",
         method="GET",
         path=f"{generation.sources}/{source_id}/schemas",
-        read=_read_identity_attribute,
+        read=_read_account_schema,
         scope=SCHEMA_SCOPE,
-        query=(("include-names", _ACCOUNT),),
+        query=(("include-names", ACCOUNT_SCHEMA),),
         denied_advice=_DENIED,
         not_found_advice="Is the source ID right, and of this tenant?",
     )
@@ -103,17 +115,19 @@ def _read_header(answer: Response) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def _read_identity_attribute(answer: Response) -> str | None:
+def _read_account_schema(answer: Response) -> AccountSchema | None:
     """
-    Read the answer to :func:`identity_attribute`.
+    Read the answer to :func:`account_schema`.
 
     :raises ProtocolError: it is not a list of schemas, or the attribute is not a string.
     """
     schemas = answer.json()
     if not isinstance(schemas, list) or not all(isinstance(schema, Mapping) for schema in schemas):
         raise ProtocolError("ISC answered something other than a JSON array of schemas.")
-    account = next((schema for schema in schemas if schema.get("name") == _ACCOUNT), None)
-    attribute = None if account is None else account.get("identityAttribute")
+    account = next((schema for schema in schemas if schema.get("name") == ACCOUNT_SCHEMA), None)
+    if account is None:
+        return None
+    attribute = account.get("identityAttribute")
     if attribute is not None and not isinstance(attribute, str):
         raise ProtocolError("ISC answered an account schema whose 'identityAttribute' is not a string.")
-    return attribute or None
+    return AccountSchema(attribute or None)

@@ -7,7 +7,15 @@ from itertools import pairwise
 
 from sailpoint_provider.drops.entries import Entry
 from sailpoint_provider.drops.names import DropSource
-from sailpoint_provider.drops.telling import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, Block, Teller
+from sailpoint_provider.drops.telling import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_REMINDER_PAUSE,
+    PATIENCE,
+    Block,
+    Reminder,
+    Teller,
+)
 
 HR = DropSource(source_name="HR")
 
@@ -77,3 +85,57 @@ def test_an_unknown_state_of_the_run_holds_the_next_drop_back_for_a_while_only()
     assert not teller.tells(HR, entry(), Block(1, is_active=None), 0.0)
     assert not teller.tells(HR, entry(), Block(1, is_active=None), PATIENCE - 1)
     assert teller.tells(HR, entry(), Block(1, is_active=None), PATIENCE)
+
+
+CLAIM = ("hr", 1)
+
+
+def reports(reminder, is_active, until, step=50.0):
+    """Return when a taken drop is reported; ``is_active`` may be a function of the time."""
+    times, now = [], 0.0
+    while now < until:
+        state = is_active(now) if callable(is_active) else is_active
+        if reminder.tells(CLAIM, state, now):
+            times.append(now)
+        now += step
+    return times
+
+
+def test_a_drop_that_its_run_left_undecided_is_reported_again_ever_more_rarely():
+    times = reports(Reminder(3600.0), False, 500_000.0)
+    assert times[0] == 3600.0
+    pauses = [after - before for before, after in pairwise(times)]
+    assert pauses[:4] == [7200.0, 14_400.0, 28_800.0, 57_600.0]
+    assert set(pauses[4:]) == {LONGEST_REMINDER_PAUSE}
+
+
+def test_a_drop_is_not_reported_while_its_run_is_active_or_may_be():
+    assert reports(Reminder(3600.0), True, 100_000.0) == []
+    assert reports(Reminder(3600.0), None, 100_000.0) == []
+
+
+def test_a_cleared_run_gets_the_time_anew_and_the_reports_stay_rare():
+    def is_active(now):
+        return 3000.0 <= now < 10_000.0 or 14_000.0 <= now < 15_000.0
+
+    assert reports(Reminder(3600.0), is_active, 23_000.0) == [13_600.0, 22_200.0]
+
+
+def test_an_unknown_state_of_the_run_only_delays_a_report():
+    assert reports(Reminder(3600.0), lambda now: None if 3000.0 <= now < 5000.0 else False, 6000.0) == [
+        5000.0
+    ]
+
+
+def test_what_is_decided_is_forgotten():
+    reminder = Reminder(3600.0)
+    reminder.tells(CLAIM, False, 0.0)
+    assert reminder.due() == 3600.0
+    reminder.keep_only(set())
+    assert reminder.due() == math.inf
+    assert not reminder.tells(CLAIM, False, 3600.0)
+
+
+def test_a_pause_longer_than_a_day_is_kept():
+    reminder = Reminder(200_000.0)
+    assert reports(reminder, False, 500_000.0, 1000.0) == [200_000.0, 400_000.0]

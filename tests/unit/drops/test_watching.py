@@ -181,6 +181,99 @@ def test_a_run_that_is_over_does_not_hold_back_the_next_file(folder, activity):
     asyncio.run(story())
 
 
+def test_a_file_that_a_failed_run_left_is_reported_again_where_it_is_now(folder, activity, caplog, capsys):
+    caplog.set_level(logging.WARNING)
+
+    async def story():
+        folder.drop("1.csv", "id\n7\n")
+        rules = rules_of(folder, remind_after=0.4)
+        async with watching_for(rules) as watcher:
+            await watcher.has(1)
+            activity["run 1"] = True
+            (drop,) = await asyncio.to_thread(lambda: folder.take("run 1", rules).drops)
+            await watcher.stays_quiet(1.0)
+            activity["run 1"] = False
+            over = time.monotonic()
+            await watcher.has(2)
+            assert time.monotonic() - over >= 0.3
+            event = watcher.events[1]
+            assert event["url"] == drop["file"]
+            assert {key: event[key] for key in event.keys() - {"url"}} == {
+                key: watcher.events[0][key] for key in event.keys() - {"url"}
+            }
+            activity["run 2"] = True
+            (taken_over,) = await asyncio.to_thread(lambda: folder.take("run 2", rules).drops)
+            assert await asyncio.to_thread(folder.read, taken_over["file"]) == b"id\n7\n"
+            await asyncio.to_thread(folder.file, taken_over)
+            activity["run 2"] = False
+            await watcher.stays_quiet(1.5)
+
+    asyncio.run(story())
+    # A trigger's logger belongs to logging or to structlog, depending on Airflow's version.
+    logged = caplog.text + capsys.readouterr().out
+    assert logged.count("ended without deciding 1.csv; the file is reported again") == 1
+
+
+def test_a_restarted_watcher_reports_what_failed_runs_left(folder, activity):
+    async def story():
+        folder.drop("1.csv")
+        rules = rules_of(folder, remind_after=0.4)
+        await asyncio.to_thread(folder.take, "run 1", rules)
+        activity["run 1"] = False
+        async with watching_for(rules) as watcher:
+            await watcher.has(1)
+            assert watcher.names == ["1.csv"]
+
+    asyncio.run(story())
+
+
+def test_a_drop_that_waits_starts_the_run_that_takes_over(folder, activity):
+    async def story():
+        folder.drop("1.csv", age=20)
+        rules = rules_of(folder, remind_after=0.4)
+        await asyncio.to_thread(folder.take, "run 1", rules)
+        activity["run 1"] = False
+        folder.drop("2.csv")
+        async with watching_for(rules) as watcher:
+            await watcher.has(1)
+            await watcher.stays_quiet(1.5)
+            assert watcher.names == ["2.csv"]
+
+    asyncio.run(story())
+
+
+def test_another_folder_of_the_same_place_does_not_report_it(folder, activity):
+    async def story():
+        folder.drop("a-1.csv")
+        own = rules_of(folder, patterns="a-*", remind_after=0.4)
+        await asyncio.to_thread(folder.take, "run 1", own)
+        activity["run 1"] = False
+        other = rules_of(folder, patterns="b-*", remind_after=0.4)
+        async with watching_for(other) as watcher:
+            await watcher.stays_quiet(1.5)
+
+    asyncio.run(story())
+
+
+def test_a_report_is_not_lost_by_an_error_right_after_it(local_folder, monkeypatch):
+    monkeypatch.setattr(watching, "_AFTER_ERROR_SECONDS", 0.05)
+    open_records, failures = watching.open_records, iter([OSError("once")])
+
+    def fails_once(*arguments, **options):
+        for error in failures:
+            raise error
+        return open_records(*arguments, **options)
+
+    monkeypatch.setattr(watching, "open_records", fails_once)
+
+    async def story():
+        local_folder.drop("hr.csv")
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+
+    asyncio.run(story())
+
+
 def test_sources_are_reported_side_by_side(folder):
     async def story():
         for source in (HR, CONTRACTORS):

@@ -10,13 +10,14 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
 from sailpoint_provider.isc.api.models import Source
+from sailpoint_provider.isc.api.schemas import AccountSchema
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.source_facts import read_source_facts
 from tests.unit.isc.isc_cases import SOURCE, Driver
 
 V1 = API_VERSIONS["v1"]
 HR = Source(SOURCE, "HR", "DelimitedFile", delete_threshold=10.0, merges_rows=True)
-KNOWN = {"schemas/accounts": ("id", "name"), "schemas": "id", "accounts/v1": 1204}
+KNOWN = {"schemas/accounts": ("id", "name"), "schemas": AccountSchema("id"), "accounts/v1": 1204}
 SCHEMA, ACCOUNTS = "idn:source-schema:read", "idn:accounts:read"
 
 
@@ -84,11 +85,16 @@ def test_what_is_not_found_is_missing_without_a_scope():
     assert found.missing == (MissingFact("identity_attribute", None, "nothing was found, with HTTP 404"),)
 
 
-def test_a_schema_without_identity_attribute_is_named_once():
-    found, _ = facts(key=None)
-    (missing,) = found.missing
-    assert (missing.fact, missing.scope) == ("identity_attribute", None)
-    assert "names no identity attribute" in missing.reason
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        (AccountSchema(None), "the source's account schema names no identity attribute"),
+        (None, "the source has no schema named 'account'"),
+    ],
+)
+def test_an_unnamed_key_is_missing_once_with_the_reason(schema, words):
+    found, _ = facts(key=schema)
+    assert found.missing == (MissingFact("identity_attribute", None, words),)
 
 
 def test_a_source_that_takes_no_file_is_not_asked_for_a_header_row():

@@ -149,5 +149,5 @@ def test_a_first_load_says_that_nothing_was_compared(tmp_path):
     facts = type(FACTS)(FACTS.source_id, "HR", COLUMNS, "id")
     report = checked(tmp_path, GOOD, facts=facts, dropped_at=NOW)
     assert report.verdict == "passed"
-    assert "first load" in report.sentence
+    assert "no earlier file is known" in report.sentence
     assert HEADER not in report.to_json().values()

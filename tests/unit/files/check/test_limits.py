@@ -123,7 +123,7 @@ def test_the_delete_threshold_of_the_source_refuses_what_isc_would_skip(tmp_path
 def test_without_the_scope_the_rule_names_it_and_strict_refuses(tmp_path):
     report = checked(tmp_path, GOOD, facts=_UNKNOWN)
     assert report.verdict == "passed"
-    assert any("idn:accounts:read" in note and "first load" in note for note in report.notes)
+    assert any("idn:accounts:read" in note and "No earlier file is known" in note for note in report.notes)
     assert any("idn:source-schema:read" in note for note in report.notes)
     strict = checked(tmp_path, GOOD, facts=_UNKNOWN, strict=True)
     assert (strict.verdict, "idn:source-schema:read" in strict.sentence) == ("refused", True)

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError
+from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
 from sailpoint_provider.files.check.report import FileReport
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, PEOPLE, bad_files, csv
 from tests.unit.files.check.cases import FACTS, checked
@@ -90,3 +91,17 @@ def test_columns_that_only_one_file_has_are_not_compared(tmp_path):
     facts = type(FACTS)(FACTS.source_id, "HR", COLUMNS[:3], "id", 10)
     report = checked(tmp_path, csv([p[:3] for p in PEOPLE], columns=COLUMNS[:3]), last=GOOD, facts=facts)
     assert (report.verdict, report.movers.count) == ("passed", 0)
+
+
+def test_without_an_account_schema_the_report_says_so_and_what_to_do(tmp_path):
+    missing = MissingFact("identity_attribute", None, "the source has no schema named 'account'")
+    facts = SourceFacts(FACTS.source_id, "HR", FACTS.columns, missing=(missing,))
+    report = checked(tmp_path, GOOD, facts=facts)
+    assert (
+        "ISC does not state the column that identifies an account "
+        "(the source has no schema named 'account'). "
+        "Rows were counted in place of accounts. "
+        "To have accounts counted, set key to the name of that column."
+    ) in report.notes
+    assert "10 rows" in report.sentence
+    assert checked(tmp_path, GOOD, facts=facts, strict=True).verdict == "refused"

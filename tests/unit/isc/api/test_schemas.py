@@ -2,13 +2,13 @@ import pytest
 
 from sailpoint_provider.exceptions import AccessDeniedError, InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.responses import read_response
-from sailpoint_provider.isc.api.schemas import account_columns, identity_attribute
+from sailpoint_provider.isc.api.schemas import AccountSchema, account_columns, account_schema
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, answer
 
 V1 = API_VERSIONS["v1"]
 COLUMNS = account_columns(V1, SOURCE)
-KEY = identity_attribute(V1, SOURCE)
+SCHEMA = account_schema(V1, SOURCE)
 
 
 def csv_answer(body, content_type="text/csv"):
@@ -17,7 +17,7 @@ def csv_answer(body, content_type="text/csv"):
 
 @pytest.mark.parametrize("generation", API_VERSIONS.values(), ids=API_VERSIONS)
 def test_both_calls_read_below_the_source_and_name_their_scope(generation):
-    columns, key = account_columns(generation, SOURCE), identity_attribute(generation, SOURCE)
+    columns, key = account_columns(generation, SOURCE), account_schema(generation, SOURCE)
     assert columns.path == f"{generation.sources}/{SOURCE}/schemas/accounts"
     assert key.path == f"{generation.sources}/{SOURCE}/schemas"
     assert key.query == (("include-names", "account"),)
@@ -75,21 +75,24 @@ def test_the_identity_attribute_is_that_of_the_schema_named_account():
         {"name": "group", "identityAttribute": "groupId"},
         {"name": "account", "identityAttribute": "employeeNumber"},
     ]
-    assert read_response(KEY, answer(schemas)) == "employeeNumber"
+    assert read_response(SCHEMA, answer(schemas)) == AccountSchema("employeeNumber")
 
 
 @pytest.mark.parametrize(
     "schemas",
     [
-        [],
-        [{"name": "group", "identityAttribute": "groupId"}],
         [{"name": "account"}],
         [{"name": "account", "identityAttribute": None}],
         [{"name": "account", "identityAttribute": ""}],
     ],
 )
 def test_a_schema_without_identity_attribute_has_none(schemas):
-    assert read_response(KEY, answer(schemas)) is None
+    assert read_response(SCHEMA, answer(schemas)) == AccountSchema(None)
+
+
+@pytest.mark.parametrize("schemas", [[], [{"name": "group", "identityAttribute": "groupId"}]])
+def test_a_source_without_an_account_schema_has_none(schemas):
+    assert read_response(SCHEMA, answer(schemas)) is None
 
 
 @pytest.mark.parametrize(
@@ -98,16 +101,16 @@ def test_a_schema_without_identity_attribute_has_none(schemas):
 )
 def test_what_is_no_list_of_schemas_is_refused(document):
     with pytest.raises(ProtocolError, match="ISC answered"):
-        read_response(KEY, answer(document))
+        read_response(SCHEMA, answer(document))
 
 
-@pytest.mark.parametrize("call", [COLUMNS, KEY])
+@pytest.mark.parametrize("call", [COLUMNS, SCHEMA])
 def test_a_refusal_names_scope_and_token(call):
     with pytest.raises(AccessDeniedError, match="idn:source-schema:read and must be a personal access token"):
         read_response(call, answer({"detailCode": "403", "messages": []}, 403))
 
 
-@pytest.mark.parametrize("make", [account_columns, identity_attribute])
+@pytest.mark.parametrize("make", [account_columns, account_schema])
 def test_an_id_that_would_leave_the_path_is_refused(make):
     with pytest.raises(InvalidInputError):
         make(V1, "../x")

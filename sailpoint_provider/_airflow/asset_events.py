@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.outcome import GOOD_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,11 @@ def _send(
     emits: bool,
 ) -> None:
     accessors = context.get("outlet_events")
-    if not task.outlets or accessors is None or result["state"] not in GOOD_STATES:
+    if not task.outlets or accessors is None:
+        return
+    from sailpoint_provider.isc.outcome import GOOD_STATES
+
+    if result["state"] not in GOOD_STATES:
         return
     try:
         from sailpoint_provider.isc.load_event import load_event

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def request_limit(watch: Watch) -> float | None:
 
 def wait_on_worker(hook: SailPointHook, watch: Watch, poll_interval: float) -> AggregationResult:
     """Wait until the aggregation has ended, and return its result."""
+    from sailpoint_provider.isc.wait.backoff import Backoff
+
     return hook._run(watch.wait(Backoff(poll_interval), random.random), until=request_limit(watch))
 
 

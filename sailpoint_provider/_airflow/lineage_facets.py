@@ -22,7 +22,7 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES
 
 if TYPE_CHECKING:
-    from sailpoint_provider._airflow.lineage import Lineage, LineageFile
+    from sailpoint_provider._airflow.lineage_facts import Lineage, LineageFile
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.results import AggregationResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
+from sailpoint_provider.isc.kinds import ACCOUNT_TASK_TYPE
 from sailpoint_provider.triggers.ended_aggregations import (
     DEFAULT_LOOK_BACK,
     DEFAULT_POLL_INTERVAL,
@@ -24,7 +24,7 @@ GROUP = "sailpoint-aggregations"
 def ended_aggregations_asset(
     *,
     source_ids: str | Sequence[str] | None = None,
-    task_types: str | Sequence[str] = (ACCOUNT_AGGREGATION.task_type,),
+    task_types: str | Sequence[str] = (ACCOUNT_TASK_TYPE,),
     states: str | Sequence[str] | None = None,
     sailpoint_conn_id: str = "sailpoint_default",
     poll_interval: float = DEFAULT_POLL_INTERVAL,

@@ -13,8 +13,6 @@ from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, imp
 from sailpoint_provider.isc.api.identifiers import given_id, load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
-from sailpoint_provider.isc.verdict import check_end
-from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -141,6 +139,9 @@ class AsyncMethods(ConnectedHook):
         """Wait for an aggregation to end, and return its result; see :meth:`wait_for_account_aggregation`."""
         waited_for = kind_of(kind)
         load_id(aggregation_id, waited_for)
+        from sailpoint_provider.isc.verdict import check_end
+        from sailpoint_provider.isc.wait.backoff import Backoff
+
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
         await self._atenant()

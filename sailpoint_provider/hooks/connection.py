@@ -221,6 +221,9 @@ async def import_async_client() -> Any:
         for name in (
             "isc.tenant.config",
             "isc.wait.watch",
+            "isc.wait.backoff",
+            "isc.wait.events",
+            "isc.verdict",
             "isc.api.paging",
             "polling.poller",
             "client.shared_client",

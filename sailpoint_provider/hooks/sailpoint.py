@@ -18,8 +18,6 @@ from sailpoint_provider.isc.api.identifiers import given_id, load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind, kind_of
 from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
-from sailpoint_provider.isc.verdict import check_end
-from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -242,6 +240,9 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         waited_for = kind_of(kind)
         load_id(aggregation_id, waited_for)
+        from sailpoint_provider.isc.verdict import check_end
+        from sailpoint_provider.isc.wait.backoff import Backoff
+
         backoff = Backoff(seconds(poll_interval, "poll_interval"))
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
         watch = self._watch(aggregation_id, deadlines, kind=waited_for)

@@ -76,13 +76,16 @@ class LoadKind:
         return f"{self.article} {self.name}"
 
 
+ACCOUNT_TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"
+"""ISC's ``type`` of the tasks that load accounts."""
+
 ACCOUNT_AGGREGATION = LoadKind(
     key="account_aggregation",
     name="account aggregation",
     article="an",
     noun="aggregation",
     path="load-accounts",
-    task_type="CLOUD_ACCOUNT_AGGREGATION",
+    task_type=ACCOUNT_TASK_TYPE,
     scope="idn:sources:manage",
     needs_user=False,
     takes_file=True,

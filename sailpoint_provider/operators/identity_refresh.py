@@ -26,7 +26,6 @@ from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, Unkn
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
-from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -155,6 +154,7 @@ class SailPointIdentityRefreshOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Any = None) -> IdentityRefreshResult:
         """Go on after the end of a task that the trigger reports, or raise the reported error."""
         from sailpoint_provider.isc.start.refresh import read_refresh_checkpoint
+        from sailpoint_provider.isc.wait.events import read_event
 
         with airflow_errors(context):
             waited = read_event(event)

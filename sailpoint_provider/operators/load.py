@@ -27,9 +27,6 @@ from sailpoint_provider._airflow.start import carried_checkpoint, check_source_i
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.outcome import make_result
-from sailpoint_provider.isc.verdict import check_end, log_end
-from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -81,6 +78,8 @@ class LoadOperator(LoadLineage, BaseOperator):
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""
+        from sailpoint_provider.isc.wait.events import read_event
+
         with airflow_errors(context, self._place):
             waited = read_event(event)
             with self._waiting_for_source():
@@ -93,6 +92,8 @@ class LoadOperator(LoadLineage, BaseOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
+        from sailpoint_provider.isc.wait.events import read_event
+
         with airflow_errors(context, self._place):
             waited = read_event(event)
             self._note_resume(waited.carried, context)
@@ -211,6 +212,8 @@ class LoadOperator(LoadLineage, BaseOperator):
         if checkpoint.result is not None:
             return self._end(context, checkpoint.result)
         if not self.wait_for_completion:
+            from sailpoint_provider.isc.outcome import make_result
+
             return self._return(context, checkpoint, make_result(aggregation_id, kind=self.kind))
         watch = self.hook._watch(
             aggregation_id,
@@ -258,6 +261,8 @@ class LoadOperator(LoadLineage, BaseOperator):
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
     ) -> AggregationResult:
         """Return the result of a successful aggregation, and raise an error for any other."""
+        from sailpoint_provider.isc.verdict import check_end, log_end
+
         self._complete(context, result, checkpoint)
         log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)

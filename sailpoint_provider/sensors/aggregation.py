@@ -37,10 +37,7 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
-from sailpoint_provider.isc.verdict import check_end, log_end
-from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
-from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
@@ -137,6 +134,8 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the state once; in ``reschedule`` mode, again until an outage or a contradiction is over."""
+        from sailpoint_provider.isc.wait.backoff import Backoff
+
         try:
             if self._watch is None:
                 self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
@@ -151,6 +150,8 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
         """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
+        from sailpoint_provider.isc.wait.events import read_event
+
         waited = read_event(event)
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or self._deadlines_from_now()
@@ -172,6 +173,8 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
+        from sailpoint_provider.isc.verdict import check_end, log_end
+
         self._note_end(result)
         log_end(cast("Any", self.log), result, self._kind, fail_on_warning=self.fail_on_warning)
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self._kind)

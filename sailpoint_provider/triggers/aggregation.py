@@ -12,8 +12,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
-from sailpoint_provider.isc.wait import events
-from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, state_of_task
 
@@ -185,15 +183,20 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         try:
             return await self._ended()
         except SailPointError as error:
-            return events.broken(self.aggregation_id, error, self.carried)
+            failure: Exception = error
         except Exception as error:
             self.log.exception("The wait for %s %s failed.", self.kind.name, self.aggregation_id)
-            return events.broken(self.aggregation_id, error, self.carried)
+            failure = error
+        from sailpoint_provider.isc.wait.events import broken
+
+        return broken(self.aggregation_id, failure, self.carried)
 
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         deadlines = Deadlines() if self.deadlines is None else Deadlines.from_json(self.deadlines)
         async with hook._connected() as client:
+            from sailpoint_provider.isc.wait.backoff import Backoff
+            from sailpoint_provider.isc.wait.events import ended
             from sailpoint_provider.polling.poller import poller_of
 
             watch = hook._watch(
@@ -211,4 +214,4 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 first_pause=max(0.0, settle),
                 least_seconds=0.0 if left else _LEAST_SECONDS,
             )
-            return events.ended(self.aggregation_id, state, self.carried)
+            return ended(self.aggregation_id, state, self.carried)

@@ -15,7 +15,7 @@ from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider._airflow.watcher_state import WatcherState
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ACCOUNT_TASK_TYPE
 from sailpoint_provider.isc.watched import Watched, recorded_kind
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
         *,
         sailpoint_conn_id: str = SailPointHook.default_conn_name,
         source_ids: str | Sequence[str] | None = None,
-        task_types: str | Sequence[str] = (ACCOUNT_AGGREGATION.task_type,),
+        task_types: str | Sequence[str] = (ACCOUNT_TASK_TYPE,),
         states: str | Sequence[str] | None = None,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         look_back: float = DEFAULT_LOOK_BACK,

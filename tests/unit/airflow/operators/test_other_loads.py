@@ -193,22 +193,16 @@ def test_a_start_without_a_response_is_settled_within_the_try(tenant, tmp_path, 
     assert result["aggregation_id"] == runs[-1]["id"]
 
 
-@KINDS
-def test_a_checkpoint_of_another_kind_is_not_taken_for_its_own(tenant, tmp_path, case):
+def test_the_same_file_of_another_kind_is_another_load(tenant, tmp_path):
     ti = FakeTaskInstance(store=FakeStore())
-    other = UNCORRELATED if case is not UNCORRELATED else DIRECT_ENTITLEMENTS
-    other.plan(tenant)
-    first = carried_out(
-        lambda: other.operator(tmp_path, source_id=case.source_id, **_no_file(other, tmp_path)), ti
-    )
-    case.plan(tenant)
-    second = carried_out(lambda: case.operator(tmp_path), ti.next_try())
-    assert first["aggregation_id"] != second["aggregation_id"]
-    assert len(case.runs(tenant)) == 1
-
-
-def _no_file(case, folder):
-    return {"file": str(case.file(folder, name="else.csv"))} if case.header else {}
+    results = []
+    for case in (FILED_ENTITLEMENTS, UNCORRELATED):
+        case.plan(tenant)
+        file = str(FILED_ENTITLEMENTS.file(tmp_path) if not results else tmp_path / "rows.csv")
+        results.append(carried_out(lambda: case.operator(tmp_path, source_id=HR, file=file), ti))  # noqa: B023
+        ti = ti.next_try()
+    assert results[0]["aggregation_id"] != results[1]["aggregation_id"]
+    assert [run["kind"] for run in tenant.runs()] == [FILED_ENTITLEMENTS.kind, UNCORRELATED.kind]
 
 
 def test_another_object_type_is_another_load(tenant, tmp_path):

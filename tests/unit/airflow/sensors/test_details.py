@@ -46,6 +46,7 @@ def test_the_signature_is_the_published_one():
     assert all(one.kind is inspect.Parameter.KEYWORD_ONLY for one in own.values())
     assert {name: one.default for name, one in own.items()} == {
         "aggregation_id": inspect.Parameter.empty,
+        "kind": "account_aggregation",
         "sailpoint_conn_id": "sailpoint_default",
         "deferrable": conf.getboolean("operators", "default_deferrable", fallback=False),
         "poll_interval": None,

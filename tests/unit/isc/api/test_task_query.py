@@ -1,7 +1,7 @@
 import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.models import read_task_status
+from sailpoint_provider.isc.api.models import TaskStatus, read_task_status
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
 
@@ -85,3 +85,12 @@ def test_a_record_without_source_type_and_end_meets_no_condition_on_them():
 def test_an_empty_collection_matches_nothing(name):
     assert TaskQuery.from_arguments(**{name: []}).is_empty
     assert not TaskQuery.from_arguments().is_empty
+
+
+@pytest.mark.parametrize(
+    "name", ["Cloud Group Aggregation", "Cloud Group Aggregation - 3a68239b12ad4443ba2ab3b1460c321f"]
+)
+def test_the_name_of_a_task_may_go_on_with_an_id(name):
+    query = TaskQuery(types=("CLOUD_GROUP_AGGREGATION",))
+    assert query.matches(TaskStatus("a" * 32, None, unique_name=name))
+    assert not query.matches(TaskStatus("a" * 32, None, unique_name=f"Other {name}"))

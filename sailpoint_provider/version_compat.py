@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
@@ -13,7 +14,10 @@ except ImportError:  # Airflow 3.0 and 3.1
     from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef] # same names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
@@ -23,7 +27,7 @@ def state_of_task(task_instance: Any) -> str | None:
     """
     Return the state of a trigger's task instance, None for one that was cleared.
 
-    This sends a request to Airflow and blocks until Airflow responds, so call it in a thread.
+    This sends a request to Airflow and blocks until Airflow responds, so call it with :func:`in_thread`.
 
     :raises Exception: Airflow does not respond; the type depends on the version.
     """
@@ -37,6 +41,29 @@ def state_of_task(task_instance: Any) -> str | None:
     )
     (state,) = states[task_instance.run_id].values()
     return None if state is None else str(state)
+
+
+async def in_thread(work: Callable[..., T], *arguments: Any, executor: ThreadPoolExecutor | None = None) -> T:
+    """
+    Run blocking work in a thread in which it may also call Airflow.
+
+    Airflow 3.0 sends such a call on the triggerer's event loop, which it finds only from a thread that
+    asgiref has started. From any other thread the response stays unread, and the next one ends the triggerer.
+    A call that is cancelled has the same effect, so the work goes on if its caller is cancelled.
+
+    :param executor: provides the threads; None for those of the event loop.
+    """
+    from asgiref.sync import sync_to_async
+
+    started = sync_to_async(work, thread_sensitive=False, executor=executor)(*arguments)
+    running = asyncio.ensure_future(started)
+    _running.add(running)
+    running.add_done_callback(_running.discard)
+    return await asyncio.shield(running)
+
+
+# An event loop keeps no reference to its tasks.
+_running: set[asyncio.Future[Any]] = set()
 
 
 def supervisor_cannot_be_awaited() -> bool:
@@ -60,6 +87,7 @@ __all__ = [
     "TRIGGERS_HAVE_ON_KILL",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "in_thread",
     "openlineage_listens",
     "state_of_task",
     "supervisor_cannot_be_awaited",

@@ -39,8 +39,10 @@ _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="sailpoint-drop
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Run something that waits for a disk or a store in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, work, *arguments)
+    """Run something that waits for a disk, a store or Airflow in a thread."""
+    from sailpoint_provider import version_compat
+
+    return await version_compat.in_thread(work, *arguments, executor=_threads)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +79,10 @@ class AsyncMethods(ConnectedHook):
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
     ) -> StartedAggregation:
         """Start an account aggregation; see :meth:`load_accounts`."""
+        from sailpoint_provider.version_compat import in_thread
+
         given_id(source_id, "source_id")
-        upload = await asyncio.to_thread(upload_of, file)
+        upload = await in_thread(upload_of, file)
         generation = (await self._atenant()).generation
         return await self._arun(
             isc.load.start(generation, source_id, upload, disable_optimization=disable_optimization)

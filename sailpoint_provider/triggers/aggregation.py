@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -13,7 +14,7 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.wait.deadlines import Deadlines
-from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, state_of_task
+from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, in_thread, state_of_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -149,7 +150,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
     async def _state_of_task(self) -> str | None:
         """Return the state of the task: None for a cleared one, ``unknown`` if it cannot be read."""
         try:
-            return await asyncio.to_thread(state_of_task, self.task_instance)
+            return await in_thread(state_of_task, self.task_instance)
         except Exception as error:
             self.log.debug("Could not read the state of the task: %s", type(error).__name__)
             return "unknown"
@@ -170,7 +171,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 await hook._atenant()
         except Exception as error:
             self.log.warning("Could not read the connection (%s).", type(error).__name__)
-        await asyncio.to_thread(
+        log_kill = partial(
             hook._log_kill,
             self.log,
             self.aggregation_id,
@@ -178,6 +179,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             clear_task=self.clear_task_on_kill,
             kind=self.kind,
         )
+        await in_thread(log_kill)
 
     async def _event(self) -> dict[str, Any]:
         try:

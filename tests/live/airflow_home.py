@@ -123,7 +123,8 @@ class AirflowHome:
                 "workers": "1",
                 "secret_key": secrets.token_urlsafe(32),
             },
-            "api_auth": {"jwt_secret": secrets.token_urlsafe(64)},
+            # Airflow 3.0 sets no issuer itself, and newer releases of PyJWT do not accept that.
+            "api_auth": {"jwt_secret": secrets.token_urlsafe(64), "jwt_issuer": "a-private-airflow"},
             "scheduler": {"scheduler_idle_sleep_time": "0.5"},
             "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10"},
             "triggerer": {"job_heartbeat_sec": "2"},

@@ -77,7 +77,7 @@ def order_ignored() -> None:
 
 
 def undecided_ignored() -> None:
-    """Take the next file of a source although another run still loads one, as if that run were over."""
+    """Take over the file of another run that still loads it, as if that run were over."""
     execute = _Taker.__init__
 
     def nobody_active(self: _Taker, place: Any, rules: Any, run: Any, listing: Any, active: Any) -> None:

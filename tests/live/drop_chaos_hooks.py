@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DISK_FAULT_CHANCE = 0.001
 DOUBT_CHANCE = 0.03
 TAMPER_CHANCE = 0.06
+STALL_CHANCE = 0.4
+LONGEST_STALL_SECONDS = 0.5
 _DISK_ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC)
 
 
@@ -109,6 +111,13 @@ def _fault(call: str, when: str) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def _stall() -> None:
+    """Pause between a decision and its record now and then, so that processes race for the same record."""
+    mischief = of_process()
+    if mischief is not None and mischief.disk.random() < STALL_CHANCE * min(1.0, mischief.weather):
+        time.sleep(mischief.disk.uniform(0.0, LONGEST_STALL_SECONDS))
+
+
 def _stepped(call: str, work: Any) -> Any:
     def stepped(*arguments: Any, **options: Any) -> Any:
         _step(f"before {call}")
@@ -148,6 +157,7 @@ def _note_scans_and_claims(world: World) -> None:
         body = json.loads(content)
         if body.get("kind") == "taken":
             world.happened("claim", token=body["token"], scanned=scanned.get(self.location(""), 0.0))
+        _stall()
         return create(self, name, content)
 
     put(LocalPlace, "scan", noted_scan)

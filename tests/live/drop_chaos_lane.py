@@ -118,9 +118,12 @@ class Run:
                 if task.end is None and task.due <= now and not any(task is one for one in busy):
                     self._start(task)
             time.sleep(_TICK)
+        ended = time.time()  # before anybody can know it
         self.world.mark(self.id, active=False)
         ends = [task.end for task in self.tasks]
-        self.world.happened("run over", run=self.id, abandoned=None in ends, failed=ends.count("failed"))
+        self.world.happened(
+            "run over", run=self.id, ended=ended, abandoned=None in ends, failed=ends.count("failed")
+        )
 
     def _abandon(self) -> None:
         """Mark the run as failed, as a person would in the web page: its processes are killed first."""
@@ -229,8 +232,8 @@ class Run:
 def main(world_path: str) -> None:
     """Play the runs that are ordered, until the standard input ends."""
     world = World.enter(world_path)
+    break_on_purpose(world.broken)  # first, so that what a break replaces is watched and disturbed too
     prepare(world)
-    break_on_purpose(world.broken)
     print("idle", flush=True)
     while select.select([sys.stdin], [], [])[0] and (line := sys.stdin.readline()):
         Run(world, json.loads(line)).play()

@@ -38,7 +38,8 @@ MERGE_CHANCE = 0.8
 _TICK = 0.05
 _IDLE_SECONDS = 8.0
 """So long without a run, although files are left, until one is started as if by schedule."""
-_STUCK_SECONDS = 60.0
+_STUCK_SECONDS = 180.0
+"""So long without a decision or the start of a run until it is given up; long enough for a busy machine."""
 _LATEST_SECONDS = 0.5
 _SUMMARY_SECONDS = 20.0
 
@@ -217,8 +218,8 @@ class DropRun:
                 return
             if left < 0:
                 return  # files are decided more than once, and might be for ever
-            if now - changed > _STUCK_SECONDS:
-                self._outcome.violations.append(f"nothing was decided for {_STUCK_SECONDS:.0f} s")
+            if now - max(changed, ran) > _STUCK_SECONDS:
+                self._outcome.violations.append(f"nothing happened for {_STUCK_SECONDS:.0f} s")
                 return
             if all_idle and left and now - ran > _IDLE_SECONDS:
                 self._outcome.unprompted += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
@@ -68,6 +70,7 @@ class SourceVerdict:
         self._each_decided_rightly()
         self._each_filed_as_it_was()
         self._in_order()
+        self._taken_over_only_from_runs_that_are_over()
         self._sent_only_what_was_checked()
         self._loaded_before_it_was_filed()
         self._accounts_are_those_of_the_newest()
@@ -139,6 +142,14 @@ class SourceVerdict:
         for claim, later in zip(list(self._claims.values()), list(self._claims.values())[1:], strict=False):
             if claim.records[-1][0] > later.number:
                 self._wrong(f"{later.name} was taken before {claim.name} was decided")
+
+    def _taken_over_only_from_runs_that_are_over(self) -> None:
+        ended = {event["run"]: event["ended"] for event in self._events if event["what"] == "run over"}
+        for claim in self._claims.values():
+            for (_, before, _), (_, after, at) in pairwise(claim.records):
+                run = before["run_id"]
+                if after["run_id"] != run and at + _CLOCKS < ended.get(run, math.inf):
+                    self._wrong(f"{claim.name} was taken over from {run}, which was still loading it")
 
     def _sent_only_what_was_checked(self) -> None:
         passed: dict[int, set[str]] = defaultdict(set)

@@ -73,8 +73,8 @@ def _fork(world: World, number: int, life: int) -> int:
 def main(world_path: str) -> None:
     """Keep the watchers alive."""
     world = World.enter(world_path)
+    break_on_purpose(world.broken)  # first, so that what a break replaces is watched and disturbed too
     prepare(world)
-    break_on_purpose(world.broken)
     rng = Random(f"{world.seed}:watchers")
     pids: dict[int, tuple[int, float]] = {}
     lives = 0

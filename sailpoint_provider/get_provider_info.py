@@ -36,6 +36,10 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": modules("sailpoint_provider.sensors.aggregation", "sailpoint_provider.sensors.drops"),
         "triggers": modules("sailpoint_provider.triggers.aggregation", "sailpoint_provider.triggers.drops"),
+        "extra-links": [
+            "sailpoint_provider.links.aggregation.SailPointSourceLink",
+            "sailpoint_provider.links.aggregation.SailPointAggregationActivityLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "sailpoint",

@@ -27,6 +27,7 @@ from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggreg
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result
 from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.links.aggregation import LINKS, show_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ class LoadOperator(BaseOperator):
 
     kind: ClassVar[LoadKind]
     trigger_class: ClassVar[type[SailPointAccountAggregationTrigger]]
+    operator_extra_links = LINKS
 
     _checkpoint: Checkpoint | None = None
 
@@ -168,8 +170,10 @@ class LoadOperator(BaseOperator):
 
         while True:
             with start_in_time(deadlines, self.source_name or self.source_id, self.kind):
+                request = self._start_request(context, deadlines)
+                show_links(self, context, self.hook._tenant.ui_url, request.source.id)
                 starter = Starter(
-                    replace(self._start_request(context, deadlines), may_run=may_run),
+                    replace(request, may_run=may_run),
                     self.hook._tenant.generation,
                     self._store(context),
                     clock=time.time,

@@ -39,6 +39,7 @@ from sailpoint_provider.isc.outcome import check_end, end_line
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
 from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.links.aggregation import LINKS, show_links
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
@@ -91,9 +92,12 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
 
+    operator_extra_links = LINKS
+
     kind: ClassVar[LoadKind] = ACCOUNT_AGGREGATION
 
     _watch: Watch | None = None
+    _ui_url: str | None = None
 
     def __init__(
         self,
@@ -126,19 +130,22 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
             if not self.deferrable:
                 return super().execute(context)
             deadlines = self._deadlines_from_now()
-            result = result_before_deferring(self._hook(), self._new_watch(deadlines))
+            watch = self._new_watch(deadlines, context)
+            result = result_before_deferring(self._hook(), watch)
+            show_links(self, context, self._ui_url, watch.source_id)
             return self._finish_or_defer(result, deadlines)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the state once; in ``reschedule`` mode, again until an outage or a contradiction is over."""
         try:
             if self._watch is None:
-                self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
-            result = self._read_state(self._watch)
+                deadlines = Deadlines(self._deadline(context), self.tolerate_outage)
+                self._watch = self._new_watch(deadlines, context)
+            result = self._read_state(self._watch, context)
             while result is None and self.reschedule and self._watch.is_troubled:
                 self._watch.check_deadline()
                 time.sleep(self._watch.next_pause(Backoff(self.poke_interval), random.random()))
-                result = self._read_state(self._watch)
+                result = self._read_state(self._watch, context)
         except SailPointError as error:
             raise _CarriedError(error) from error
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
@@ -162,8 +169,9 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         with self._same_end_in_every_mode():
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
-    def _read_state(self, watch: Watch) -> AggregationResult | None:
+    def _read_state(self, watch: Watch, context: Context) -> AggregationResult | None:
         result = self._hook()._run(watch.look(), until=request_limit(watch))
+        show_links(self, context, self._ui_url, watch.source_id)
         return None if result is None else self._finish(result)
 
     def _finish(self, result: AggregationResult) -> AggregationResult:
@@ -187,9 +195,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         )
         raise AssertionError("defer() does not return")
 
-    def _new_watch(self, deadlines: Deadlines) -> Watch:
+    def _new_watch(self, deadlines: Deadlines, context: Context) -> Watch:
         aggregation_id = given_id(self.aggregation_id, "aggregation_id")
-        return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
+        hook = self._hook()
+        self._ui_url = hook._tenant.ui_url
+        # The record may be unreadable for a while, and only it names the source.
+        show_links(self, context, self._ui_url, None)
+        return hook._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)

@@ -28,7 +28,10 @@ class _PushedLink(BaseOperatorLink):
         :param ti_key: identifies the task instance.
         """
         try:
-            return str(_shown_by(operator).get(self.xcom_key) or _pushed_before(ti_key, self.xcom_key) or "")
+            shown = _shown_by(operator)
+            if self.xcom_key in shown:
+                return shown[self.xcom_key]
+            return str(_pushed_before(ti_key, self.xcom_key) or "")
         except Exception:
             # On Airflow 3.0, an error here would end the task's process before its callbacks.
             return ""
@@ -64,6 +67,8 @@ def show_links(task: BaseOperator, context: Context, ui_url: str | None, source_
     shown = _shown_by(task)
     pages = ((source, source_page(ui_url, source_id)), (activity, aggregation_activity_page(ui_url)))
     for link, page in pages:
+        if ui_url is None:
+            shown[link.xcom_key] = ""
         if page is None or shown.get(link.xcom_key) == page:
             continue
         shown[link.xcom_key] = page
@@ -74,7 +79,7 @@ def show_links(task: BaseOperator, context: Context, ui_url: str | None, source_
 
 
 def _shown_by(task: BaseOperator) -> dict[str, str]:
-    """Return the URLs that this process has pushed for a task, by their XCom keys."""
+    """Return the URLs that this process knows for a task, by their XCom keys; empty for no page."""
     shown: dict[str, str] = task.__dict__.setdefault("_sailpoint_links", {})
     return shown
 

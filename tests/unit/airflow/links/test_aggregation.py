@@ -97,15 +97,15 @@ def test_an_unknown_source_has_no_page(tenant):
 
 @WAITS
 def test_a_sensor_learns_the_source_from_the_task_record(tenant, mode):
-    aggregation_id = tenant.started(HR)
+    aggregation_id = tenant.started(DIRECTORY)
     ti = FakeTaskInstance()
     carried_out(lambda: sensor(aggregation_id=aggregation_id, **mode), ti)
-    assert (ti.pushed[SOURCE], ti.pushed[ACTIVITY]) == (page_of(HR), SOURCES_PAGE)
+    assert (ti.pushed[SOURCE], ti.pushed[ACTIVITY]) == (page_of(DIRECTORY), SOURCES_PAGE)
 
 
 @WAITS
 def test_a_sensor_shows_the_source_of_a_failed_aggregation(tenant, mode):
-    aggregation_id = tenant.started(DIRECTORY, "failed")
+    aggregation_id = tenant.started(DIRECTORY, "error")
     ti = FakeTaskInstance()
     end_of(lambda: sensor(aggregation_id=aggregation_id, **mode), ti)
     assert ti.pushed[SOURCE] == page_of(DIRECTORY)
@@ -118,6 +118,14 @@ def test_a_sensor_that_has_read_no_record_links_to_the_activity_alone(tenant, mo
     end_of(lambda: sensor(aggregation_id=NOBODY, tolerate_outage=0.1, **mode), ti)
     assert ti.pushed[ACTIVITY] == SOURCES_PAGE
     assert SOURCE not in ti.pushed
+
+
+def test_a_task_without_links_asks_airflow_for_none_at_its_end(tenant, monkeypatch):
+    tenant.connect()
+    monkeypatch.setattr(links, "_pushed_before", lambda *_: pytest.fail("nothing was pushed"))
+    task, ti = operator(source_id=DIRECTORY), FakeTaskInstance()
+    task.execute(ti.context)
+    assert [link.get_link(task, ti_key=ti) for link in LINKS] == ["", ""]
 
 
 @pytest.mark.parametrize("make", [operator, sensor])

@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
             "sailpoint_provider.links.aggregation.SailPointSourceLink",
             "sailpoint_provider.links.aggregation.SailPointAggregationActivityLink",
         ],
+        "notifications": ["sailpoint_provider.notifications.sailpoint.SailPointNotifier"],
         "connection-types": [
             {
                 "connection-type": "sailpoint",

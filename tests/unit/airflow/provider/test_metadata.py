@@ -39,7 +39,16 @@ def test_the_metadata_are_json():
 
 def test_the_parts_that_a_provider_has_follow_the_strict_schema():
     strict = schema("provider.yaml.schema.json")
-    parts = ("integrations", "hooks", "operators", "sensors", "triggers", "connection-types")
+    parts = (
+        "integrations",
+        "hooks",
+        "operators",
+        "sensors",
+        "triggers",
+        "connection-types",
+        "extra-links",
+        "notifications",
+    )
     for part in parts:
         subschema = strict["properties"][part] | {"definitions": strict.get("definitions", {})}
         jsonschema.validate(get_provider_info()[part], subschema)
@@ -65,6 +74,9 @@ def test_every_module_that_is_named_is_there():
         for entry in info[part]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for path in (*info["extra-links"], *info["notifications"]):
+        module, _, name = path.rpartition(".")
+        assert isinstance(getattr(import_module(module), name), type)
     module, _, name = connection_type()["hook-class-name"].rpartition(".")
     assert getattr(import_module(module), name) is SailPointHook
     assert issubclass(SailPointHook, BaseHook)

@@ -1,0 +1,5 @@
+"""Messages about loads, for Airflow's notifiers."""
+
+from sailpoint_provider.airflow_version import require_airflow
+
+require_airflow()

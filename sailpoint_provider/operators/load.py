@@ -20,6 +20,7 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.parameters import one_of, seconds
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
@@ -168,8 +169,10 @@ class LoadOperator(BaseOperator):
         from sailpoint_provider.isc.start.request import Busy, Skip
         from sailpoint_provider.isc.start.starter import Starter
 
+        metrics = LoadMetrics(self.sailpoint_conn_id, self.kind)
         while True:
-            with start_in_time(deadlines, self.source_name or self.source_id, self.kind):
+            source = self.source_name or self.source_id
+            with metrics.file_refusals(), start_in_time(deadlines, source, self.kind):
                 request = self._start_request(context, deadlines)
                 show_links(self, context, self.hook._tenant.ui_url, request.source.id)
                 starter = Starter(
@@ -178,6 +181,7 @@ class LoadOperator(BaseOperator):
                     self._store(context),
                     clock=time.time,
                     log=cast("Any", self.log),
+                    observe=metrics.start,
                 )
                 outcome = self.hook._run(starter.begin(), until=deadlines.end)
             if isinstance(outcome, Skip):
@@ -278,6 +282,7 @@ class LoadOperator(BaseOperator):
     ) -> AggregationResult:
         """Return the result of a successful aggregation, and raise an error for any other."""
         self._complete(result, checkpoint)
+        LoadMetrics(self.sailpoint_conn_id, self.kind).ended(result, checkpoint.deadlines.begun)
         self.log.info("%s", end_line(result, self.kind))
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
         return self._return(context, checkpoint, result)

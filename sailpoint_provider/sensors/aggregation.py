@@ -25,6 +25,7 @@ from sailpoint_provider._airflow.deferral import (
     result_before_deferring,
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow
+from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -172,15 +173,17 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
     def _read_state(self, watch: Watch, context: Context) -> AggregationResult | None:
         result = self._hook()._run(watch.look(), until=request_limit(watch))
         show_links(self, context, self._ui_url, watch.source_id)
-        return None if result is None else self._finish(result)
+        begun = None if watch.end is None else watch.end - self.timeout
+        return None if result is None else self._finish(result, begun)
 
-    def _finish(self, result: AggregationResult) -> AggregationResult:
+    def _finish(self, result: AggregationResult, begun: float | None) -> AggregationResult:
+        LoadMetrics(self.sailpoint_conn_id, self.kind).ended(result, begun)
         self.log.info("%s", end_line(result, self.kind))
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
-            return self._finish(result)
+            return self._finish(result, deadlines.begun)
         self.defer(
             trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=self.aggregation_id,

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.start.checkpoint import CheckpointState
     from sailpoint_provider.isc.wait.deadlines import Deadlines
 
+StartEvent: TypeAlias = Literal["started", "busy", "refused", "adopted"]
+"""
+What became of a start: ``started`` means that ISC started an aggregation for it; ``busy`` that nothing was
+sent, because another one was running; ``refused`` that ISC refused it for that reason; ``adopted`` that the
+task follows a running one instead.
+"""
+
 IfRunning: TypeAlias = Literal["wait", "adopt", "fail", "skip"]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.request import StartEvent
 
 STARTS_PER_TRY = 3
 """How many start requests without a usable response one try sends; refused ones do not count."""
@@ -48,6 +49,7 @@ class Starter:
     :param checkpoints: stores checkpoints across tries.
     :param clock: returns epoch seconds.
     :param log: gets the decisions.
+    :param observe: is called with what became of each start, for metrics; None for nothing.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Starter:
         *,
         clock: Callable[[], float],
         log: logging.Logger,
+        observe: Callable[[StartEvent], None] | None = None,
     ) -> None:
+        self._observe = observe or (lambda event: None)
         self._request = request
         self._generation = generation
         self._checkpoints = checkpoints
@@ -157,6 +161,7 @@ class Starter:
                 started = yield from self._post(checkpoint, upload)
             except AggregationAlreadyRunningError as refusal:
                 # Another client started between the read of the records and the request.
+                self._observe("refused")
                 self._save_refusal(checkpoint)
                 if not self._own.may_include_any:
                     if self._request.if_running == "fail":
@@ -176,6 +181,7 @@ class Starter:
                         raise
                     continue
                 started = found
+            self._observe("started")
             self._checkpoints.save(started)
             return started
 
@@ -268,6 +274,7 @@ class Starter:
         if request.if_running == "adopt":
             self._log.info("%s; waiting for it instead of starting one, because if_running='adopt'.", busy)
             return self._adopt(other)
+        self._observe("busy")
         if not any(map(self._own.may_include, running)):
             if request.if_running == "fail":
                 raise AggregationAlreadyRunningError(
@@ -281,6 +288,7 @@ class Starter:
 
     def _adopt(self, record: TaskStatus) -> Checkpoint:
         adopted = self._request.checkpoint("running").running(record.id, None)
+        self._observe("adopted")
         self._checkpoints.save(adopted)
         return adopted
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+UI_URL = "https://acme.identitynow.com"
 TABLES = pytest.StashKey[list[str]]()
 
 
@@ -44,4 +45,5 @@ def file_drop(folder: Path) -> Iterator[FileDrop]:
             dag_ids=FOLDERS,
             poll_interval=3.0,
             settings=READ_ONCE,
+            ui_url=UI_URL,
         )

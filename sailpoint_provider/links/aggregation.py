@@ -29,8 +29,9 @@ class _PushedLink(BaseOperatorLink):
         """
         try:
             shown = _shown_by(operator)
-            if self.xcom_key in shown:
-                return shown[self.xcom_key]
+            # Airflow logs an error for an XCom that is not there, so it is asked only for what may be.
+            if self.xcom_key in shown or not operator.__dict__.get(_RESUMED):
+                return shown.get(self.xcom_key, "")
             return str(_pushed_before(ti_key, self.xcom_key) or "")
         except Exception:
             # On Airflow 3.0, an error here would end the task's process before its callbacks.
@@ -76,6 +77,14 @@ def show_links(task: BaseOperator, context: Context, ui_url: str | None, source_
             context["ti"].xcom_push(key=link.xcom_key, value=page)
         except Exception as error:
             task.log.debug("Could not push the link %r: %s", link.name, type(error).__name__)
+
+
+def keep_links(task: BaseOperator) -> None:
+    """Keep the links that an earlier process of a task has pushed; call it where a deferred task resumes."""
+    task.__dict__[_RESUMED] = True
+
+
+_RESUMED = "_sailpoint_links_were_shown"
 
 
 def _shown_by(task: BaseOperator) -> dict[str, str]:

@@ -28,7 +28,7 @@ from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggreg
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.outcome import check_end, end_line, make_result
 from sailpoint_provider.isc.wait.events import read_event
-from sailpoint_provider.links.aggregation import LINKS, show_links
+from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +103,11 @@ class LoadOperator(BaseOperator):
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
         with airflow_errors():
             return self._start(context, self._deadlines_from_now())
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after a deferral, with the links of the process before it."""
+        keep_links(self)
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""

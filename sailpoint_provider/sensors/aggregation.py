@@ -40,7 +40,7 @@ from sailpoint_provider.isc.outcome import check_end, end_line
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
 from sailpoint_provider.isc.wait.events import read_event
-from sailpoint_provider.links.aggregation import LINKS, show_links
+from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
@@ -167,6 +167,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator):
         With ``soft_fail``, the base class would skip on refused credentials and on outages after a deferral,
         and on Airflow 3.0 fail on a timeout that it skips in other modes.
         """
+        keep_links(self)
         with self._same_end_in_every_mode():
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 

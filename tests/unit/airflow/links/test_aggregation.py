@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 from airflow.sdk import DAG
 
+from sailpoint_provider.exceptions import InvalidInputError, SailPointError
 from sailpoint_provider.get_provider_info import get_provider_info
 from sailpoint_provider.links import aggregation as links
 from sailpoint_provider.links.aggregation import (
@@ -157,7 +158,10 @@ def test_what_replaces_the_links_at_the_end_of_the_process_is_what_was_pushed(te
     }
 
 
-def test_a_process_that_resumes_the_task_keeps_the_links_of_the_one_before(monkeypatch):
+@pytest.mark.parametrize(
+    ("make", "settings"), [(operator, {"source_id": DIRECTORY}), (sensor, {"aggregation_id": NOBODY})]
+)
+def test_a_process_that_resumes_the_task_keeps_the_links_of_the_one_before(monkeypatch, make, settings):
     asked = []
 
     def before(ti_key, key):
@@ -165,15 +169,28 @@ def test_a_process_that_resumes_the_task_keeps_the_links_of_the_one_before(monke
         return page_of(DIRECTORY)
 
     monkeypatch.setattr(links, "_pushed_before", before)
-    ti = FakeTaskInstance()
-    assert SailPointSourceLink().get_link(operator(source_id=DIRECTORY), ti_key=ti) == page_of(DIRECTORY)
+    ti, task = FakeTaskInstance(), make(**settings)
+    with pytest.raises(SailPointError):  # the event is missing
+        task.resume_execution("execute_complete", {}, ti.context)
+    assert SailPointSourceLink().get_link(task, ti_key=ti) == page_of(DIRECTORY)
     assert asked == [(ti, SOURCE)]
+
+
+def test_a_process_that_begins_asks_airflow_for_no_earlier_links(tenant, monkeypatch):
+    # Airflow would log an error for each that is not there.
+    monkeypatch.setattr(links, "_pushed_before", lambda *_: pytest.fail("nothing was pushed"))
+    task, ti = operator(source_id=NOBODY), FakeTaskInstance()
+    with pytest.raises(InvalidInputError):
+        task.execute(ti.context)
+    assert [link.get_link(task, ti_key=ti) for link in LINKS] == ["", ""]
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
 def test_a_link_that_cannot_be_found_out_is_empty(link):
     # No supervisor answers here, so that Airflow's own look-up raises an error.
-    assert link.get_link(operator(source_id=DIRECTORY), ti_key=FakeTaskInstance()) == ""
+    resumed = operator(source_id=DIRECTORY)
+    links.keep_links(resumed)
+    assert link.get_link(resumed, ti_key=FakeTaskInstance()) == ""
     assert link.get_link(None, ti_key=None) == ""
 
 

@@ -53,6 +53,11 @@ def get_provider_info() -> dict[str, Any]:
                 "to_openlineage_converter": "sailpoint_provider.assets.openlineage.to_dataset",
             }
         ],
+        "extra-links": [
+            "sailpoint_provider.links.aggregation.SailPointSourceLink",
+            "sailpoint_provider.links.aggregation.SailPointAggregationActivityLink",
+        ],
+        "notifications": ["sailpoint_provider.notifications.sailpoint.SailPointNotifier"],
         "connection-types": [
             {
                 "connection-type": "sailpoint",

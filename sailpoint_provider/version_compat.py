@@ -13,11 +13,19 @@ try:
 except ImportError:  # Airflow 3.0 and 3.1
     from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef] # same names
 
+try:
+    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+except ImportError:  # Airflow 3.0 to 3.2
+    RetryDecision = RetryPolicy = None  # type: ignore[assignment,misc] # what is missing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
+
+TASKS_HAVE_RETRY_POLICIES = RetryPolicy is not None
+"""Airflow 3.3 and later let a task decide about its retries; earlier versions have ``retries`` alone."""
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
@@ -66,6 +74,34 @@ async def in_thread(work: Callable[..., T], *arguments: Any, executor: ThreadPoo
 _running: set[asyncio.Future[Any]] = set()
 
 
+def stats_of_this_process() -> Any:
+    """
+    Return what reports this process's metrics: an object with ``incr`` and ``timing``.
+
+    Since Airflow 3.2, the task SDK and the core each have a copy of it. A worker tells one where to report
+    to, a triggerer the other.
+    """
+    for name in _STATS:
+        module = sys.modules.get(name)
+        if module is not None and _is_told_where_to_report(module):
+            return module.Stats
+    from airflow.providers.common.compat.sdk import Stats
+
+    return Stats
+
+
+def _is_told_where_to_report(module: Any) -> bool:
+    factory = getattr(module, "_factory", None) or getattr(module.Stats, "factory", None)
+    # Airflow 3.2 gives this one to a copy that is used before it is told.
+    return factory is not None and getattr(factory, "__name__", "") != "NoStatsLogger"
+
+
+_STATS = (
+    "airflow.sdk._shared.observability.metrics.stats",
+    "airflow._shared.observability.metrics.stats",
+)
+
+
 def supervisor_cannot_be_awaited() -> bool:
     """
     Return whether the supervisor of this process accepts only blocking calls.
@@ -84,11 +120,15 @@ def openlineage_listens() -> bool:
 
 
 __all__ = [
+    "TASKS_HAVE_RETRY_POLICIES",
     "TRIGGERS_HAVE_ON_KILL",
+    "RetryDecision",
+    "RetryPolicy",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "in_thread",
     "openlineage_listens",
     "state_of_task",
+    "stats_of_this_process",
     "supervisor_cannot_be_awaited",
 ]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import Unpack
 
+    from sailpoint_provider.client.call_flow import Exchanged
     from sailpoint_provider.client.request_budget import RequestBudget
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.raw import RawOptions
@@ -66,12 +67,18 @@ class AsyncClient:
 
     :param tenant: the tenant to call.
     :param policy: which failed calls are repeated, and when.
+    :param observe: is called with each request, for metrics; None for nothing.
     """
 
-    def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        tenant: Tenant,
+        policy: RetryPolicy | None = None,
+        observe: Callable[[Exchanged], None] | None = None,
+    ) -> None:
         self.tenant = tenant
         self.users = 0
-        self._flow = CallFlow(tenant, policy or RetryPolicy())
+        self._flow = CallFlow(tenant, policy or RetryPolicy(), observe)
         self._companions: dict[Any, Any] = {}
         self._session: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None

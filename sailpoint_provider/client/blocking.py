@@ -37,10 +37,11 @@ from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Unpack
 
+    from sailpoint_provider.client.call_flow import Exchanged
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.raw import RawOptions
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -55,11 +56,17 @@ class BlockingClient:
 
     :param tenant: the tenant to call.
     :param policy: which failed calls are repeated, and when.
+    :param observe: is called with each request, for metrics; None for nothing.
     """
 
-    def __init__(self, tenant: Tenant, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        tenant: Tenant,
+        policy: RetryPolicy | None = None,
+        observe: Callable[[Exchanged], None] | None = None,
+    ) -> None:
         self.tenant = tenant
-        self._flow = CallFlow(tenant, policy or RetryPolicy())
+        self._flow = CallFlow(tenant, policy or RetryPolicy(), observe)
         self._session: requests.Session | None = None
 
     def run(self, procedure: Flow[T], *, until: float | None = None) -> T:

@@ -24,6 +24,8 @@ from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.policy import RetryPolicy
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -47,6 +49,19 @@ class Exchange:
     call: Request[Any]
     token: Token | None
     deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """
+    One request that was sent, or tried, for metrics.
+
+    :param status: HTTP status of the response, None if there was none.
+    :param waited: seconds that it waited before, for the request budget or a pause that ISC asked for.
+    """
+
+    status: int | None
+    waited: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +113,16 @@ class CallFlow:
 
     :param tenant: the tenant to call.
     :param policy: which failed calls are repeated, and when.
+    :param observe: is called with each request, on an event loop too; None for nothing.
     """
 
-    def __init__(self, tenant: Tenant, policy: RetryPolicy) -> None:
+    def __init__(
+        self, tenant: Tenant, policy: RetryPolicy, observe: Callable[[Exchanged], None] | None = None
+    ) -> None:
         self.state = state_of(tenant)
         self._tenant = tenant
         self._policy = policy
+        self._observe = observe or (lambda exchanged: None)
 
     def run(self, procedure: Flow[T], until: float | None) -> CallSteps[T]:
         """Carry out a procedure of several calls until it returns."""
@@ -224,16 +243,21 @@ class CallFlow:
         return token
 
     def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> CallSteps[Response]:
+        waited, status = 0.0, None
         while (turn := self.state.line_up(self._policy)).seconds:
-            yield Sleep(deadline.bounded(turn.seconds))
+            waited += (pause := deadline.bounded(turn.seconds))
+            yield Sleep(pause)
             deadline.check(call)
             if self.state.still_holds(turn):
                 break
         try:
             response: Response = yield Exchange(call, token, deadline)
+            status = response.status
         except SailPointError as error:
             redact(error, self._tenant, token)
             raise
+        finally:
+            self._observe(Exchanged(status, waited))
         return replace(response, body=redacted(response.body, self._tenant, token))
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.client.async_client import AsyncClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
+    from sailpoint_provider.client.call_flow import Exchanged
     from sailpoint_provider.isc.tenant.config import Tenant
 
 
@@ -20,12 +22,14 @@ class shared_async_client:
     Lends the client that all users of a tenant on this event loop share; the last one closes it.
 
     :param tenant: the tenant to call.
+    :param observe: is called with each request, for metrics; None for nothing. That of the first user counts.
     """
 
-    __slots__ = ("_client", "_tenant")
+    __slots__ = ("_client", "_observe", "_tenant")
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Tenant, observe: Callable[[Exchanged], None] | None = None) -> None:
         self._tenant = tenant
+        self._observe = observe
 
     async def __aenter__(self) -> AsyncClient:
         """Return the client."""
@@ -34,7 +38,7 @@ class shared_async_client:
             clients = _clients.setdefault(loop, {})
             client = clients.get(self._tenant)
             if client is None:
-                client = clients[self._tenant] = AsyncClient(self._tenant)
+                client = clients[self._tenant] = AsyncClient(self._tenant, observe=self._observe)
             client.users += 1
         self._client = client
         return client

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
+from sailpoint_provider._airflow.metrics import prepare_metrics, request_observer
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 
@@ -145,7 +146,8 @@ class ConnectedHook(BaseHook):
         if self._client is None:
             from sailpoint_provider.client.blocking import BlockingClient
 
-            self._client = BlockingClient(self._tenant)
+            observe = request_observer(self.sailpoint_conn_id)
+            self._client = BlockingClient(self._tenant, observe=observe)
         return self._client
 
     async def _read_tenant(self) -> Tenant:
@@ -200,7 +202,8 @@ class SharedClient:
     async def __aenter__(self) -> AsyncClient:
         """Read the connection, and lend the client."""
         tenant = await self._hook._atenant()
-        self._lent: Any = (await import_async_client()).shared_async_client(tenant)
+        observe = request_observer(self._hook.sailpoint_conn_id)
+        self._lent: Any = (await import_async_client()).shared_async_client(tenant, observe)
         client: AsyncClient = await self._lent.__aenter__()
         return client
 
@@ -229,6 +232,7 @@ async def import_async_client() -> Any:
             "client.shared_client",
         ):
             module = await asyncio.to_thread(import_module, f"sailpoint_provider.{name}")
+        await asyncio.to_thread(prepare_metrics)
         _async_client_modules.append(module)
     return _async_client_modules[0]
 

@@ -23,10 +23,12 @@ from sailpoint_provider._airflow.deferral import (
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.map_label import label_by_source
+from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class LoadOperator(LoadLineage, BaseOperator):
     """
 
     kind: ClassVar[LoadKind]
+    operator_extra_links = LINKS
 
     _shown_file: str | None = None
 
@@ -75,6 +78,11 @@ class LoadOperator(LoadLineage, BaseOperator):
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
         with airflow_errors(context, self._place):
             return self._start(context, self._deadlines_from_now())
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after a deferral, with the links of the process before it."""
+        keep_links(self)
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
         """Start after the wait for another aggregation of the source, whatever its outcome."""
@@ -157,14 +165,19 @@ class LoadOperator(LoadLineage, BaseOperator):
         from sailpoint_provider.isc.start.starter import Starter
 
         label_by_source(context, self.source_name or self.source_id)
+        metrics = LoadMetrics(self.sailpoint_conn_id, self.kind)
         while True:
-            with start_in_time(deadlines, self.source_name or self.source_id, self.kind):
+            source = self.source_name or self.source_id
+            with metrics.file_refusals(), start_in_time(deadlines, source, self.kind):
+                request = self._start_request(context, deadlines)
+                show_links(self, context, self.hook._tenant.ui_url, request.source.id)
                 starter = Starter(
-                    replace(self._start_request(context, deadlines), may_run=may_run),
+                    replace(request, may_run=may_run),
                     self.hook._tenant.generation,
                     self._store(context),
                     clock=time.time,
                     log=cast("Any", self.log),
+                    observe=metrics.start,
                 )
                 outcome = self.hook._run(starter.begin(), until=deadlines.end)
             if isinstance(outcome, Skip):
@@ -264,6 +277,7 @@ class LoadOperator(LoadLineage, BaseOperator):
         from sailpoint_provider.isc.verdict import check_end, log_end
 
         self._complete(context, result, checkpoint)
+        LoadMetrics(self.sailpoint_conn_id, self.kind).ended(result, checkpoint.deadlines.begun)
         log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
         check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
         return self._return(context, checkpoint, result)

@@ -27,6 +27,7 @@ from sailpoint_provider._airflow.deferral import (
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located, push_reason
 from sailpoint_provider._airflow.lineage import LoadLineage
+from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -38,6 +39,7 @@ from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
+from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
@@ -93,7 +95,10 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
     template_fields: Sequence[str] = ("aggregation_id", "sailpoint_conn_id")
     ui_color = "#cfe3f7"
 
+    operator_extra_links = LINKS
+
     _watch: Watch | None = None
+    _ui_url: str | None = None
 
     def __init__(
         self,
@@ -129,7 +134,9 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
             if not self.deferrable:
                 return self._told(context, super().execute(context))
             deadlines = self._deadlines_from_now()
-            result = result_before_deferring(self._hook(), self._new_watch(deadlines))
+            watch = self._new_watch(deadlines, context)
+            result = result_before_deferring(self._hook(), watch)
+            show_links(self, context, self._ui_url, watch.source_id)
             return self._told(context, self._finish_or_defer(result, deadlines))
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -138,12 +145,13 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
 
         try:
             if self._watch is None:
-                self._watch = self._new_watch(Deadlines(self._deadline(context), self.tolerate_outage))
-            result = self._read_state(self._watch)
+                deadlines = Deadlines(self._deadline(context), self.tolerate_outage)
+                self._watch = self._new_watch(deadlines, context)
+            result = self._read_state(self._watch, context)
             while result is None and self.reschedule and self._watch.is_troubled:
                 self._watch.check_deadline()
                 time.sleep(self._watch.next_pause(Backoff(self.poke_interval), random.random()))
-                result = self._read_state(self._watch)
+                result = self._read_state(self._watch, context)
         except SailPointError as error:
             raise _CarriedError(error) from error
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
@@ -165,23 +173,27 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         With ``soft_fail``, the base class would skip on refused credentials and on outages after a deferral,
         and on Airflow 3.0 fail on a timeout that it skips in other modes.
         """
+        keep_links(self)
         with self._same_end_in_every_mode(context):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
-    def _read_state(self, watch: Watch) -> AggregationResult | None:
+    def _read_state(self, watch: Watch, context: Context) -> AggregationResult | None:
         result = self._hook()._run(watch.look(), until=request_limit(watch))
-        return None if result is None else self._finish(result)
+        show_links(self, context, self._ui_url, watch.source_id)
+        begun = None if watch.end is None else watch.end - self.timeout
+        return None if result is None else self._finish(result, begun)
 
-    def _finish(self, result: AggregationResult) -> AggregationResult:
+    def _finish(self, result: AggregationResult, begun: float | None) -> AggregationResult:
         from sailpoint_provider.isc.verdict import check_end, log_end
 
         self._note_end(result)
+        LoadMetrics(self.sailpoint_conn_id, self._kind).ended(result, begun)
         log_end(cast("Any", self.log), result, self._kind, fail_on_warning=self.fail_on_warning)
         return check_end(result, fail_on_warning=self.fail_on_warning, kind=self._kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
-            return self._finish(result)
+            return self._finish(result, deadlines.begun)
         self.defer(
             trigger=SailPointAccountAggregationTrigger(
                 aggregation_id=self.aggregation_id,
@@ -202,9 +214,13 @@ class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
         send_event_of_sensor(self, context, result, self._hook())
         return result
 
-    def _new_watch(self, deadlines: Deadlines) -> Watch:
+    def _new_watch(self, deadlines: Deadlines, context: Context) -> Watch:
         aggregation_id = load_id(self.aggregation_id, self._kind)
-        return self._hook()._watch(aggregation_id, deadlines, log=self.log, kind=self._kind)
+        hook = self._hook()
+        self._ui_url = hook._tenant.ui_url
+        # The record may be unreadable for a while, and only it names the source.
+        show_links(self, context, self._ui_url, None)
+        return hook._watch(aggregation_id, deadlines, log=self.log, kind=self._kind)
 
     def _hook(self) -> SailPointHook:
         return SailPointHook(self.sailpoint_conn_id)

@@ -202,6 +202,11 @@ class AirflowApi:
             for entry in listed
         ]
 
+    def extra_links(self, run: DagRun, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return the links of a task by their names, None for one without a URL."""
+        path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task_id)}/links"
+        return dict(self._get(path, map_index=map_index)["extra_links"])
+
     def log(self, run: DagRun, task: TaskInstance) -> list[LogLine]:
         """Return the log of a task's current try, also while it is deferred."""
         path = (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACCOUNTS = 200
+UI_URL = "https://acme.identitynow.com"
 TABLES = pytest.StashKey[list[str]]()
 
 
@@ -60,6 +61,7 @@ def file_drop(folder: Path, lineage_events: LineageEvents, object_store: ObjectS
             poll_interval=3.0,
             settings=READ_ONCE | lineage_events.settings,
             store=object_store,
+            ui_url=UI_URL,
         )
 
 

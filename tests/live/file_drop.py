@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -228,6 +229,7 @@ def start_file_drop(
     poll_interval: float = POLL_INTERVAL,
     settings: dict[str, dict[str, str]] | None = None,
     store: ObjectStore | None = None,
+    ui_url: str = "",
 ) -> FileDrop:
     """Start the tenant and an Airflow with the example DAGs, and let some of these watch their folders.
 
@@ -239,6 +241,7 @@ def start_file_drop(
     :param poll_interval: seconds between two polls of the examples.
     :param settings: further settings of Airflow by section and option.
     :param store: the object store whose folder the object-store example watches.
+    :param ui_url: where the connection says that the tenant's web interface is; empty for nowhere.
     """
     tenant = start_simulator(processes, speed=speed, preferred_port=SIMULATOR_PORT if usual_ports else None)
     header = tenant.file_header(SOURCE_NAME)
@@ -268,7 +271,8 @@ def start_file_drop(
     began = time.monotonic()
     api = start_airflow(home, processes)
     # Without a stored port, the Test button sends 0, and Airflow refuses it because the ports differ.
-    api.store_connection(CONNECTION_ID, tenant.connection() | {"port": 0})
+    extra = json.dumps({"ui_url": ui_url})
+    api.store_connection(CONNECTION_ID, tenant.connection() | {"port": 0, "extra": extra})
     wanted = set(dag_ids)
     processes.wait_until(
         lambda: wanted <= api.dag_ids() or bool(api.import_errors()), "the example DAGs", timeout=RUN_SECONDS

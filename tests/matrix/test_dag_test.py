@@ -18,6 +18,7 @@ from tests.live.simulator_process import PROJECT, start_simulator
 
 DAG_FILE = Path(__file__).parent / "dags" / "matrix_aggregation.py"
 ACCOUNTS = 50
+UI_URL = "https://acme.identitynow.com"
 
 # One worker runs all of these, because they share one run of the DAG.
 
@@ -49,7 +50,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
         # dag.test() reads the DAG's file again, by way of the DAG folder.
         home = AirflowHome(folder / "home", DAG_FILE.parent, variables={"MATRIX_FILE": str(file)})
         home.create(processes)
-        home.store_connection(processes, "sailpoint_default", tenant.connection())
+        extra = json.dumps({"ui_url": UI_URL})
+        home.store_connection(processes, "sailpoint_default", tenant.connection() | {"extra": extra})
         processes.run("dag-test", [sys.executable, str(DAG_FILE)], home.environment(), PROJECT)
         runs = tenant.runs()
     output = (folder / "logs" / "dag-test.log").read_text(encoding="utf-8")
@@ -80,6 +82,14 @@ def test_the_result_names_the_source_and_the_file_as_it_does_in_production(tried
         "size_bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "rows": None,
+    }
+
+
+def test_the_links_lead_to_the_tenants_web_interface(tried: Tried) -> None:
+    (run,) = tried.runs
+    assert tried.outcome["links"] == {
+        "Open source in ISC": f"{UI_URL}/ui/a/admin/connections/sources/{run['source_id']}",
+        "Aggregation activity": f"{UI_URL}/ui/a/admin/connections/sources-list/configured-sources",
     }
 
 

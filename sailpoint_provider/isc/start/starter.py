@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.request import StartEvent
 
 STARTS_PER_TRY = 3
 """How many start requests without a usable response one try sends; refused ones do not count."""
@@ -49,6 +50,7 @@ class Starter:
     :param checkpoints: stores checkpoints across tries.
     :param clock: returns epoch seconds.
     :param log: gets the decisions.
+    :param observe: is called with what became of each start, for metrics; None for nothing.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Starter:
         *,
         clock: Callable[[], float],
         log: logging.Logger,
+        observe: Callable[[StartEvent], None] | None = None,
     ) -> None:
+        self._observe = observe or (lambda event: None)
         self._request = request
         self._generation = generation
         self._checkpoints = checkpoints
@@ -158,6 +162,7 @@ class Starter:
                 started = yield from self._post(checkpoint, upload)
             except AggregationAlreadyRunningError as refusal:
                 # Another client started between the read of the records and the request.
+                self._observe("refused")
                 self._save_refusal(checkpoint)
                 if not self._own.may_include_any:
                     if self._request.if_running == "fail":
@@ -177,6 +182,7 @@ class Starter:
                         raise
                     continue
                 started = found
+            self._observe("started")
             self._checkpoints.save(started)
             return started
 
@@ -273,6 +279,7 @@ class Starter:
         if request.if_running == "adopt":
             self._log.info("%s; waiting for it instead of starting one, because if_running='adopt'.", busy)
             return self._adopt(other)
+        self._observe("busy")
         if not any(map(self._own.may_include, running)):
             if request.if_running == "fail":
                 raise AggregationAlreadyRunningError(
@@ -286,6 +293,7 @@ class Starter:
 
     def _adopt(self, record: TaskStatus) -> Checkpoint:
         adopted = self._request.checkpoint("running").running(record.id, None)
+        self._observe("adopted")
         self._checkpoints.save(adopted)
         return adopted
 

@@ -17,7 +17,13 @@ from sailpoint_provider.isc.tenant.connection_fields import (
     DEFAULT_UPLOAD_TIMEOUT,
     EXTRA_FIELDS,
 )
-from sailpoint_provider.isc.tenant.urls import base_address, proxy_address, token_address
+from sailpoint_provider.isc.tenant.urls import (
+    base_address,
+    proxy_address,
+    token_address,
+    ui_address,
+    web_interface_of,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Tenant:
     :param ca_file: file or directory of trusted certificate authorities; None for the default ones.
     :param proxies: pairs of scheme and proxy URL; empty to use those of the environment.
     :param requests_per_10s: how many requests a process may send in 10 seconds.
+    :param ui_url: scheme, host and port of the web interface, without a trailing slash; None if unknown.
     """
 
     base_url: str
@@ -49,6 +56,7 @@ class Tenant:
     ca_file: str | None = None
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     requests_per_10s: float = field(default=DEFAULT_REQUESTS_PER_10S, compare=False)
+    ui_url: str | None = field(default=None, compare=False)
 
     @classmethod
     def from_connection_fields(
@@ -78,6 +86,8 @@ class Tenant:
         address = base_address(host, schema, port)
         options = _Options(extra)
         token_url = options.text("token_url")
+        ui_url = options.text("ui_url")
+        ui = ui_address(ui_url) if ui_url else web_interface_of(address)
         return cls(
             base_url=address.url,
             token_url=token_address(token_url).url if token_url else f"{address.url}/oauth/token",
@@ -89,6 +99,7 @@ class Tenant:
             ca_file=options.ca_file("verify"),
             proxies=options.proxies("proxies"),
             requests_per_10s=options.number("requests_per_10s"),
+            ui_url=None if ui is None else ui.url,
         )
 
 

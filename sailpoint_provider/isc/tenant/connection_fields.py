@@ -46,6 +46,11 @@ EXTRA_FIELDS = {
         "Set only if the token endpoint is not <base URL>/oauth/token.",
         {"type": ["string", "null"], "format": "url"},
     ),
+    "ui_url": ExtraField(
+        "URL of the web interface",
+        "For the links of tasks. Set only if it is not <base URL> without .api.",
+        {"type": ["string", "null"], "format": "url"},
+    ),
     "timeout": ExtraField(
         "Timeout",
         f"Seconds without a response before a request is abandoned (default {DEFAULT_TIMEOUT:g}).",

@@ -1,4 +1,4 @@
-"""Checks URLs: where a tenant's credentials may be sent."""
+"""Checks URLs: where a tenant's credentials may be sent, and where its web interface is."""
 
 from __future__ import annotations
 
@@ -106,6 +106,47 @@ def token_address(url: str) -> Address:
     return Address(address.scheme, address.host, address.port, parts.path or "/oauth/token")
 
 
+def ui_address(url: str) -> Address:
+    """
+    Return the checked URL of a tenant's web interface.
+
+    :param url: full URL, without a path.
+    :raises InvalidInputError: it is not an https URL, or contains credentials, a path, a query or a fragment;
+        or it is the URL of SailPoint's API.
+    """
+    if "://" not in url:
+        raise InvalidInputError("The connection's ui_url must be a full URL that begins with https://.")
+    parts = _split(url, "ui_url")
+    address = _address(parts, "ui_url", why="users sign in only over https://")
+    if parts.path.strip("/"):
+        raise InvalidInputError(
+            f"The connection's ui_url has a path ({parts.path!r}). Enter only scheme, host and port, such as "
+            "https://<tenant>.identitynow.com."
+        )
+    if _api_host(address.host) == address.host and (ui := web_interface_of(address)) is not None:
+        raise InvalidInputError(
+            f"The connection's ui_url {address.host!r} is SailPoint's API, not its web interface. "
+            f"Use {ui.url}."
+        )
+    return address
+
+
+def web_interface_of(api: Address) -> Address | None:
+    """
+    Return the URL of the web interface of the tenant that has this API.
+
+    SailPoint's API hosts have a label ``api`` more than the web interface. Where an API has no such label,
+    or a port of its own, its web interface may be anywhere.
+
+    :returns: None if it cannot be derived.
+    """
+    first, *rest = api.host.split(".")
+    if api.scheme != "https" or api.port not in (None, 443) or "api" not in rest[:-1]:
+        return None
+    rest.remove("api")
+    return Address("https", ".".join([first, *rest]))
+
+
 def proxy_address(url: str) -> str:
     """
     Return the URL of a proxy; it may contain credentials, so no error shows it.
@@ -158,7 +199,7 @@ def _split(url: str, field: str) -> SplitResult:
     return parts
 
 
-def _address(parts: SplitResult, field: str) -> Address:
+def _address(parts: SplitResult, field: str, why: str = "credentials are sent only over https://") -> Address:
     host = (parts.hostname or "").lower().rstrip(".")
     if parts.scheme not in ("http", "https"):
         raise InvalidInputError(
@@ -172,8 +213,8 @@ def _address(parts: SplitResult, field: str) -> Address:
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInputError(
-            f"The connection's {field} is http://{parts.netloc}, but credentials are sent only over "
-            "https://. Only a loopback address may use http://."
+            f"The connection's {field} is http://{parts.netloc}, but {why}. Only a loopback address may use "
+            "http://."
         )
     return Address(parts.scheme, host, parts.port or None)
 

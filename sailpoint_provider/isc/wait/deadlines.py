@@ -196,6 +196,7 @@ class OutageTracker:
                 status=error.status,
                 detail_code=error.detail_code,
                 tracking_id=error.tracking_id,
+                retry_after=error.retry_after,
             ) from error
         self.is_down = True
         self.retry_after = error.retry_after or 0.0

@@ -43,6 +43,7 @@ class ReportedError:
     :param detail_code: ISC's ``detailCode``, None if there was none.
     :param tracking_id: ISC's ``trackingId``, None if there was none.
     :param final: whether a retry cannot succeed.
+    :param retry_after: seconds that ISC asked to wait, None if it did not ask.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class ReportedError:
     detail_code: str | None
     tracking_id: str | None
     final: bool
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class WaitEvent:
                 status=self.error.http_status,
                 detail_code=self.error.detail_code,
                 tracking_id=self.error.tracking_id,
+                retry_after=self.error.retry_after,
                 final=self.error.final,
             )
         if self.aggregation_id is None or expected not in (None, self.aggregation_id):
@@ -136,6 +139,7 @@ def broken(aggregation_id: str, error: Exception, carried: Mapping[str, Any] | N
             "detail_code": error.detail_code,
             "tracking_id": error.tracking_id,
             "final": error.final,
+            "retry_after": error.retry_after,
         },
         "carried": dict(carried or {}),
     }

@@ -34,6 +34,8 @@ class Watch:
     """
     The wait for one aggregation; it remembers earlier responses.
 
+    :attr:`source_id` is the source that the task record names, None until one has been read.
+
     :param aggregation_id: ID of the aggregation.
     :param generation: the API generation to call.
     :param deadlines: when the wait began and when it must end.
@@ -58,6 +60,7 @@ class Watch:
         "_status_shown",
         "aggregation_id",
         "kind",
+        "source_id",
     )
 
     def __init__(
@@ -72,6 +75,7 @@ class Watch:
         kind: LoadKind = ACCOUNT_AGGREGATION,
     ) -> None:
         self.aggregation_id = path_id(aggregation_id, "aggregation_id")
+        self.source_id: str | None = None
         self._generation = generation
         self.kind = kind
         self._deadlines = deadlines
@@ -247,9 +251,11 @@ class Watch:
 
     def _task(self) -> Flow[TaskStatus | None]:
         try:
-            return (yield from ask(task_status(self._generation, self.aggregation_id)))
+            task = yield from ask(task_status(self._generation, self.aggregation_id))
         except UnknownAggregationError:
             return None
+        self.source_id = task.source_id or self.source_id
+        return task
 
     def _show(self, status: AccountAggregationStatus | None, task: TaskStatus | TaskSummary | None) -> None:
         progress = progress_of(status, task, self._last_status)

@@ -47,6 +47,8 @@ def test_the_parts_that_a_provider_has_follow_the_strict_schema():
         "triggers",
         "asset-uris",
         "connection-types",
+        "extra-links",
+        "notifications",
     )
     for part in parts:
         subschema = strict["properties"][part] | {"definitions": strict.get("definitions", {})}
@@ -73,6 +75,9 @@ def test_every_module_that_is_named_is_there():
         for entry in info[part]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for path in (*info["extra-links"], *info["notifications"]):
+        module, _, name = path.rpartition(".")
+        assert isinstance(getattr(import_module(module), name), type)
     module, _, name = connection_type()["hook-class-name"].rpartition(".")
     assert getattr(import_module(module), name) is SailPointHook
     assert issubclass(SailPointHook, BaseHook)

@@ -13,11 +13,14 @@ PROJECT = Path(__file__).parents[4]
 HEAVY = {"requests", "urllib3", "aiohttp", "tenacity", "fsspec"}
 CLASSES = {
     "sailpoint_provider.hooks.sailpoint",
+    "sailpoint_provider.links.aggregation",
+    "sailpoint_provider.notifications.sailpoint",
     "sailpoint_provider.operators.aggregation",
     "sailpoint_provider.operators.entitlements",
     "sailpoint_provider.operators.identity_refresh",
     "sailpoint_provider.operators.source_check",
     "sailpoint_provider.operators.uncorrelated",
+    "sailpoint_provider.retry_policy",
     "sailpoint_provider.sensors.aggregation",
     "sailpoint_provider.triggers.aggregation",
 }
@@ -32,9 +35,11 @@ from airflow.providers.common.compat.sdk import (
 )
 before = set(sys.modules)
 import sailpoint_provider
-public = ["sailpoint_provider.get_provider_info"]
+public = ["sailpoint_provider.get_provider_info", "sailpoint_provider.retry_policy"]
 for kind in pkgutil.iter_modules(sailpoint_provider.__path__, "sailpoint_provider."):
-    if kind.name.rpartition(".")[2] in ("operators", "sensors", "triggers", "hooks", "links"):
+    if kind.name.rpartition(".")[2] in (
+        "operators", "sensors", "triggers", "hooks", "links", "notifications"
+    ):
         package = import_module(kind.name)
         public += [module.name for module in pkgutil.iter_modules(package.__path__, kind.name + ".")]
 for name in public:

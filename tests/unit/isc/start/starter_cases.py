@@ -110,6 +110,7 @@ class StartOutcome:
     def __post_init__(self):
         self.driver = Driver(self.answer)
         self.happened = []
+        self.observed = []
         self.kept = None if self.checkpoint is None else json.dumps(self.checkpoint.to_json())
 
     def begin(self, **changed):
@@ -123,7 +124,10 @@ class StartOutcome:
         wanted = usual | self.order | changed
         deadlines = Deadlines(wanted.pop("deadline"), wanted.pop("tolerate_outage"), begun=NOON)
         order = StartRequest(**wanted, deadlines=deadlines)
-        return self.driver.run(Starter(order, API_VERSIONS["v1"], self, clock=self.tick, log=LOG).begin())
+        starter = Starter(
+            order, API_VERSIONS["v1"], self, clock=self.tick, log=LOG, observe=self.observed.append
+        )
+        return self.driver.run(starter.begin())
 
     def tick(self):
         """Tell the time, of which a little passes between any two looks at a clock."""

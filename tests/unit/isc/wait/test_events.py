@@ -52,7 +52,7 @@ def test_an_event_brings_back_what_its_trigger_was_given(make):
         exceptions.AuthenticationError("words", status=401, final=True),
         exceptions.AuthenticationError("words", status=401),
         exceptions.AccessDeniedError("words", status=403),
-        exceptions.RateLimitError("words", status=429),
+        exceptions.RateLimitError("words", status=429, retry_after=7.5),
         exceptions.TenantUnavailableError("words", sent=False),
         exceptions.AggregationTimeoutError("words"),
         exceptions.UnknownAggregationError("words", status=404),
@@ -71,6 +71,15 @@ def test_an_error_comes_back_as_its_own_kind(error):
         error.tracking_id,
     )
     assert back.final == error.final
+    assert back.retry_after == error.retry_after
+
+
+def test_an_event_of_an_older_version_has_no_time_to_wait():
+    sent = over_the_wire(broken(RUN, exceptions.RateLimitError("words", retry_after=7.5)))
+    del sent["error"]["retry_after"]
+    with pytest.raises(exceptions.RateLimitError) as failure:
+        read_event(sent).ended_aggregation(RUN)
+    assert failure.value.retry_after is None
 
 
 def test_of_a_foreign_error_only_the_kind_is_told():

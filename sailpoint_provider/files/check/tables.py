@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN_KEYS = 20
 _MEMORY = "256MB"
 _THREADS = 2
-_BUFFER = 2 * LONGEST_ROW
+_BUFFER = 4 * LONGEST_ROW
 _PARTS = 16
 # Python's str.strip() and what is invisible besides.
 _SPACES = (

@@ -171,7 +171,7 @@ class _Examination:
         )
         changed = None
         if old is not None and problem is None:
-            changed = self._tables.changed_columns(new, old, shared) if keys.movers.count else {}
+            changed = self._tables.changed_columns(list(shared)) if keys.movers.count else {}
         return replace(found, keys=keys, changed_columns=changed, key_lines=self._key_lines(new, keys))
 
     def _read_last(

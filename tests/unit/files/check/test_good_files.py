@@ -145,6 +145,12 @@ def test_a_row_changed_among_merged_ones_makes_its_account_a_mover(tmp_path):
     assert (report.movers.keys, report.changed_columns) == (("1010",), {"note": 1})
 
 
+def test_changed_columns_are_found_by_name_where_their_order_changed(tmp_path):
+    moved = [("XX" if key == "1003" else note, dept, name, key) for key, name, dept, note in PEOPLE]
+    report = checked(tmp_path, csv(moved, columns=COLUMNS[::-1]), last=GOOD)
+    assert (report.movers.keys, report.changed_columns) == (("1003",), {"note": 1})
+
+
 def test_a_first_load_says_that_nothing_was_compared(tmp_path):
     facts = type(FACTS)(FACTS.source_id, "HR", COLUMNS, "id")
     report = checked(tmp_path, GOOD, facts=facts, dropped_at=NOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sailpoint_provider.exceptions import InvalidInputError
 
@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.hooks.sailpoint import SailPointHook
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
-    from sailpoint_provider.operators.load import LoadOperator
     from sailpoint_provider.results import AggregationResult, CheckSummary, LoadEvent
-    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 LOADS_ALIAS = "sailpoint-loads"
 """Name of the asset alias that a task with ``emit_asset_event`` gets, unless it names one of its own."""
@@ -23,7 +22,31 @@ LOADS_ALIAS = "sailpoint-loads"
 _URI_START = "sailpoint://"
 
 
-def prepare_outlets(task: LoadOperator) -> None:
+class WaitingTask(Protocol):
+    """A task that waits for a load."""
+
+    outlets: list[Any]
+
+    @property
+    def log(self) -> Any:
+        """The task's logger."""
+
+    def _load_kind(self) -> LoadKind: ...
+
+
+class LoadingTask(WaitingTask, Protocol):
+    """A task that starts a load and waits for it."""
+
+    durable: bool
+    emit_asset_event: bool
+    wait_for_completion: bool
+
+    @property
+    def hook(self) -> SailPointHook:
+        """The hook of the connection."""
+
+
+def prepare_outlets(task: LoadingTask) -> None:
     """
     Give a task with ``emit_asset_event`` an asset alias as outlet.
 
@@ -46,7 +69,7 @@ def prepare_outlets(task: LoadOperator) -> None:
 
 
 def send_load_event(
-    task: LoadOperator, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
+    task: LoadingTask, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
 ) -> None:
     """
     Describe a good end in the events of the outlets that stand for its source.
@@ -67,7 +90,7 @@ def send_load_event(
 
 
 def send_event_of_sensor(
-    sensor: SailPointAccountAggregationSensor,
+    sensor: WaitingTask,
     context: Context,
     result: AggregationResult,
     hook: SailPointHook,
@@ -77,7 +100,7 @@ def send_event_of_sensor(
 
 
 def _send(
-    task: LoadOperator | SailPointAccountAggregationSensor,
+    task: WaitingTask,
     context: Context,
     result: AggregationResult,
     hook: SailPointHook,
@@ -105,9 +128,7 @@ def _send(
         )
 
 
-def _fill(
-    task: LoadOperator | SailPointAccountAggregationSensor, accessors: Any, event: LoadEvent, *, emits: bool
-) -> None:
+def _fill(task: WaitingTask, accessors: Any, event: LoadEvent, *, emits: bool) -> None:
     uri, is_named = event["source_uri"], False
     for outlet in task.outlets:
         outlet_uri = _uri_of(outlet) or _resolved_uri(outlet, accessors)
@@ -139,7 +160,7 @@ def _add(accessor: Any, uri: str, event: LoadEvent) -> None:
         accessor.add(Asset(uri), extra=dict(event))
 
 
-def _aliases(task: LoadOperator | SailPointAccountAggregationSensor) -> list[Any]:
+def _aliases(task: WaitingTask) -> list[Any]:
     from airflow.sdk import AssetAlias
 
     return [outlet for outlet in task.outlets if isinstance(outlet, AssetAlias)]

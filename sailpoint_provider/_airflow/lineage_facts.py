@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sailpoint_provider._airflow.dataset_names import DatasetName, file_dataset, is_url, source_dataset
 from sailpoint_provider.exceptions import ProtocolError, SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from sailpoint_provider._airflow.lineage import LoadLineage
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult, UploadedFile
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,32 @@ class Lineage:
     error: BaseException | None = None
 
 
-def lineage_at_start(task: LoadLineage) -> Lineage:
+class LineageTask(Protocol):
+    """What a task notes for OpenLineage while it runs."""
+
+    _checkpoint: Checkpoint | None
+    _ended: AggregationResult | None
+    _tenant_url: str | None
+    _carried: Mapping[str, Any] | None
+    _report: Mapping[str, Any] | None
+
+    def _load_kind(self) -> LoadKind: ...
+
+    def _tried(self, action: Callable[[], T]) -> T | None: ...
+
+
+def lineage_at_start(task: LineageTask) -> Lineage:
+    """Return what is known before the task runs."""
     location = _file_location(task)
     return Lineage(task._load_kind(), None if location is None else LineageFile(file_dataset(location)))
 
 
-def lineage_of(task: LoadLineage, error: BaseException | None = None) -> Lineage:
+def lineage_of(task: LineageTask, error: BaseException | None = None) -> Lineage:
+    """
+    Return what is known when the task has ended.
+
+    :param error: why it failed; None if it did not.
+    """
     checkpoint = _known_checkpoint(task)
     result = task._ended or (checkpoint.result if checkpoint is not None else None)
     source_id, source_name = _known_source(task, checkpoint, result)
@@ -86,7 +107,7 @@ def lineage_of(task: LoadLineage, error: BaseException | None = None) -> Lineage
     )
 
 
-def _known_checkpoint(task: LoadLineage) -> Checkpoint | None:
+def _known_checkpoint(task: LineageTask) -> Checkpoint | None:
     """Return the checkpoint of this task's aggregation; None if it has started none that is known."""
     if task._checkpoint is not None or task._carried is None:
         return task._checkpoint
@@ -99,7 +120,7 @@ def _known_checkpoint(task: LoadLineage) -> Checkpoint | None:
 
 
 def _known_source(
-    task: LoadLineage, checkpoint: Checkpoint | None, result: AggregationResult | None
+    task: LineageTask, checkpoint: Checkpoint | None, result: AggregationResult | None
 ) -> tuple[str | None, str | None]:
     if checkpoint is not None:
         return checkpoint.source_id, checkpoint.source_name
@@ -109,14 +130,14 @@ def _known_source(
     return (None, None) if found is None else (found.id, found.name)
 
 
-def _known_url(task: LoadLineage) -> str | None:
+def _known_url(task: LineageTask) -> str | None:
     if task._tenant_url is None and (hook := task.__dict__.get("hook")) is not None:
         tenant = hook._known_tenant
         return None if tenant is None else str(tenant.base_url)
     return task._tenant_url
 
 
-def _file_location(task: LoadLineage) -> str | None:
+def _file_location(task: LineageTask) -> str | None:
     """Return path or URL under which the file was handed over; None for none."""
     drop = getattr(task, "drop", None)
     if drop is not None:
@@ -127,7 +148,7 @@ def _file_location(task: LoadLineage) -> str | None:
 
 
 def _sent_file(
-    task: LoadLineage,
+    task: LineageTask,
     checkpoint: Checkpoint | None,
     result: AggregationResult | None,
     error: BaseException | None,

@@ -10,9 +10,6 @@ from sailpoint_provider.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from sailpoint_provider.files.check.report import FileReport
 
-APPROVABLE = frozenset({"rows", "shrinkage", "growth", "changes", "fresh", "repeat"})
-"""Rules that a person can overrule. What the others refuse, ISC could not load correctly."""
-
 _FORM = re.compile(r"([0-9a-f]{64})(?:/([0-9a-f]{64}|first))?")
 
 
@@ -46,15 +43,6 @@ def why_not_approved(report: FileReport, approved: str | None) -> str | None:
         return f"The approval is for other content, with SHA-256 {digest}."
     if last and last != report.approval.partition("/")[2]:
         return "The approval does not count, because another file was loaded since the approved report."
-    if broken := broken_rules(report):
+    if broken := report.broken_rules:
         return f"A person cannot approve what these rules refuse: {', '.join(broken)}."
     return None
-
-
-def broken_rules(report: FileReport) -> list[str]:
-    """Return the rules that refuse a file and that no person can overrule, sorted."""
-    return sorted(
-        one.rule
-        for one in report.rules
-        if one.state in ("refused", "repeated") and one.rule not in APPROVABLE
-    )

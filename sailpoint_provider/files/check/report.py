@@ -16,6 +16,9 @@ Verdict = Literal["passed", "refused", "repeated"]
 State = Literal["passed", "refused", "repeated", "not_checked", "off"]
 
 _VERSION = 1
+APPROVABLE = frozenset({"rows", "shrinkage", "growth", "changes", "fresh", "repeat"})
+"""Rules that a person can overrule. What the others refuse, ISC could not load correctly."""
+
 _VERDICTS = {"passed": "PASSED", "refused": "REFUSED", "repeated": "REPEATED"}
 _STATES = {"passed": "passed", "refused": "REFUSED", "repeated": "repeated", "not_checked": "not checked"}
 _HEADINGS = ("Rule", "Verdict", "Figure", "Limit")
@@ -113,9 +116,16 @@ class FileReport:
     @property
     def needs_approval(self) -> bool:
         """Whether the file is refused, and only by rules that a person can overrule."""
-        from sailpoint_provider.files.check.approval import broken_rules
+        return self.verdict == "refused" and not self.broken_rules
 
-        return self.verdict == "refused" and not broken_rules(self)
+    @property
+    def broken_rules(self) -> list[str]:
+        """The rules that refuse the file and that no person can overrule, sorted."""
+        return sorted(
+            one.rule
+            for one in self.rules
+            if one.state in ("refused", "repeated") and one.rule not in APPROVABLE
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON primitives, for an XCom or a file."""

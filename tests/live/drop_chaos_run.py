@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from tests.live.drop_chaos_world import Json
 
 TENANTS = 3
-EXECUTORS = 2
+EXECUTORS = 3
 BAD_OUTCOMES = ("error", "terminated", "cancelled", "temperror", "warning", "retried")
 BAD_OUTCOME_CHANCE = 0.12
 LOST_EVENT_CHANCE = 0.05
 MERGE_CHANCE = 0.8
-TWIN_CHANCE = 0.5
+TWIN_CHANCE = 0.7
 """How often a run begins together with a second one of the same folder."""
 
 _TICK = 0.05

@@ -1,7 +1,7 @@
 """
 Chaos with drops: files arrive in watched folders while runs, watchers, rivals, crashes and faults race.
 
-Two executors play DAG runs and two watchers report files, all in processes that are killed at every step of
+Three executors play DAG runs and two watchers report files, all in processes that are killed at every step of
 taking, checking, loading and filing. Afterwards, every file is compared with what had to become of it. Run it
 with ``make chaos``. Environment: ``CHAOS_SEED`` (any text; it decides the files and the dangers, but not how
 the processes race), ``CHAOS_DROPS`` (number of files; 1,000, or as many as ``CHAOS_TASKS``),

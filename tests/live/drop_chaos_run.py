@@ -30,16 +30,19 @@ if TYPE_CHECKING:
     from tests.live.drop_chaos_world import Json
 
 TENANTS = 3
-EXECUTORS = 2
+EXECUTORS = 3
 BAD_OUTCOMES = ("error", "terminated", "cancelled", "temperror", "warning", "retried")
 BAD_OUTCOME_CHANCE = 0.12
 LOST_EVENT_CHANCE = 0.05
 MERGE_CHANCE = 0.8
+TWIN_CHANCE = 0.7
+"""How often a run begins together with a second one of the same folder."""
+
 _TICK = 0.05
 _IDLE_SECONDS = 8.0
 """So long without a run, although files are left, until one is started as if by schedule."""
-_STUCK_SECONDS = 180.0
-"""So long without a decision or the start of a run until it is given up; long enough for a busy machine."""
+_STUCK_SECONDS = 120.0
+"""So long without a decision until it is given up; long enough for a busy machine."""
 _LATEST_SECONDS = 0.5
 _SUMMARY_SECONDS = 20.0
 
@@ -164,6 +167,7 @@ class DropRun:
         self._tail = Tail(self._world.path("events"), "*.reported")
         self._reported: dict[str, list[Json]] = defaultdict(list)
         self._runs = 0
+        self._twin: tuple[str, list[Json]] | None = None
         self._outcome = Outcome(0, len(self._planned), 0, 0)
 
     def _create(self, planned: PlannedSource) -> None:
@@ -209,7 +213,7 @@ class DropRun:
                 decided, changed = count, now
             idle = [executor for executor in executors if executor.is_idle]
             for executor in idle:
-                if (order := self._next_order()) is not None:
+                if (order := self._next_order(can_race=len(idle) > 1)) is not None:
                     executor.order(order)
                     ran = now
             all_idle = len(idle) == len(executors)
@@ -218,8 +222,10 @@ class DropRun:
                 return
             if left < 0:
                 return  # files are decided more than once, and might be for ever
-            if now - max(changed, ran) > _STUCK_SECONDS:
-                self._outcome.violations.append(f"nothing happened for {_STUCK_SECONDS:.0f} s")
+            if not self._runs:
+                changed = now  # the executors are still starting
+            if now - changed > _STUCK_SECONDS:
+                self._outcome.violations.append(f"nothing was decided for {_STUCK_SECONDS:.0f} s")
                 return
             if all_idle and left and now - ran > _IDLE_SECONDS:
                 self._outcome.unprompted += 1
@@ -237,8 +243,11 @@ class DropRun:
             if self._rng.random() >= LOST_EVENT_CHANCE * min(1.0, self._world.weather):
                 self._reported[told["folder"]].append(told["payload"])
 
-    def _next_order(self) -> Json | None:
-        """Return the next run, for one event or for all that a folder has."""
+    def _next_order(self, *, can_race: bool) -> Json | None:
+        """Return the next run, for one event or for all that a folder has; perhaps a second one follows."""
+        if self._twin is not None:
+            twin, self._twin = self._twin, None
+            return self._order(*twin)
         names = [name for name, events in self._reported.items() if events]
         if not names:
             return None
@@ -246,10 +255,16 @@ class DropRun:
         events = self._reported[name]
         number = len(events) if self._rng.random() < MERGE_CHANCE else 1
         self._reported[name] = events[number:]
+        reported = [event for event in events[:number] if event]
+        if can_race and self._rng.random() < TWIN_CHANCE:
+            self._twin = name, reported
+        return self._order(name, reported)
+
+    def _order(self, folder: str, reported: list[Json]) -> Json:
         self._runs += 1
         run_id = f"run-{self._runs:05d}"
         self._world.mark(run_id, active=True)
-        return {"run_id": run_id, "folder": name, "reported": [event for event in events[:number] if event]}
+        return {"run_id": run_id, "folder": folder, "reported": reported}
 
     def _judged(self) -> Outcome:
         time.sleep(_LATEST_SECONDS)

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import conf
-
-from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
-from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.operators.file_load import FileLoadOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import timedelta
-
-    from airflow.providers.common.compat.sdk import XComArg
-
-    from sailpoint_provider.files.check import FileCheck
-    from sailpoint_provider.files.locate import FileLocation
-    from sailpoint_provider.isc.start.request import IfRunning
+    from collections.abc import Sequence
 
 
 class SailPointAccountAggregationOperator(FileLoadOperator):
@@ -80,50 +69,3 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
         "sailpoint_conn_id",
     )
     kind = ACCOUNT_AGGREGATION
-
-    def __init__(
-        self,
-        *,
-        source_id: str | XComArg | None = None,
-        source_name: str | XComArg | None = None,
-        file: FileLocation | XComArg | None = None,
-        drop: Mapping[str, Any] | XComArg | None = None,
-        check: FileCheck | Mapping[str, Any] | bool | None = None,
-        approved: str | XComArg | None = None,
-        compare_with: FileLocation | XComArg | None = None,
-        disable_optimization: bool | str | XComArg = False,
-        sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
-        if_running: IfRunning = "wait",
-        wait_for_completion: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | timedelta = 30.0,
-        timeout: float | timedelta = 86400.0,
-        fail_on_warning: bool = False,
-        tolerate_outage: float | timedelta = DEFAULT_TOLERATE_OUTAGE,
-        durable: bool = True,
-        on_kill_clear_task: bool = False,
-        emit_asset_event: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        self.disable_optimization = disable_optimization
-        super().__init__(
-            source_id=source_id,
-            source_name=source_name,
-            file=file,
-            drop=drop,
-            check=check,
-            approved=approved,
-            compare_with=compare_with,
-            sailpoint_conn_id=sailpoint_conn_id,
-            if_running=if_running,
-            wait_for_completion=wait_for_completion,
-            deferrable=deferrable,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            fail_on_warning=fail_on_warning,
-            tolerate_outage=tolerate_outage,
-            durable=durable,
-            on_kill_clear_task=on_kill_clear_task,
-            emit_asset_event=emit_asset_event,
-            **kwargs,
-        )

@@ -54,7 +54,6 @@ class FileLoadOperator(LoadOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
     ui_color = "#cfe3f7"
 
-    disable_optimization: bool | str | XComArg = False
     object_type: str | None = None
 
     _source: Source | None = None
@@ -70,6 +69,7 @@ class FileLoadOperator(LoadOperator):
         check: FileCheck | Mapping[str, Any] | bool | None = None,
         approved: str | XComArg | None = None,
         compare_with: FileLocation | XComArg | None = None,
+        disable_optimization: bool | str | XComArg = False,
         sailpoint_conn_id: str | XComArg = SailPointHook.default_conn_name,
         if_running: IfRunning = "wait",
         wait_for_completion: bool = True,
@@ -92,6 +92,7 @@ class FileLoadOperator(LoadOperator):
         self.check = check
         self.approved = cast("str | None", approved)
         self.compare_with = plain_path(compare_with)
+        self.disable_optimization = disable_optimization
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
@@ -101,6 +102,8 @@ class FileLoadOperator(LoadOperator):
         self.emit_asset_event = emit_asset_event
         with airflow_errors():
             self._check_source()
+            if disable_optimization is not False and not self.kind.can_disable_optimization:
+                raise InvalidInputError(f"disable_optimization does not apply to {self.kind.indefinite}.")
             prepare_outlets(self)
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 
-class LoadOperator(LoadLineage, BaseOperator):
+class LoadOperator(BaseOperator, LoadLineage):
     """
     Starts a load of a source once, follows it and returns its result.
 

@@ -67,7 +67,7 @@ class _CarriedError(AirflowSkipException):
         self.error = error
 
 
-class SailPointAccountAggregationSensor(LoadLineage, BaseSensorOperator):
+class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
     """
     Waits until an aggregation, or another load, has succeeded, and returns its result.
 

@@ -157,7 +157,7 @@ class FileLoadOperator(LoadOperator):
             self._drop = TaskDrop(self.drop, context, self.log)
             described = self._drop.described
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
-            self.file = described["file"]
+            self.file = self._shown_file = described["file"]
 
     def _result_of_earlier_try(self, context: Context) -> AggregationResult | None:
         """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""

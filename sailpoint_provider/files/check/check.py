@@ -184,7 +184,7 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
     keys = case.found.keys
     accounts = f"an unknown number of {case.noun}s"
     if case.accounts is not None:
-        accounts = counted(case.accounts, case.noun if keys is not None else "row")
+        accounts = counted(case.accounts, "row" if keys is None and case.noun == "account" else case.noun)
     if keys is None or case.found.changed_columns is None:
         compared = "nothing was compared by key"
         if case.last is None:

@@ -48,7 +48,7 @@ def test_a_bug_in_a_sweep_fails_the_waits_instead_of_hanging_them(control, tenan
             again = [wait_for(transport, one) for one in ids]
             return await asyncio.gather(*again)
 
-    def broken(self, wanted):
+    def broken(self, wanted, types):
         raise KeyError("a bug")
 
     assert set(on_a_loop(deed)) == {"succeeded"}

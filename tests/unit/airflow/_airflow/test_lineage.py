@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sailpoint_provider._airflow import lineage
+from sailpoint_provider._airflow import lineage, lineage_facts
 from sailpoint_provider.drops.journal import Run
 from sailpoint_provider.drops.rules import FolderRules
 from sailpoint_provider.drops.taking import take_drops
@@ -334,7 +334,7 @@ def test_a_task_succeeds_although_nothing_can_be_noted(
 
 
 def test_facets_that_cannot_be_made_are_none(openlineage, tenant, monkeypatch):
-    monkeypatch.setattr(lineage, "file_dataset", broken)
+    monkeypatch.setattr(lineage_facts, "file_dataset", broken)
     task = operator(file="/data/hr.csv")
     assert task.get_openlineage_facets_on_start() is None
     assert task.get_openlineage_facets_on_complete(FakeTaskInstance()) is None

@@ -56,7 +56,7 @@ def test_entitlements_of_a_file_name_their_object_type(tenant, tmp_path, world):
 def test_uncorrelated_accounts_are_started_with_their_file(tenant, tmp_path, world):
     UNCORRELATED.plan(tenant, "error")
     started = called(world, "load_uncorrelated_accounts", DIRECTORY, UNCORRELATED.file(tmp_path))
-    with pytest.raises(AggregationFailedError, match=r"^Load of uncorrelated accounts"):
+    with pytest.raises(AggregationFailedError, match=r"^FAILED .* load of uncorrelated accounts"):
         called(
             world,
             "wait_for_account_aggregation",

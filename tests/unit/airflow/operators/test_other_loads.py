@@ -88,8 +88,9 @@ def test_a_bad_end_fails_the_task_in_the_words_of_its_kind(tenant, tmp_path, cas
     case.plan(tenant, outcome)
     error = end_of(lambda: case.operator(tmp_path, deferrable=deferrable))
     assert isinstance(error, AggregationFailedError)
-    name = "Load of uncorrelated accounts" if case is UNCORRELATED else "Entitlement aggregation"
-    assert str(error).startswith(name)
+    name = "load of uncorrelated accounts" if case is UNCORRELATED else "entitlement aggregation"
+    assert str(error).startswith("TERMINATED in" if outcome == "terminated" else "FAILED in")
+    assert f" · {name} {tenant.runs()[-1]['id']}" in str(error)
 
 
 @MODES

@@ -102,6 +102,6 @@ def test_the_page_knows_every_operator_that_loads():
 
 
 def test_the_page_knows_every_sensor_of_a_load():
-    waiting = {one.__name__ for one in classes_of("sensors") if hasattr(one, "kind")}
+    waiting = {one.__name__ for one in classes_of("sensors") if hasattr(one, "_load_kind")}
     assert waiting
     assert waiting <= names_in("LOAD_SENSORS")

@@ -92,6 +92,16 @@ def start_in_time(deadlines: Deadlines, source: str | None, kind: LoadKind) -> I
         ) from error
 
 
+def carried_by(event: WaitEvent) -> Checkpoint | None:
+    """Return the checkpoint that a trigger brought back, for an error to name; None if it is unreadable."""
+    from sailpoint_provider.isc.start.checkpoint import read_checkpoint
+
+    try:
+        return read_checkpoint(event.carried.get("checkpoint"))
+    except ProtocolError:
+        return None
+
+
 def carried_checkpoint(event: WaitEvent, aggregation_id: str, store: CheckpointStore, log: Any) -> Checkpoint:
     """
     Return the checkpoint of the aggregation that a trigger waited for.

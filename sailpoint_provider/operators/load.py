@@ -24,7 +24,12 @@ from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.metrics import LoadMetrics
-from sailpoint_provider._airflow.start import carried_checkpoint, check_source_is_named_once, start_in_time
+from sailpoint_provider._airflow.start import (
+    carried_by,
+    carried_checkpoint,
+    check_source_is_named_once,
+    start_in_time,
+)
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
@@ -105,6 +110,7 @@ class LoadOperator(BaseOperator, LoadLineage):
         with airflow_errors(context, self._place):
             waited = read_event(event)
             self._note_resume(waited.carried, context)
+            self._checkpoint = carried_by(waited)
             aggregation_id = waited.ended_aggregation()
             checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)
             self._checkpoint = checkpoint

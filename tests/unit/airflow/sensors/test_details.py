@@ -159,4 +159,4 @@ def test_progress_is_logged_once_for_each_change(tenant, logged):
     carried_out(lambda: sensor(aggregation_id))
     lines = [record.getMessage() for record in logged.records if record.name.startswith("tests.")]
     assert sum(line.startswith("STARTED") for line in lines) == 1
-    assert any("succeeded" in line and "250 created" in line for line in lines)
+    assert any(line.startswith("SUCCEEDED") and "250 created" in line for line in lines)

@@ -35,6 +35,5 @@ class SailPointPlugin(AirflowPlugin):
                 "destination": "nav",
                 "url_route": _PREFIX,
                 "icon": f"{_PREFIX}/icon.svg",
-                "icon_dark_mode": f"{_PREFIX}/icon-dark.svg",
             }
         ]

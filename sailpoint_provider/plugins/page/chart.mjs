@@ -1,7 +1,7 @@
 // The small bars of a source's last loads: created and updated upwards, deleted downwards.
 
 import { isActive, isGood, MOST_SHOWN } from "./loads.mjs";
-import { countsText, momentText, verdictText } from "./words.mjs";
+import { countsText, momentText, several, verdictText } from "./words.mjs";
 
 const SLOT = 8;
 const BAR = 3;
@@ -52,11 +52,11 @@ function markOf(load) {
 export function chartText(newestFirst) {
   const ended = newestFirst.filter((load) => !isActive(load));
   const good = ended.filter(isGood).length;
-  const sums = { created: 0, updated: 0, deleted: 0 };
-  for (const { counts } of ended) {
-    for (const name of Object.keys(sums)) sums[name] += counts?.[name] ?? 0;
-  }
-  return `Last ${ended.length} loads: ${good} succeeded; ${countsText(sums)} in total.`;
+  const counted = ended.filter(({ counts }) => counts);
+  const sum = (name) => counted.reduce((total, { counts }) => total + (counts[name] ?? 0), 0);
+  const sums = { created: sum("created"), updated: sum("updated"), deleted: sum("deleted") };
+  const numbers = counted.length ? `${countsText(sums)} in total` : "numbers of accounts unknown";
+  return `Last ${several(ended.length, "load", "loads")}: ${good} succeeded; ${numbers}.`;
 }
 
 /** Draw the bars. */

@@ -18,6 +18,8 @@ const history = historyOf(airflow);
 const open = new Set();
 const links = new Map();
 const inView = new Set();
+/** The loads whose end a reader of screens is to be told. */
+const goingOn = new Set();
 const byId = (id) => document.getElementById(id);
 const places = {
   running: {
@@ -32,7 +34,6 @@ const places = {
 
 let questions = { details: [], problem: null };
 let sources = [];
-let states = new Map();
 let isReading = false;
 let drawing = 0;
 let timer = 0;
@@ -90,11 +91,8 @@ function showExtent() {
 
 /** Tell a reader of screens which loads have ended, and nothing else. */
 function tellEnds(loads) {
-  const before = states;
-  states = new Map(loads.map((load) => [load.key, load]));
-  const ended = loads.filter(
-    (load) => !isActive(load) && load.isComplete && before.has(load.key) && isActive(before.get(load.key)),
-  );
+  const ended = loads.filter((load) => !isActive(load) && load.isComplete && goingOn.delete(load.key));
+  for (const load of loads) if (isActive(load)) goingOn.add(load.key);
   if (!ended.length) return;
   const words = ended.map((load) => `${load.sourceName ?? load.task.task_id}: ${verdictText(load.state)}`);
   byId("told").textContent = words.join(". ");

@@ -64,8 +64,9 @@ function rowOf(source, { airflow, now, open, links }) {
 }
 
 function why(load) {
-  const words = load.problem ? `The result cannot be read: ${load.problem}` : load.sentence;
-  if (!words || load.state === "succeeded") return null;
+  const told = load.state === "succeeded" ? null : load.sentence;
+  const words = load.problem ? `The result cannot be read: ${load.problem}` : told;
+  if (!words) return null;
   return element("span", { class: "aside why", title: words }, words);
 }
 

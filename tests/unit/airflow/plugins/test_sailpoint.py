@@ -48,8 +48,7 @@ def test_the_page_is_in_the_navigation_and_served_where_it_points_to():
     assert view["href"] == f"{app['url_prefix'].lstrip('/')}/"
     assert view["destination"] == "nav"
     assert isinstance(app["app"], PageFiles)
-    for icon in (view["icon"], view["icon_dark_mode"]):
-        assert icon.removeprefix(view["href"]) in page_files()
+    assert view["icon"].removeprefix(view["href"]) in page_files()
 
 
 @WITH_VIEWS

@@ -46,3 +46,7 @@ test("who does not see the bars hears the sums", () => {
   const words = chartText([load(null, "running"), load({ created: 5, updated: 1, deleted: 0 }), load(null, "failed")]);
   assert.equal(words, "Last 2 loads: 1 succeeded; 5 created, 1 updated, 0 deleted in total.");
 });
+
+test("who does not see the bars is not told that unknown numbers are zero", () => {
+  assert.equal(chartText([load(null)]), "Last 1 load: 1 succeeded; numbers of accounts unknown.");
+});

@@ -6,8 +6,9 @@ import os
 import re
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -104,9 +105,15 @@ def framed(context: BrowserContext, place: PagePlace) -> Frame:
 
 def in_airflow(page: Page, place: PagePlace) -> Frame:
     page.goto(f"{place.api.url}/plugin/sailpoint")
-    frame = page.wait_for_selector("iframe").content_frame()
-    assert frame is not None
+    frame = frame_of(page)
     settled(frame)
+    return frame
+
+
+def frame_of(page: Page) -> Frame:
+    element = page.wait_for_selector("iframe")
+    frame = None if element is None else element.content_frame()
+    assert frame is not None
     return frame
 
 
@@ -117,7 +124,11 @@ def settled(place: Page | Frame) -> None:
         chart = row_of(place, name).locator("svg.chart")
         expect(chart.locator("rect.slot")).to_have_count(30)
         # The page's policy forbids the code by which Playwright itself would wait for this.
-        until(lambda chart=chart: chart.locator(".bar, .mark").count() >= 25)
+        until(partial(_has_marks, chart))
+
+
+def _has_marks(chart: Locator) -> bool:
+    return chart.locator(".bar, .mark").count() >= 25
 
 
 def quiet(watched: Watched) -> None:
@@ -305,8 +316,7 @@ def test_it_is_in_airflows_navigation(context: BrowserContext, place: PagePlace)
     page = context.new_page()
     page.goto(place.api.url)
     page.locator('a[href$="/plugin/sailpoint"]').first.click()
-    frame = page.wait_for_selector("iframe").content_frame()
-    assert frame is not None
+    frame = frame_of(page)
     expect(frame.get_by_role("heading", name="SailPoint loads")).to_be_visible()
 
 
@@ -340,7 +350,7 @@ def test_it_takes_over_airflows_theme(
 
 @pytest.mark.parametrize(("scheme", "ground"), [("dark", DARK), ("light", LIGHT)])
 def test_alone_it_takes_over_the_systems_theme(
-    browser: Browser, place: PagePlace, scheme: str, ground: str
+    browser: Browser, place: PagePlace, scheme: Literal["dark", "light"], ground: str
 ) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = context.new_page()

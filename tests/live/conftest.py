@@ -58,7 +58,8 @@ def file_drop(folder: Path, lineage_events: LineageEvents, object_store: ObjectS
             folder,
             lambda subject, what: print(f"{subject:<14} {what}"),
             dag_ids=[*FOLDERS, STORE_DAG_ID],
-            poll_interval=3.0,
+            # Airflow can fail a task that resumes before the executor has seen the end of its deferral.
+            poll_interval=6.0,
             settings=READ_ONCE | lineage_events.settings,
             store=object_store,
             ui_url=UI_URL,

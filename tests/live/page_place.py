@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 HISTORY, NOW, ENDS = "page_history", "page_now", "page_ending"
 SPEED = 100.0
+UI_URL = "https://acme.identitynow.com"
+"""The web interface to which the page's links lead; nothing asks it."""
+
 HISTORY_SECONDS = 900.0
 FAILED_LOAD, WARNED_LOAD = 20, 25
 FAILURE = "The directory closed the connection."
@@ -124,7 +127,7 @@ def page_place(folder: Path) -> Iterator[PagePlace]:
         home = AirflowHome(
             folder / "home",
             DAGS_FOLDER,
-            connections={"sailpoint_default": tenant.connection()},
+            connections={"sailpoint_default": tenant.connection() | {"extra": {"ui_url": UI_URL}}},
             variables={"PYTHONPATH": str(PROJECT), "PAGE_FILES": str(files)},
             settings=READ_ONCE,
         )

@@ -12,7 +12,9 @@ NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
 WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadscope
-SCHEDULER_TESTS := tests/live --ignore=tests/live/test_live_crashes.py
+# These need the machine to themselves.
+LIVE_TESTS := tests/live/test_live_crashes.py tests/live/test_live_page.py
+SCHEDULER_TESTS := tests/live $(LIVE_TESTS:%=--ignore=%)
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint
 
@@ -35,7 +37,7 @@ up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web pag
 	@$(RUN) -m tests.live.up
 
 # The tests that share an Airflow run first, each Airflow in one worker; the others run the unit tests meanwhile.
-test: $(INSTALLED) ## Run every test that needs no second Airflow version, in parallel, with the coverage of isc and client
+test: $(INSTALLED) ## Run the unit tests and those with a real Airflow, in parallel, with the coverage of isc and client
 	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit $(SCHEDULER_TESTS)
 
 test-unit: $(INSTALLED) ## Run the unit tests alone
@@ -47,8 +49,8 @@ test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler a
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py
 
-test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
-	@$(RUN) -m pytest -q tests/live/test_live_crashes.py
+test-live: $(INSTALLED) ## Kill and cut off real processes, and read the page in Chromium (root gets a missing PostgreSQL from apt)
+	@$(RUN) -m pytest -q $(LIVE_TESTS)
 
 # Both parts get the same seed.
 chaos: export CHAOS_SEED := $(or $(CHAOS_SEED),$(shell od -An -N4 -tx4 /dev/urandom | tr -d ' '))

@@ -13,7 +13,7 @@ class ByAirflow(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.endswith(("test_live_crowd.py", "test_live_page.py", "test_bounds.py", "test_dag_test.py")):
+        if file.endswith(("test_live_crowd.py", "test_bounds.py", "test_dag_test.py")):
             return file
         return "file drop" if "live/" in file else nodeid
 

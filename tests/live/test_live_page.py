@@ -127,7 +127,7 @@ def settled(place: Page | Frame) -> None:
 
 
 def _has_marks(chart: Locator) -> bool:
-    return chart.locator(".bar, .mark").count() >= 25
+    return chart.locator("g:has(.bar, .mark)").count() >= 28
 
 
 def quiet(watched: Watched) -> None:

@@ -54,6 +54,11 @@ export function airflowAt(base, fetchUrl = (...given) => fetch(...given)) {
       return { tasks: body.task_instances, total: body.total_entries, date };
     },
 
+    /** One task instance, with its rendered fields. */
+    async task(task) {
+      return (await get(`${path(task)}/${task.map_index}`)).body;
+    },
+
     /** The XComs that a task instance has: `[{key, timestamp}]`. */
     async keys(task) {
       const query = [["map_index", task.map_index], ["limit", PAGE]];

@@ -1,6 +1,15 @@
 // What the page knows, in memory only: task instances, and the results of those that have ended.
 
-import { CHECK_OPERATORS, TASK_STATES, hasEnded, isWorthShowing, keyOf, loadOf, versionOf } from "./loads.mjs";
+import {
+  CHECK_OPERATORS,
+  TASK_STATES,
+  hasEnded,
+  isWorthShowing,
+  keyOf,
+  loadOf,
+  mayRun,
+  versionOf,
+} from "./loads.mjs";
 
 /** How many task instances are read before the reader asks for older ones. */
 export const AT_FIRST = 500;
@@ -18,9 +27,11 @@ export function historyOf(airflow) {
   let total = 0;
   let listed = 0;
   let lookedAt = null;
+  let listsFields = false;
 
   function remember(page) {
     for (const task of page) {
+      listsFields ||= Object.keys(task.rendered_fields ?? {}).length > 0;
       if (isWorthShowing(task)) tasks.set(keyOf(task), task);
       else tasks.delete(keyOf(task));
     }
@@ -49,8 +60,16 @@ export function historyOf(airflow) {
   };
 
   async function readDetails(task) {
-    const found = { version: versionOf(task) };
+    const found = { version: versionOf(task), fields: known(task)?.fields };
     try {
+      // A task that has not begun has none yet.
+      if (!listsFields && !Object.keys(found.fields ?? {}).length) {
+        found.fields = (await airflow.task(task)).rendered_fields ?? {};
+      }
+      if (!mayRun(task, found)) {
+        details.set(keyOf(task), found);
+        return;
+      }
       await (hasEnded(task) ? readEnd(task, found) : readStart(task, found));
     } catch (error) {
       if (error.status === 401 || error.status === 0) throw error;
@@ -79,7 +98,14 @@ export function historyOf(airflow) {
 
   return {
     /** The loads, as far as they are known. */
-    loads: () => [...tasks.values()].map((task) => loadOf(task, known(task))),
+    loads: () =>
+      [...tasks.values()].filter((task) => mayRun(task, known(task))).map((task) => loadOf(task, known(task))),
+
+    /** The skipped tasks of which it is not known yet whether they ran. */
+    unclear: () =>
+      [...tasks.values()]
+        .filter((task) => !listsFields && !mayRun(task, known(task)) && needsDetails(task))
+        .map((task) => loadOf(task)),
 
     /** How many task instances Airflow has, and how many of them were read. */
     extent: () => ({ total, listed }),

@@ -60,24 +60,33 @@ export function isGood(load) {
   return GOOD.has(load.state);
 }
 
-/** Return whether a task instance is worth a row: one that a branch passed by, for example, is not. */
+/** Return whether a task instance is one of ours that Airflow has at least scheduled. */
 export function isWorthShowing(task) {
-  if (!OPERATORS.includes(task.operator) || task.state === "removed") return false;
-  if (task.state === "upstream_failed") return false;
-  if (task.state === null || task.state === undefined) return false;
-  return task.state !== "skipped" || Object.keys(task.rendered_fields ?? {}).length > 0;
+  const never = [null, undefined, "removed", "upstream_failed"];
+  return OPERATORS.includes(task.operator) && !never.includes(task.state);
+}
+
+/** Return the rendered fields of a task, which the lists of Airflow 3.1 and 3.2 lack; empty if it never ran. */
+export function fieldsOf(task, details) {
+  const listed = task.rendered_fields ?? {};
+  return Object.keys(listed).length ? listed : (details?.fields ?? {});
+}
+
+/** Return whether a task has run, or still may: one that a branch passed by, for example, has not. */
+export function mayRun(task, details) {
+  return task.state !== "skipped" || Object.keys(fieldsOf(task, details)).length > 0;
 }
 
 /**
  * Return a load from a task instance and what its XComs hold.
  *
  * @param task a task instance of Airflow's REST API.
- * @param details `{result, report, reason, startedAt}`, each as far as it is known.
+ * @param details `{fields, result, report, reason, startedAt}`, each as far as it is known.
  */
 export function loadOf(task, details = {}) {
   const { report, reason } = details;
   const result = details.result ?? reason?.result ?? null;
-  const fields = task.rendered_fields ?? {};
+  const fields = fieldsOf(task, details);
   const drop = typeof fields.drop === "object" && fields.drop !== null ? fields.drop : {};
   return {
     key: keyOf(task),

@@ -2,7 +2,7 @@
 
 import { airflowAt } from "./airflow.mjs";
 import { historyOf } from "./history.mjs";
-import { bySource, isActive, refusals, usualSeconds, waitingQuestions, withoutDoubles } from "./loads.mjs";
+import { bySource, isActive, newer, refusals, usualSeconds, waitingQuestions, withoutDoubles } from "./loads.mjs";
 import { showQuestions, showRefusals, showRunning, tick } from "./sections.mjs";
 import { showSources } from "./sources.mjs";
 import { followTheme, letLinksLeave } from "./surroundings.mjs";
@@ -101,10 +101,10 @@ function tellEnds(loads) {
 /** Read the results that are shown: the last load of every source first, then all loads of those in view. */
 async function complete() {
   const loads = withoutDoubles(history.loads());
-  const unnamed = loads.filter((load) => !load.sourceId && !load.sourceName);
+  const unnamed = loads.filter((load) => !load.sourceId && !load.sourceName).sort(newer);
   const lasts = bySource(loads).flatMap((source) => [...source.running, source.last]);
   const checks = loads.filter((load) => load.isCheck || load.isSensor).slice(0, MOST_CHECKS);
-  await orProblem(history.complete([...lasts, ...unnamed, ...checks], drawSoon));
+  await orProblem(history.complete([...lasts, ...unnamed, ...checks, ...history.unclear()], drawSoon));
   await completeInView();
 }
 

@@ -156,3 +156,45 @@ test("a running load is asked about until ISC has started it", async () => {
   await history.complete(history.loads(), () => {});
   assert.equal(history.loads()[0].started, "2026-03-01T10:00:07Z");
 });
+
+/** Return an Airflow whose lists have no rendered fields, as those of Airflow 3.1, but whose tasks have. */
+function airflowWithoutListedFields(tasks, fields) {
+  const listed = tasks.map((one) => ({ ...one, rendered_fields: {} }));
+  return airflowWith(listed, {
+    size: 100,
+    xcoms: (path) => {
+      if (path.endsWith("/-1")) return { rendered_fields: fields };
+      return path.endsWith("/xcomEntries") ? { xcom_entries: [] } : { value: result() };
+    },
+  });
+}
+
+test("where a list has no rendered fields, each task is asked for its own, once", async () => {
+  const fields = { source_name: "HR", sailpoint_conn_id: "sailpoint_default" };
+  const { airflow, asked } = airflowWithoutListedFields([task(), task({ state: "deferred", dag_run_id: "b" })], fields);
+  const history = historyOf(airflow);
+  await history.refresh();
+  for (let times = 0; times < 3; times += 1) await history.complete(history.loads(), () => {});
+  assert.deepEqual(history.loads().map((load) => load.connection), ["sailpoint_default", "sailpoint_default"]);
+  assert.equal(asked.filter((one) => one.includes("/-1")).length, 2);
+});
+
+test("where a list has rendered fields, no task is asked for its own", async () => {
+  const { airflow, asked } = airflowWith([task(), task({ dag_run_id: "old", rendered_fields: {} })]);
+  const history = historyOf(airflow);
+  await history.refresh();
+  await history.complete(history.loads(), () => {});
+  assert.equal(asked.filter((one) => one.includes("/-1")).length, 0);
+});
+
+test("a skipped task without listed fields is shown once it is known to have run", async () => {
+  for (const [fields, shown] of [[{ source_name: "HR" }, 1], [{}, 0]]) {
+    const { airflow } = airflowWithoutListedFields([task({ state: "skipped" })], fields);
+    const history = historyOf(airflow);
+    await history.refresh();
+    assert.equal(history.loads().length, 0);
+    await history.complete(history.unclear(), () => {});
+    assert.equal(history.loads().length, shown);
+    assert.equal(history.unclear().length, 0);
+  }
+});

@@ -5,6 +5,7 @@ import {
   bySource,
   isWorthShowing,
   loadOf,
+  mayRun,
   refusals,
   usualSeconds,
   waitingQuestions,
@@ -81,15 +82,23 @@ test("a task that goes on is waiting, running or between two tries", () => {
 test("what never ran, and what is not ours, gets no row", () => {
   assert.ok(isWorthShowing(task()));
   assert.ok(isWorthShowing(task({ state: "skipped" })));
-  for (const one of [
-    { state: null },
-    { state: "removed" },
-    { state: "upstream_failed" },
-    { state: "skipped", rendered_fields: {} },
-    { operator: "BashOperator" },
-  ]) {
+  for (const one of [{ state: null }, { state: "removed" }, { state: "upstream_failed" }, { operator: "BashOperator" }]) {
     assert.ok(!isWorthShowing(task(one)), JSON.stringify(one));
   }
+});
+
+test("a skipped task has run only if its fields were rendered, wherever they are found", () => {
+  const skipped = task({ state: "skipped", rendered_fields: {} });
+  assert.ok(!mayRun(skipped, undefined));
+  assert.ok(!mayRun(skipped, { fields: {} }));
+  assert.ok(mayRun(skipped, { fields: { source_name: "HR" } }));
+  assert.ok(mayRun(task({ state: "skipped" })));
+  assert.ok(mayRun(task({ state: "failed", rendered_fields: {} })));
+});
+
+test("a source is known from the task itself where the list lacks the rendered fields", () => {
+  const load = loadOf(task({ rendered_fields: {} }), { fields: { source_name: "HR", sailpoint_conn_id: "c" } });
+  assert.deepEqual([load.sourceName, load.connection], ["HR", "c"]);
 });
 
 test("a source that is named by ID here and by name there is one source", () => {

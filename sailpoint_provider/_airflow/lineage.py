@@ -78,11 +78,11 @@ class LoadLineage:
             self._report = found if isinstance(found, dict) else None
 
     def _load_kind(self) -> LoadKind:
-        """Return the kind of load."""
+        """Return the kind of load; operator and sensor, which mix this class in, keep it differently."""
         raise NotImplementedError
 
     def _lineage_hook(self) -> SailPointHook:
-        """Return the hook of the tenant."""
+        """Return the hook of the tenant, as the task that mixes this class in makes it."""
         raise NotImplementedError
 
     def _reported(

@@ -25,19 +25,28 @@ class AggregationWebhook:
     """
     A WSGI application for ISC's event trigger ``idn:account-aggregation-completed``.
 
-    It answers 200 once Airflow has stored the event, and otherwise with a status that says what is wrong:
-    401 for another bearer token, 400 for another body, 404 for a source whose asset no DAG names, 502 if
-    Airflow does not store the event.
+    It answers 200 once Airflow has stored the event, or if there is nothing to store, and otherwise with a
+    status that says what is wrong: 401 for another bearer token, 400 for another body, 404 for a source whose
+    asset no DAG names, 502 if Airflow does not store the event.
+
+    Only good ends are passed on, because the source's asset stands for a source that was loaded.
 
     :param tenant_host: the host of the tenant's API, spelled as in the connection's host.
     :param bearer_token: the token that the subscription in ISC sends.
     :param airflow_url: address of Airflow's API server, without a path below it.
     :param airflow_token: returns an access token of Airflow; called again once Airflow rejects the last one.
+    :param with_failures: whether bad ends are passed on too; a DAG on the asset must then look at ``state``.
     :raises InvalidInputError: the host or the address is invalid, or the bearer token is empty.
     """
 
     def __init__(
-        self, *, tenant_host: str, bearer_token: str, airflow_url: str, airflow_token: Callable[[], str]
+        self,
+        *,
+        tenant_host: str,
+        bearer_token: str,
+        airflow_url: str,
+        airflow_token: Callable[[], str],
+        with_failures: bool = False,
     ) -> None:
         from sailpoint_provider.isc.source_uri import uri_host
 
@@ -46,6 +55,7 @@ class AggregationWebhook:
         self._host = uri_host(tenant_host)
         self._authorization = f"Bearer {bearer_token}".encode()
         self._airflow = _Airflow(airflow_url, airflow_token)
+        self._with_failures = with_failures
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -84,7 +94,12 @@ class AggregationWebhook:
     def _pass_on(self, event: dict[str, Any]) -> tuple[str, str]:
         import requests
 
+        from sailpoint_provider.isc.outcome import GOOD_STATES
+
         uri = str(event["source_uri"])
+        if event["state"] not in GOOD_STATES and not self._with_failures:
+            log.warning("Not passed on: the aggregation of %s ended as %s.", uri, event["state"])
+            return "200 OK", ""
         try:
             is_known = self._airflow.report(uri, event)
         except (requests.RequestException, ProtocolError) as error:

@@ -64,6 +64,7 @@ class BoundedConnection(_Connection):
             attempt.end_sending()
         return super().getresponse()
 
+    # typeshed declares a class, where http.client takes whatever makes a response.
     def response_class(  # type: ignore[override]
         self, sock: Any, *args: Any, **kwargs: Any
     ) -> http.client.HTTPResponse:

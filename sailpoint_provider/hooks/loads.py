@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.connection import ConnectedHook, upload_of
 from sailpoint_provider.isc.api.identifiers import given_id, identity_profile_id
 from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
+from sailpoint_provider.version_compat import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,7 +53,7 @@ class LoadMethods(ConnectedHook):
     ) -> StartedAggregation:
         """Start an entitlement aggregation; see :meth:`load_entitlements`."""
         _check_entitlements(source_id, file, object_type)
-        upload = await asyncio.to_thread(upload_of, file)
+        upload = await in_thread(upload_of, file)
         return await self._arun(_entitlements(await self._atenant(), source_id, upload, object_type))
 
     def load_uncorrelated_accounts(self, source_id: str, file: FileLocation | Upload) -> StartedAggregation:
@@ -75,7 +75,7 @@ class LoadMethods(ConnectedHook):
     ) -> StartedAggregation:
         """Start a load of uncorrelated accounts; see :meth:`load_uncorrelated_accounts`."""
         _check_uncorrelated(source_id, file)
-        upload = await asyncio.to_thread(upload_of, file)
+        upload = await in_thread(upload_of, file)
         return await self._arun(_uncorrelated(await self._atenant(), source_id, upload))
 
     def process_identities(self, identity_ids: Collection[str]) -> str | None:

@@ -69,8 +69,8 @@ def check_refresh(result: IdentityRefreshResult, *, fail_on_warning: bool = Fals
     words = f" ISC's messages: {' | '.join(texts)}" if texts else ""
     raise RefreshFailedError(
         result,
-        f"{len(bad)} of {len(result['parts'])} parts of the identity refresh did not succeed: {ends}. A "
-        f"retry sends only these again.{words}",
+        f"{len(bad)} of {len(result['parts'])} parts of the identity refresh did not succeed: {ends}. On "
+        f"Airflow 3.3 and later, a retry sends only these again.{words}",
     )
 
 

@@ -42,7 +42,7 @@ def end_line(
     :param fail_on_warning: whether warnings fail the task.
     """
     is_good = is_good_end(result, fail_on_warning=fail_on_warning)
-    parts = [_headline(result), *_messages(result), *_counts(result, kind)]
+    parts = [_headline(result, is_good=is_good), *_messages(result), *_counts(result, kind)]
     if result["deletions_skipped"]:
         parts.append("ISC deleted no accounts, because the source's delete threshold was exceeded")
     first, rest = parts[0], parts[1:]
@@ -91,8 +91,10 @@ def log_end(
     log.log(end_level(result, fail_on_warning=fail_on_warning), "%s", line)
 
 
-def _headline(result: AggregationResult) -> str:
+def _headline(result: AggregationResult, *, is_good: bool) -> str:
     verdict = result["state"].replace("_", " ").upper()
+    if not is_good and result["state"] == "succeeded_with_warnings":
+        verdict = "FAILED ON WARNINGS"
     seconds = result["duration_seconds"]
     return verdict if seconds is None else f"{verdict} in {duration(seconds)}"
 

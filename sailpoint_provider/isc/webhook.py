@@ -47,7 +47,10 @@ def load_event_of_webhook(document: Any, host: str) -> LoadEvent:
             f"The body is not an event of ISC's trigger {_TRIGGER}, which has a source ID, the time of "
             f"completion, and one of the statuses {', '.join(_STATES)} (here {status[:40]!r})."
         )
-    if state == "succeeded" and event.get("warnings"):
+    if state == "succeeded" and event.get("errors"):
+        # As with the status endpoint's COMPLETED, the word alone does not say that everything was loaded.
+        state = "failed"
+    elif state == "succeeded" and event.get("warnings"):
         state = "succeeded_with_warnings"
     result = make_result("", source_id=source_id, source_name=as_text(source.get("name")))
     result["state"] = state
@@ -70,7 +73,7 @@ def load_event_of_webhook(document: Any, host: str) -> LoadEvent:
 def _object(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ProtocolError(
-            f"The body is not an event of ISC's trigger {_TRIGGER}: {what} is no JSON object."
+            f"The body is not an event of ISC's trigger {_TRIGGER}: {what} is not a JSON object."
         )
     return value
 

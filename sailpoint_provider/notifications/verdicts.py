@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import (
@@ -10,8 +11,10 @@ from sailpoint_provider.exceptions import (
     AggregationFailedError,
     AggregationTimeoutError,
     FileRefusedError,
+    RefreshFailedError,
     SailPointError,
 )
+from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.notifications.message import Message
 
 if TYPE_CHECKING:
@@ -31,12 +34,12 @@ def about_result(result: AggregationResult, task: str, *, with_messages: bool = 
     :param task: name of the task.
     :param with_messages: whether ISC's messages are quoted, which can name accounts.
     """
-    counts: Mapping[str, Any] = result["accounts"]
+    counted, counts = _counts_of(result)
     known = {name: counts[name] for name in _COUNTS if counts.get(name) is not None}
     source = result["source_name"] or result["source_id"] or task
     changes = ", ".join(f"{known[name]:,} {name}" for name in _IN_SUBJECT if name in known)
     rows = [("Source", source)]
-    rows += [(f"Accounts {name}", f"{count:,}") for name, count in known.items()]
+    rows += [(f"{counted} {name}", f"{count:,}") for name, count in known.items()]
     if (file := result["file"]) is not None:
         rows.append(("File", file["name"]))
     if (seconds := result["duration_seconds"]) is not None:
@@ -62,7 +65,12 @@ def about_error(error: SailPointError, task: str, *, with_messages: bool = False
     :param with_messages: whether ISC's messages are quoted, which can name accounts.
     """
     if isinstance(error, AggregationFailedError):
-        return about_result(error.result, task, with_messages=with_messages)
+        message = about_result(error.result, task, with_messages=with_messages)
+        if error.result["state"] not in BAD_STATES:
+            message = replace(message, verdict="FAILED ON WARNINGS")
+        return message
+    if isinstance(error, RefreshFailedError):
+        return _about_refresh(error, task, with_messages=with_messages)
     if isinstance(error, FileRefusedError):
         return _about_refused_file(error, task)
     verdict = "FAILED"
@@ -76,16 +84,39 @@ def about_error(error: SailPointError, task: str, *, with_messages: bool = False
     return Message(verdict, task, str(error), (*rows, ("Task", task)))
 
 
+def _counts_of(result: AggregationResult) -> tuple[str, Mapping[str, Any]]:
+    """Return what a load counted, and the numbers."""
+    entitlements: Mapping[str, Any] = result["entitlements"]
+    if any(count is not None for count in entitlements.values()):
+        return "Entitlements", entitlements
+    return "Accounts", result["accounts"]
+
+
+def _about_refresh(error: RefreshFailedError, task: str, *, with_messages: bool) -> Message:
+    parts = error.result["parts"]
+    bad = [part for part in parts if part["state"] in BAD_STATES]
+    bad = bad or [part for part in parts if part["state"] != "succeeded"]
+    texts = [message["text"] for part in bad for message in part["messages"] if message["text"]]
+    rows = (("Parts", f"{len(parts):,}"), ("Parts that did not succeed", f"{len(bad):,}"), ("Task", task))
+    return Message("FAILED", f"Identity refresh {task}", _quoted(texts, with_messages=with_messages), rows)
+
+
 def _remarks(result: AggregationResult, *, with_messages: bool) -> str:
     remarks = []
     if result["deletions_skipped"]:
         remarks.append("ISC deleted no accounts, because the source's delete threshold was exceeded.")
     texts = [message["text"] for message in result["messages"] if message["text"]]
-    if texts and with_messages:
-        remarks.append("ISC's messages: " + " | ".join(texts[:_MOST_MESSAGES]))
-    elif texts:
-        remarks.append(f"ISC's messages are in the task's log ({len(texts)}).")
-    return " ".join(remarks)
+    remarks.append(_quoted(texts, with_messages=with_messages))
+    return " ".join(filter(None, remarks))
+
+
+def _quoted(texts: list[str], *, with_messages: bool) -> str:
+    """Return ISC's messages, or where they are; empty if there are none."""
+    if not texts:
+        return ""
+    if with_messages:
+        return "ISC's messages: " + " | ".join(texts[:_MOST_MESSAGES])
+    return f"ISC's messages are in the task's log ({len(texts)})."
 
 
 def _about_refused_file(error: FileRefusedError, task: str) -> Message:

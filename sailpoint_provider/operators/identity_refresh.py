@@ -122,6 +122,10 @@ class SailPointIdentityRefreshOperator(BaseOperator):
             self.timeout = seconds(timeout, "timeout")
             self.tolerate_outage = seconds(tolerate_outage, "tolerate_outage")
 
+    def _place(self) -> str:
+        """Return what this task works on, for errors."""
+        return f"connection {self.sailpoint_conn_id}"
+
     @cached_property
     def hook(self) -> SailPointHook:
         """The hook of the connection."""
@@ -131,7 +135,7 @@ class SailPointIdentityRefreshOperator(BaseOperator):
         """Send the parts that no earlier try has sent, and wait for their end."""
         from sailpoint_provider.isc.start.refresh import start_refresh
 
-        with airflow_errors(context):
+        with airflow_errors(context, self._place):
             request = self._request(context)
             with start_in_time(request.deadlines, None, self.kind):
                 checkpoint = self.hook._run(
@@ -156,7 +160,7 @@ class SailPointIdentityRefreshOperator(BaseOperator):
         from sailpoint_provider.isc.start.refresh import read_refresh_checkpoint
         from sailpoint_provider.isc.wait.events import read_event
 
-        with airflow_errors(context):
+        with airflow_errors(context, self._place):
             waited = read_event(event)
             with _known(waited.aggregation_id):
                 task_id = waited.ended_aggregation()

@@ -70,6 +70,10 @@ class SailPointSourceCheckOperator(BaseOperator):
             if not check_connection and not check_health:
                 raise InvalidInputError("check_connection and check_health are both False: set one to True.")
 
+    def _place(self) -> str:
+        """Return what this task works on, for errors."""
+        return f"connection {self.sailpoint_conn_id}"
+
     @cached_property
     def hook(self) -> SailPointHook:
         """The hook of the connection."""
@@ -79,7 +83,7 @@ class SailPointSourceCheckOperator(BaseOperator):
         """Check the sources."""
         from sailpoint_provider.isc.readiness import as_table, read_readiness
 
-        with airflow_errors(context):
+        with airflow_errors(context, self._place):
             generation = self.hook._tenant.generation
             if self.check_health and not generation.has_source_health:
                 raise InvalidInputError(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 _WHAT_IS_LOADED = ("kind", "source_id", "file_location", "disable_optimization", "object_type")
+
 StartEvent: TypeAlias = Literal["started", "busy", "refused", "adopted"]
 """
 What became of a start: ``started`` means that ISC started an aggregation for it; ``busy`` that nothing was

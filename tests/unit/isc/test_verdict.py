@@ -103,7 +103,7 @@ def test_a_good_end_is_returned():
 def test_warnings_are_a_bad_end_only_if_asked_for():
     result = result_of("WARNING")
     assert check_end(result) is result
-    with pytest.raises(AggregationFailedError, match=r"^SUCCEEDED WITH WARNINGS .* fail_on_warning is True"):
+    with pytest.raises(AggregationFailedError, match=r"^FAILED ON WARNINGS .* fail_on_warning is True"):
         check_end(result, fail_on_warning=True)
 
 

@@ -44,6 +44,8 @@ def test_it_says_what_other_events_of_loads_say():
         ({"status": "Error"}, "failed"),
         ({"status": "Terminated"}, "terminated"),
         ({"warnings": ["Account skipped"]}, "succeeded_with_warnings"),
+        ({"errors": ["Accounts unable to be aggregated."]}, "failed"),
+        ({"errors": ["Unreadable."], "warnings": ["Account skipped"]}, "failed"),
         ({"errors": None, "warnings": None}, "succeeded"),
     ],
 )

@@ -5,7 +5,9 @@ import pytest
 from sailpoint_provider import exceptions
 from sailpoint_provider._airflow.errors import for_airflow
 from sailpoint_provider.isc.api.models import AccountAggregationStatus, read_task_status
+from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION
 from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.isc.refresh_outcome import ended_part
 from sailpoint_provider.notifications.verdicts import about_error, about_result
 from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
@@ -136,3 +138,28 @@ def test_an_error_is_told_with_what_to_do(error, verdict):
     assert message.subject == f"{verdict}: {TASK}"
     assert message.sentence == str(error)
     assert message.rows[0] == ("Error", type(error).__name__)
+
+
+def test_warnings_that_fail_the_task_do_not_read_as_a_success():
+    warned = result("WARNING", messages=["One row was skipped."])
+    message = about_error(exceptions.AggregationFailedError(warned, "words"), TASK)
+    assert message.subject.startswith("FAILED ON WARNINGS: HR")
+    assert about_result(warned, TASK).verdict == "SUCCEEDED WITH WARNINGS"
+
+
+def test_an_entitlement_aggregation_shows_entitlements():
+    record = read_task_status(task_document("SUCCESS", attributes={"total": 9, "groupsCreated": 4}))
+    message = about_result(make_result(RUN, None, record, kind=ENTITLEMENT_AGGREGATION), TASK)
+    assert ("Entitlements created", "4") in message.rows
+    assert not any(name.startswith("Accounts") for name, _ in message.rows)
+
+
+@pytest.mark.parametrize("with_messages", [False, True])
+def test_a_refresh_quotes_the_messages_of_isc_only_on_request(with_messages):
+    part = ended_part(result("ERROR", messages=[f"No {KEY}."]), 250)
+    refresh = {"state": "failed", "identities": 250, "identity_profile_id": None, "parts": [part]}
+    error = exceptions.RefreshFailedError(refresh, f"1 of 1 parts. ISC's messages: No {KEY}.")
+    message = about_error(error, TASK, with_messages=with_messages)
+    assert message.verdict == "FAILED"
+    assert (KEY in message.text) == with_messages
+    assert ("Parts that did not succeed", "1") in message.rows

@@ -92,7 +92,7 @@ def airflow(uri):
 
 
 @contextmanager
-def receiver(tenant, airflow):
+def receiver(tenant, airflow, **options):
     """Serve the receiver in front of an Airflow, and yield its URL."""
     with served(airflow) as airflow_url:
         application = AggregationWebhook(
@@ -100,6 +100,7 @@ def receiver(tenant, airflow):
             bearer_token=BEARER,
             airflow_url=airflow_url,
             airflow_token=token_by_password(airflow_url, "isc", PASSWORD),
+            **options,
         )
         with served(application) as url:
             yield url
@@ -146,8 +147,19 @@ def test_what_the_tenant_posts_becomes_an_event_that_airflow_accepts(tenant, air
     assert extra["from_rest_api"] is True
 
 
-def test_a_failure_is_told_as_such(tenant, airflow):
+def test_a_bad_end_does_not_update_the_asset_of_a_loaded_source(tenant, airflow, caplog):
     with receiver(tenant, airflow) as url:
+        answers = [
+            posted(url, event(**changes)).status_code
+            for changes in ({"status": "Failed"}, {"status": "Terminated"}, {"errors": ["Unreadable."]})
+        ]
+    assert answers == [200] * 3
+    assert airflow.events == []
+    assert "Not passed on" in caplog.text
+
+
+def test_a_failure_is_told_as_such_if_asked_for(tenant, airflow):
+    with receiver(tenant, airflow, with_failures=True) as url:
         tenant.control.subscribe(url, BEARER)
         tenant.control.finish(tenant.control.start(DIRECTORY)["id"], "error")
         told(tenant, 1)

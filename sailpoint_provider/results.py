@@ -257,3 +257,15 @@ class LoadEvent(TypedDict):
     deletions_skipped: bool
     file: UploadedFile | None
     check: CheckSummary | None
+
+
+class LoadEvents(TypedDict):
+    """
+    What one event of a watcher says about several loads that ended since its last look; plain JSON.
+
+    :param version: 1.
+    :param loads: the loads, in the order in which they ended.
+    """
+
+    version: int
+    loads: list[LoadEvent]

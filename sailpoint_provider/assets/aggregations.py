@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sailpoint_provider.isc.kinds import ACCOUNT_TASK_TYPE
 from sailpoint_provider.triggers.ended_aggregations import (
@@ -77,12 +77,19 @@ def triggering_loads(context: Context) -> list[LoadEvent]:
     """
     loads: dict[Any, LoadEvent] = {}
     for extra in _extras(context):
-        payload = extra.get("payload")
-        load: Any = payload if isinstance(payload, dict) else extra
-        if "source_id" in load and "state" in load:
+        for load in _loads_of(extra):
             key = load.get("aggregation_id") or (load["source_id"], load.get("completed"))
             loads.setdefault(key, load)
     return list(loads.values())
+
+
+def _loads_of(extra: dict[str, Any]) -> Iterator[LoadEvent]:
+    payload = extra.get("payload")
+    event: Any = payload if isinstance(payload, dict) else extra
+    several = event.get("loads")
+    for load in several if isinstance(several, list) else [event]:
+        if isinstance(load, dict) and "source_id" in load and "state" in load:
+            yield cast("LoadEvent", load)
 
 
 def _extras(context: Context) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.wait.ended import EndedLoads
-    from sailpoint_provider.results import LoadEvent
+    from sailpoint_provider.results import LoadEvent, LoadEvents
 
 DEFAULT_POLL_INTERVAL = 60.0
 DEFAULT_LOOK_BACK = 3600.0
@@ -37,10 +37,11 @@ _LONGEST_PAUSE = 300.0
 
 class SailPointEndedAggregationsTrigger(BaseEventTrigger):
     """
-    Yields an event for each aggregation that ends, for ever, whoever started it.
+    Yields events about the aggregations that end, for ever, whoever started them.
 
-    The event is a :class:`~sailpoint_provider.results.LoadEvent`. All watchers of one tenant share one list
-    request per interval. Errors are logged once and outlived; it never raises.
+    The event is a :class:`~sailpoint_provider.results.LoadEvent`, or, if several ended since the last look, a
+    :class:`~sailpoint_provider.results.LoadEvents`. All watchers of one tenant share one list request per
+    interval. Errors are logged once and outlived; it never raises.
 
     :param sailpoint_conn_id: ID of the Airflow connection.
     :param source_ids: IDs of the sources, 32 hex characters each; None for all sources of the tenant.
@@ -110,8 +111,11 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
 
     async def _ended(
         self, loads: EndedLoads, state: WatcherState, trouble: _Trouble
-    ) -> AsyncGenerator[LoadEvent, None]:
+    ) -> AsyncGenerator[LoadEvent | LoadEvents, None]:
         """Yield events until something fails; the connection is read anew each time."""
+        from sailpoint_provider.isc.load_event import VERSION
+        from sailpoint_provider.results import LoadEvents
+
         hook = SailPointHook(self.sailpoint_conn_id)
         async with hook._connected() as client:
             from sailpoint_provider.polling.ended_scans import EndedScans
@@ -120,13 +124,16 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
             while True:
                 scan = await scans.next(loads.wish(), pause)
                 trouble.is_over()
-                pause, has_told = self.poll_interval, False
-                for record in loads.take(scan):
-                    event = _event_of(record, client.tenant.base_url)
-                    if self.watched.reports(event["state"]):
-                        has_told = True
-                        yield event
-                await state.save(loads.position, after_events=has_told)
+                pause = self.poll_interval
+                ended = [_event_of(record, client.tenant.base_url) for record in loads.take(scan)]
+                news = [event for event in ended if self.watched.reports(event["state"])]
+                # One event for all: of events that follow each other quickly, Airflow up to 3.3 passes only
+                # the first to the run that it starts, and the others wait for the next event of the asset.
+                if len(news) == 1:
+                    yield news[0]
+                elif news:
+                    yield LoadEvents(version=VERSION, loads=news)
+                await state.save(loads.position, after_events=bool(news))
 
 
 def _event_of(record: TaskStatus, host: str) -> LoadEvent:

@@ -66,6 +66,13 @@ def test_events_of_outlets_watchers_and_the_webhook_are_read_alike():
     assert loads[2]["completed"] == webhook["completed"]
 
 
+def test_an_event_of_a_watcher_with_several_loads_is_read():
+    first, second = load("a" * 32), load("b" * 32)
+    event = {"from_trigger": True, "payload": {"version": 1, "loads": [first, second]}}
+    assert triggering_loads(context(second, event)) == [second, first]
+    assert triggering_loads(context({"payload": {"loads": [None, {}]}})) == []
+
+
 def test_a_load_that_is_reported_twice_is_in_the_list_once():
     one = load()
     assert triggering_loads(context(one, {"from_trigger": True, "payload": one}, dict(one))) == [one]

@@ -12,7 +12,7 @@ import pytest
 
 from sailpoint_provider._airflow import watcher_state
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.results import LoadEvent
+from sailpoint_provider.results import LoadEvent, LoadEvents
 from sailpoint_provider.triggers import ended_aggregations
 from sailpoint_provider.triggers.ended_aggregations import SailPointEndedAggregationsTrigger
 from tests.unit.airflow.airflow_cases import API_VERSIONS, DIRECTORY, MAINFRAME, reloaded
@@ -188,6 +188,25 @@ def test_failures_are_reported_unless_states_are_named(tenant):
     assert event["state"] == "succeeded"
 
 
+def test_loads_that_end_between_two_looks_come_in_one_event(tenant):
+    # Airflow passes only the first of several quick events to the run that it starts.
+    outcomes = [(DIRECTORY, None), (MAINFRAME, "error"), (DIRECTORY, "warning")]
+
+    def all_end():
+        for source_id, outcome in outcomes:
+            ended(tenant, source_id, outcome)()
+        return 1
+
+    nothing, (event,) = watched(
+        lambda: 0, all_end, trigger=watcher(poll_interval=3, states=["succeeded", "succeeded_with_warnings"])
+    )
+    assert nothing == []
+    assert list(event) == list(LoadEvents.__annotations__)
+    good = [run["id"] for run in tenant.runs() if run["source_id"] == DIRECTORY]
+    assert sorted(load["aggregation_id"] for load in event["loads"]) == sorted(good)
+    assert [load["state"] for load in event["loads"]] == ["succeeded", "succeeded_with_warnings"]
+
+
 def test_other_sources_are_not_reported(tenant):
     nothing, (event,) = watched(
         lambda: ended(tenant, MAINFRAME)() and 0, ended(tenant), trigger=watcher(source_ids=DIRECTORY)
@@ -271,8 +290,8 @@ def test_with_a_position_a_new_life_continues_where_the_last_one_ended(tenant):
     ended(tenant)()
     (running,) = tenant.control.runs(MAINFRAME)
     tenant.control.finish(running["id"])
-    ((*events,), nothing) = watched(lambda: 2, lambda: 0, store=store, trigger=watcher(look_back=0))
-    assert sorted(event["source_id"] for event in events) == [DIRECTORY, MAINFRAME]
+    ((event,), nothing) = watched(lambda: 1, lambda: 0, store=store, trigger=watcher(look_back=0))
+    assert sorted(load["source_id"] for load in event["loads"]) == [DIRECTORY, MAINFRAME]
     assert nothing == []
     assert watched(lambda: 0, store=store) == [[]]
 

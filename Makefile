@@ -66,7 +66,7 @@ test-matrix: ## Run what depends on Airflow on each supported version, and every
 	@$(call check_python)
 	@$(PYTHON) tests/matrix/run.py
 
-bench: $(BENCH_INSTALLED) ## Measure waits, uploads, parsing, starts, checks and drops, into docs/benchmarks.md (25 minutes)
+bench: $(BENCH_INSTALLED) ## Measure waits, sizing, uploads, parsing, starts, checks and drops, into docs/benchmarks.md (45 minutes)
 	@$(RUN) -m tests.benchmarks
 
 docs: $(DOCS_INSTALLED) ## Test every Python block of the documentation, then build it into site/ (warnings fail)

@@ -21,7 +21,7 @@ from tests.benchmarks.report import Section, as_markdown, on_terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECTIONS = ("waits", "uploads", "parsing", "starts", "checks", "drops")
+SECTIONS = ("waits", "sizing", "uploads", "parsing", "starts", "checks", "drops")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 _INTRODUCTION = """\

@@ -156,9 +156,14 @@ async def weigh_waits(peer: Peer, series: Series) -> float:
     return each
 
 
-def resident() -> int:
-    """Return the resident bytes of this process, without garbage."""
-    gc.collect()
+def resident(*, collect: bool = True) -> int:
+    """
+    Return the resident bytes of this process.
+
+    :param collect: whether to collect garbage before; that stops the event loop for a moment.
+    """
+    if collect:
+        gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
 

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import trustme
 
 from tests.benchmarks.loop_stalls import Stalls
+from tests.benchmarks.told_process import START_SECONDS, RunError, ToldProcess, all_of
 from tests.benchmarks.wait_peers import PEERS
 from tests.benchmarks.wait_runner import Outcome
 from tests.benchmarks.wait_tally import Tally
 from tests.live.processes import clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
 
-T = TypeVar("T")
-
-PROJECT = Path(__file__).resolve().parents[2]
 JOB_SECONDS = 30.0
 SPREAD_SECONDS = 5.0
 _MEMORY_JOB_SECONDS = 120.0
-_START_SECONDS = 120.0
 _RUN_SECONDS = 540.0
-_LONGEST_LINE = 2**24
-
-
-class RunError(RuntimeError):
-    """A process of a run failed, or did not come to an end."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +70,29 @@ class Bench:
         """Let runs begin together once all are ready, and return their results in the same order."""
         async with self._pairs(plans, memory=False) as pairs:
             begin = _soon(plans)
-            return await _all(pair.run(begin) for pair in pairs)
+            return await all_of(pair.run(begin) for pair in pairs)
 
     async def weigh_together(self, plans: Sequence[Plan]) -> list[float]:
         """Return the bytes per wait of each plan."""
         async with self._pairs(plans, memory=True) as pairs:
             begin = _soon(plans)
-            return await _all(pair.weigh(begin) for pair in pairs)
+            return await all_of(pair.weigh(begin) for pair in pairs)
 
     @asynccontextmanager
     async def _pairs(self, plans: Sequence[Plan], *, memory: bool) -> AsyncIterator[list[_Pair]]:
         pairs = [_Pair(plan) for plan in plans]
         try:
-            await _all(pair.start(self, memory=memory) for pair in pairs)
+            await all_of(pair.start(self, memory=memory) for pair in pairs)
             yield pairs
         finally:
-            await _all(pair.stop() for pair in pairs)
+            await all_of(pair.stop() for pair in pairs)
 
-    def environment(self, plan: Plan, port: int) -> dict[str, str]:
-        """Return the environment of a runner."""
+    def environment(self, connections: Mapping[str, str]) -> dict[str, str]:
+        """
+        Return the environment of a runner.
+
+        :param connections: Airflow connections, as environment variables.
+        """
         return clean_environment() | {
             "AIRFLOW_HOME": str(self._folder / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -107,15 +100,8 @@ class Bench:
             "PYTHONDONTWRITEBYTECODE": "",
             "SSL_CERT_FILE": str(self.authority),
             "REQUESTS_CA_BUNDLE": str(self.authority),
-            **PEERS[plan.peer].environment(port),
+            **connections,
         }
-
-
-async def _all(tasks: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Do all of it at once; where one fails, give the others up."""
-    async with asyncio.TaskGroup() as group:
-        begun = [group.create_task(task) for task in tasks]
-    return [one.result() for one in begun]
 
 
 def _soon(plans: Sequence[Plan]) -> float:
@@ -128,23 +114,25 @@ class _Pair:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._processes: list[_Process] = []
+        self._processes: list[ToldProcess] = []
 
     async def start(self, bench: Bench, *, memory: bool) -> None:
         plan = self._plan
         server = await self._started(
             "tests.benchmarks.wait_server", [str(bench.certificate), str(plan.delay)], clean_environment()
         )
-        port = int((await server.answer(_START_SECONDS))["port"])
+        port = int((await server.answer(START_SECONDS))["port"])
         arguments = [plan.peer, str(plan.count), *(["memory"] if memory else [])]
-        runner = await self._started("tests.benchmarks.wait_runner", arguments, bench.environment(plan, port))
-        await runner.answer(_START_SECONDS)
+        runner = await self._started(
+            "tests.benchmarks.wait_runner", arguments, bench.environment(PEERS[plan.peer].environment(port))
+        )
+        await runner.answer(START_SECONDS)
 
     async def run(self, begin: float) -> Result:
         server, _ = self._processes
         answer = await self._answered(begin, JOB_SECONDS)
         await server.tell({})
-        tally = await server.answer(_START_SECONDS)
+        tally = await server.answer(START_SECONDS)
         outcome = Outcome(
             **{**answer, "stalls": Stalls(**answer["stalls"]), "noticed": tuple(answer["noticed"])}
         )
@@ -162,7 +150,7 @@ class _Pair:
             "spread": SPREAD_SECONDS,
         }
         await server.tell(series)
-        await server.answer(_START_SECONDS)
+        await server.answer(START_SECONDS)
         if time.time() > series["begun"]:
             raise RunError("The server was not ready in time.")
         await runner.tell(series)
@@ -172,46 +160,7 @@ class _Pair:
         for process in self._processes:
             await process.stop()
 
-    async def _started(self, module: str, arguments: list[str], environment: dict[str, str]) -> _Process:
-        process = await _Process.start(module, arguments, environment)
+    async def _started(self, module: str, arguments: list[str], environment: dict[str, str]) -> ToldProcess:
+        process = await ToldProcess.start(module, arguments, environment)
         self._processes.append(process)
         return process
-
-
-class _Process:
-    """A process that is told and tells JSON, one object a line."""
-
-    def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
-        self._module = module
-        self._process = process
-
-    @classmethod
-    async def start(cls, module: str, arguments: list[str], environment: dict[str, str]) -> Self:
-        command = [sys.executable, "-m", module, *arguments]
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *command, env=environment, cwd=PROJECT, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE
-        )
-        return cls(module, process)
-
-    async def tell(self, order: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        await self._process.stdin.drain()
-
-    async def answer(self, seconds: float) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        try:
-            async with asyncio.timeout(seconds):
-                line = await self._process.stdout.readline()
-        except TimeoutError:
-            raise RunError(f"{self._module} said nothing for {seconds:.0f} s.") from None
-        if not line:
-            raise RunError(f"{self._module} ended with exit status {await self._process.wait()}.")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    async def stop(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()

@@ -25,7 +25,7 @@ from tests.benchmarks.wait_jobs import ACCOUNT, Job, Series, airbyte_job, dbt_ru
 from tests.benchmarks.wait_tally import Counting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from sailpoint_provider.simulator.api.filters import Comparison
 
@@ -176,17 +176,26 @@ async def serve(certificate: str, delay: float) -> None:
     loop = asyncio.get_running_loop()
     server = WaitServer(delay)
     listening = await loop.create_server(server, "127.0.0.1", 0, ssl=context, backlog=_BACKLOG)
-    _say({"port": listening.sockets[0].getsockname()[1]})
-    orders = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    while line := await orders.readline():
+    say({"port": listening.sockets[0].getsockname()[1]})
+    async for line in lines_of_standard_input():
         if order := json.loads(line):
             server.begin(Series(**order))
-        _say(asdict(server.counting.tally()))
+        say(asdict(server.counting.tally()))
     listening.close()
 
 
-def _say(answer: object) -> None:
+async def lines_of_standard_input() -> AsyncIterator[bytes]:
+    """Yield the lines of the standard input without blocking the loop, until it ends."""
+    orders = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(orders), sys.stdin
+    )
+    while line := await orders.readline():
+        yield line
+
+
+def say(answer: object) -> None:
+    """Write one JSON object to the standard output."""
     print(json.dumps(answer), flush=True)
 
 

@@ -79,7 +79,9 @@ class Outcome:
                 )
                 self.kills[f"{who}: {event['point']}"] += 1
             elif event["what"] == "fault":
-                self.faults[event["fault"]] += 1
+                # A fault that meets a rival's start is named after that one start.
+                kind = event["fault"].rpartition(": ")[2]
+                self.faults[f"rival: {kind}" if "-rival-" in event["fault"] else event["fault"]] += 1
             elif event["what"] == "error":
                 self.errors[event["name"]] += 1
             elif event["what"] == "run over":

@@ -265,6 +265,23 @@ def end_of(make: Callable[[], Any], ti: FakeTaskInstance | None = None) -> Any:
         return error
 
 
+def timed_out_after_start(task: Callable[[float], Any], has_started: Callable[[], bool]) -> Any:
+    """
+    Run a task whose deadline passes while its aggregation runs, and return what it raised.
+
+    On a busy machine a short deadline passes before the start; a longer one follows then.
+
+    :param task: makes, runs and ends the task with a timeout in seconds.
+    :param has_started: whether the task knows of an aggregation.
+    """
+    error: Any = None
+    for seconds in (0.5, 2.0, 8.0, 32.0):
+        error = task(seconds)
+        if has_started():
+            break
+    return error
+
+
 def assert_whole(result: dict[str, Any]) -> None:
     """Assert that a result has every key and holds only JSON."""
     assert list(result) == list(AggregationResult.__annotations__)

@@ -25,6 +25,7 @@ from tests.unit.airflow.airflow_cases import (
     FakeStore,
     FakeTaskInstance,
     carried_out,
+    timed_out_after_start,
 )
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
@@ -261,7 +262,10 @@ def test_what_isc_answered_to_a_refused_start_is_named(openlineage, tenant, tmp_
 def test_a_wait_that_timed_out_on_the_triggerer_still_names_source_and_file(openlineage, tenant, tmp_path):
     tenant.plan(HR, seconds=NEVER)
     file = tenant.csv(tmp_path)
-    done = followed(lambda: operator(file=str(file), deferrable=True, timeout=0.5))
+    done = timed_out_after_start(
+        lambda seconds: followed(lambda: operator(file=str(file), deferrable=True, timeout=seconds)),
+        lambda: bool(tenant.runs()),
+    )
     (run,) = tenant.runs()
     assert done.load["errorType"] == "AggregationTimeoutError"
     assert (done.load["aggregationId"], done.source["name"]) == (run["id"], f"sources/{HR}")

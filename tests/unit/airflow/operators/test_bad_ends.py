@@ -25,6 +25,8 @@ from tests.unit.airflow.airflow_cases import (
     POLL,
     FakeTaskInstance,
     carried_out,
+    end_of,
+    timed_out_after_start,
 )
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
@@ -134,10 +136,16 @@ def test_a_busy_source_that_is_not_waited_for_can_be_retried(tenant, deferrable)
 def test_a_timeout_tells_the_id_and_that_the_aggregation_goes_on(tenant, deferrable):
     tenant.plan(DIRECTORY, seconds=NEVER)
     ti = FakeTaskInstance()
-    with pytest.raises(AggregationTimeoutError, match="still running in ISC") as caught:
-        carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable, timeout=0.4), ti)
-    assert_retriable(caught.value)
-    assert ti.pushed["aggregation_id"] in str(caught.value)
+    error = timed_out_after_start(
+        lambda seconds: end_of(
+            lambda: operator(source_id=DIRECTORY, deferrable=deferrable, timeout=seconds), ti
+        ),
+        lambda: "aggregation_id" in ti.pushed,
+    )
+    assert isinstance(error, AggregationTimeoutError)
+    assert_retriable(error)
+    assert "still running in ISC" in str(error)
+    assert ti.pushed["aggregation_id"] in str(error)
     assert tenant.runs()[0]["outcome"] is None
 
 

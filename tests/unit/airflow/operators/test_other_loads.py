@@ -25,6 +25,7 @@ from tests.unit.airflow.airflow_cases import (
     assert_whole,
     carried_out,
     end_of,
+    timed_out_after_start,
 )
 from tests.unit.airflow.operators.load_cases import (
     CASES,
@@ -97,7 +98,10 @@ def test_a_bad_end_fails_the_task_in_the_words_of_its_kind(tenant, tmp_path, cas
 @KINDS
 def test_a_deadline_ends_the_wait_and_starts_nothing_again(tenant, tmp_path, case, deferrable):
     case.plan(tenant, seconds=NEVER)
-    error = end_of(lambda: case.operator(tmp_path, deferrable=deferrable, timeout=0.5))
+    error = timed_out_after_start(
+        lambda seconds: end_of(lambda: case.operator(tmp_path, deferrable=deferrable, timeout=seconds)),
+        lambda: bool(case.runs(tenant)),
+    )
     assert isinstance(error, AggregationTimeoutError)
     assert len(case.runs(tenant)) == 1
 

@@ -58,7 +58,17 @@ pytestmark = pytest.mark.skipif(
 
 @cache
 def _document(generation: str) -> Any:
-    return schemathesis.openapi.from_path(DOCUMENTS / f"{generation}.json")
+    document = json.loads((DOCUMENTS / f"{generation}.json").read_text())
+    return schemathesis.openapi.from_dict(json.loads(json.dumps(document), object_hook=_consistent))
+
+
+def _consistent(schema: dict[str, Any]) -> dict[str, Any]:
+    """Correct a schema whose type contradicts what the document itself says or shows of the value."""
+    if schema.get("type") == "string" and "always null" in schema.get("description", ""):
+        return schema | {"nullable": True}
+    if schema.get("type") == "object" and isinstance(schema.get("example"), list):
+        return schema | {"type": "array", "items": {}}
+    return schema
 
 
 CHECKS = (

@@ -49,8 +49,8 @@ def counted(tenant, source_id=DIRECTORY):
 
 
 def somebody_elses(tenant, source_id=DIRECTORY, file=None, **plan):
-    """Start an aggregation that is not the task's own, and return its ID."""
-    tenant.plan(source_id, **plan)
+    """Start an aggregation that is not the task's own and runs until the task has looked; return its ID."""
+    tenant.plan(source_id, **{"seconds": 1.0} | plan)
     task_id = SailPointHook().load_accounts(source_id, file).id
     tenant.control.clear_requests()
     return task_id

@@ -116,13 +116,13 @@ def test_a_busy_source_is_a_refusal(tenant, stats, if_running):
 
 @MODES
 def test_waiting_for_a_busy_source_is_a_refusal_and_then_a_start(tenant, stats, deferrable):
-    tenant.started(DIRECTORY, seconds=0.2)
+    tenant.started(DIRECTORY, seconds=1.0)
     carried_out(lambda: operator(deferrable=deferrable))
     assert stats.of_loads == ["sailpoint.refusals", "sailpoint.starts", "sailpoint.ends.succeeded"]
 
 
 def test_an_adoption_is_counted_as_one(tenant, stats):
-    tenant.started(DIRECTORY)
+    tenant.started(DIRECTORY, seconds=1.0)
     carried_out(lambda: operator(if_running="adopt"))
     assert stats.of_loads == ["sailpoint.adoptions", "sailpoint.ends.succeeded"]
 

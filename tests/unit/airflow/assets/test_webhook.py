@@ -161,7 +161,8 @@ def test_a_bad_end_does_not_update_the_asset_of_a_loaded_source(tenant, airflow,
 def test_a_failure_is_told_as_such_if_asked_for(tenant, airflow):
     with receiver(tenant, airflow, with_failures=True) as url:
         tenant.control.subscribe(url, BEARER)
-        tenant.control.finish(tenant.control.start(DIRECTORY)["id"], "error")
+        tenant.plan(DIRECTORY, "error", seconds=0)
+        tenant.control.start(DIRECTORY)
         told(tenant, 1)
     ((_, extra),) = airflow.events
     assert extra["state"] == "failed"

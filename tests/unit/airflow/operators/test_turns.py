@@ -200,7 +200,7 @@ def test_waiting_for_the_turn_counts_for_the_time_out(tenant, deferrable):
 
 @MODES
 def test_the_time_out_goes_on_from_the_turn_to_the_own_aggregation(tenant, deferrable):
-    somebody_elses(tenant, seconds=0.2)
+    somebody_elses(tenant)
     tenant.plan(DIRECTORY, seconds=0.2)
     ti = FakeTaskInstance(store=FakeStore())
     carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable, timeout=30), ti)
@@ -332,7 +332,7 @@ def test_without_a_store_a_retry_adopts_nothing_after_a_start_of_its_own_got_no_
         return (yield from send(self, call, until))
 
     for _ in range(3):
-        tenant.plan(DIRECTORY, seconds=0.5)
+        tenant.plan(DIRECTORY, seconds=1.0)
     monkeypatch.setattr(CallFlow, "send", troubled)
     result = carried_out(lambda: retried(deferrable=deferrable), without_store())
     runs = counted(tenant)

@@ -140,7 +140,7 @@ def test_an_event_that_tells_no_end_fails(event, soft_fail):
 
 def test_the_event_of_another_aggregation_fails(tenant):
     ti = FakeTaskInstance()
-    aggregation_id = tenant.started()
+    aggregation_id = tenant.started(seconds=1.0)
     carried_out(lambda: sensor(aggregation_id, deferrable=True), ti)
     with pytest.raises(ProtocolError, match=NOBODY):
         sensor(NOBODY).resume_execution("execute_complete", {"event": ti.events[0]}, ti.context)

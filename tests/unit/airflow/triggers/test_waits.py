@@ -255,7 +255,7 @@ def test_many_waits_on_one_loop_share_a_token(tenant):
 
 
 def test_progress_reaches_the_triggers_log(tenant, logged):
-    aggregation_id = tenant.started(seconds=0.15, process_seconds=15)
+    aggregation_id = tenant.started(seconds=0.4, process_seconds=60)
     events_of(trigger(aggregation_id, begun=time.time() - 3700))
     lines = [
         record.getMessage()

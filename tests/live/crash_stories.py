@@ -16,7 +16,7 @@ ROW_LENGTH = 30_000
 STILL_RUNNING = (
     r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
 )
-ENDED_WELL = r"^Account aggregation \w+ of source .* succeeded"
+ENDED_WELL = r"^SUCCEEDED in .* account aggregation \w+$"
 RESUMED = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
 INTERRUPTED = r"an earlier try stopped before it received an ID"
 WAS_KILLED = r"was killed"

@@ -123,9 +123,10 @@ class Processes:
         """Let one process with all its children stand still."""
         _signal_all({self.pid(name)}, signal.SIGSTOP)
 
-    def thaw(self, name: str) -> None:
-        """Let them go on."""
-        _signal_all({self.pid(name)}, signal.SIGCONT)
+    def thaw(self, name: str, *, only_children: bool = False) -> None:
+        """Let them go on, the process itself among them or not."""
+        own = self.pid(name)
+        _signal_all({own}, signal.SIGCONT, spared=own if only_children else 0)
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         """Run a process to its end, and raise with the end of its log when it fails."""
@@ -216,10 +217,11 @@ class Processes:
         return False
 
 
-def _signal_all(sessions: set[int], number: signal.Signals) -> None:
+def _signal_all(sessions: set[int], number: signal.Signals, *, spared: int = 0) -> None:
     for member in members_of_sessions(sessions):
-        with suppress(ProcessLookupError):
-            os.kill(member, number)
+        if member != spared:
+            with suppress(ProcessLookupError):
+                os.kill(member, number)
 
 
 def members_of_sessions(sessions: set[int]) -> list[int]:

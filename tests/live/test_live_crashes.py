@@ -44,12 +44,10 @@ def place_of(executor: str, postgres: Postgres, folder: Path) -> Iterator[CrashP
             yield place
 
 
-@pytest.fixture(scope="module")
-def findings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
-    executor = request.param
-    if executor == CELERY and importlib.util.find_spec("airflow.providers.celery") is None:
-        pytest.skip("Airflow's Celery provider is not installed; 'make test-live' installs it.")
-    folder: Path = tmp_path_factory.mktemp(executor)
+def found_out(
+    executor: str, request: pytest.FixtureRequest, factory: pytest.TempPathFactory
+) -> dict[str, Finding]:
+    folder = factory.mktemp(executor)
     try:
         with (
             running_postgres(find_postgres(), folder / "postgres") as postgres,
@@ -62,10 +60,27 @@ def findings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return {finding.case.title: finding for finding in found}
 
 
-@pytest.mark.parametrize(
-    ("findings", "title"),
-    [(executor, case.title) for executor, cases in CASES.items() for case in cases],
-    indirect=["findings"],
-)
-def test_nothing_is_lost_and_nothing_starts_twice(title: str, findings: dict[str, Finding]) -> None:
-    assert findings[title].faults == []
+@pytest.fixture(scope="module")
+def local_findings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Finding]:
+    return found_out(LOCAL, request, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def celery_findings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Finding]:
+    if importlib.util.find_spec("airflow.providers.celery") is None:
+        pytest.skip("Airflow's Celery provider is not installed; 'make test-live' installs it.")
+    return found_out(CELERY, request, tmp_path_factory)
+
+
+@pytest.mark.parametrize("title", [case.title for case in CASES[LOCAL]])
+def test_nothing_is_lost_and_nothing_starts_twice(title: str, local_findings: dict[str, Finding]) -> None:
+    assert local_findings[title].faults == []
+
+
+@pytest.mark.parametrize("title", [case.title for case in CASES[CELERY]])
+def test_the_same_on_celery(title: str, celery_findings: dict[str, Finding]) -> None:
+    assert celery_findings[title].faults == []

@@ -190,6 +190,8 @@ def _settings(
         "core": usual["core"] | {"executor": "CeleryExecutor"},
         "scheduler": usual["scheduler"]
         | {"orphaned_tasks_check_interval": "10", "scheduler_health_check_threshold": "20"},
+        # A triggerer's first wait makes it load Airflow's API, without a sign of life meanwhile.
+        "triggerer": usual["triggerer"] | {"triggerer_health_check_threshold": "30"},
         # Each home has its own copy, and nobody changes one.
         "dag_processor": {"min_file_process_interval": "30"},
         "celery": {

@@ -160,6 +160,7 @@ def celery_place(postgres: Postgres, broker: Broker, folder: Path) -> Iterator[C
                 "two schedulers and two triggerers",
                 timeout=120.0,
             )
+            _check_that_workers_share_nothing(place)
             yield place
 
 
@@ -181,6 +182,18 @@ def _homes(home: AirflowHome, folder: Path) -> dict[str, AirflowHome]:
         launcher = ("unshare", "--mount", "sh", "-c", HIDE_OTHERS, "sh", str(own)) if hides else ()
         homes[name] = home.elsewhere(own, launcher)
     return homes
+
+
+def _check_that_workers_share_nothing(place: CeleryPlace) -> None:
+    if not any(home.launcher for home in place.homes.values()):
+        return
+    for name in WORKERS:
+        # The system shows there what this process sees.
+        seen = Path(f"/proc/{place.processes.pid(name)}/root")
+        for other, home in place.homes.items():
+            shown = any((seen / home.folder.relative_to("/")).iterdir())
+            if shown is not (other == name):
+                raise RuntimeError(f"'{name}' sees {'the' if shown else 'no'} home of '{other}'.")
 
 
 def _settings(

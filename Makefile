@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 CLIENTS_INSTALLED := $(VENV)/.clients-installed
+CELERY_INSTALLED := $(VENV)/.celery-installed
 SDK1 := .sdk1
 NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
@@ -50,7 +51,7 @@ test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler a
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py
 
-test-live: $(INSTALLED) ## Kill and cut off real processes and see what comes of it (root gets a missing PostgreSQL from apt)
+test-live: $(CELERY_INSTALLED) ## Kill and cut off real processes, on LocalExecutor and on CeleryExecutor (root gets missing servers from apt)
 	@$(RUN) -m pytest -q $(CRASH_TESTS)
 
 test-page: $(INSTALLED) ## Read the page in Chromium, with a real Airflow and a hundred loads (10 minutes)
@@ -82,7 +83,7 @@ lint: $(INSTALLED) ## Check style, formatting, types and declared dependencies
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@$(RUN) -m deptry sailpoint_provider --extend-exclude sailpoint_provider/simulator
-	@$(RUN) -m deptry sailpoint_provider/simulator --optional-dependencies-dev-groups test,clients,lint,bench,docs --ignore DEP002
+	@$(RUN) -m deptry sailpoint_provider/simulator --optional-dependencies-dev-groups test,celery,clients,lint,bench,docs --ignore DEP002
 	@$(RUN) -m deptry tests example_dags --optional-dependencies-dev-groups lint,docs --ignore DEP002
 
 format: $(INSTALLED) ## Put the code into the project's format
@@ -126,6 +127,11 @@ $(WORKFLOW_LINT)/.installed: .github/lint/package.json .github/lint/package-lock
 $(CLIENTS_INSTALLED): $(INSTALLED)
 	@echo "Adding what the tests with SailPoint's OpenAPI documents need to $(VENV) ..."
 	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[clients]'
+	@touch $@
+
+$(CELERY_INSTALLED): $(INSTALLED)
+	@echo "Adding what the crashes on CeleryExecutor need to $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation --editable '.[celery]'
 	@touch $@
 
 # Where one of these two cannot be installed, its tests are skipped and say so.

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TIMEOUT = 30.0
 
@@ -175,10 +175,16 @@ class AirflowApi:
         path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task.task_id)}/{task.map_index}"
         self._call("PATCH", f"{path}/hitlDetails", json={"chosen_options": [option], "params_input": {}})
 
-    def live_triggerers(self) -> int:
-        """Return how many triggerers give signs of life."""
-        listed = self._get("/jobs", job_type="TriggererJob", is_alive=True)["jobs"]
-        return len(listed)
+    def live_triggerers(self) -> list[int]:
+        """Return the job ids of the triggerers that give signs of life, by the time of their starts."""
+        return self._live_jobs("TriggererJob")
+
+    def live_schedulers(self) -> list[int]:
+        """Return the same of the schedulers."""
+        return self._live_jobs("SchedulerJob")
+
+    def _live_jobs(self, kind: str) -> list[int]:
+        return sorted(job["id"] for job in self._get("/jobs", job_type=kind, is_alive=True)["jobs"])
 
     def asset_events(self) -> list[dict[str, Any]]:
         """Return the events of all assets, oldest first, each with ``uri`` and ``extra``."""
@@ -214,20 +220,7 @@ class AirflowApi:
             f"/logs/{max(task.try_number, 1)}"
         )
         content = self._get(path, map_index=task.map_index, full_content=True)["content"]
-        return [
-            LogLine(
-                timestamp=line.get("timestamp") or "",
-                level=line.get("level") or "",
-                logger=line.get("logger") or "",
-                text=line["event"],
-                error="; ".join(
-                    f"{error.get('exc_type')}: {error.get('exc_value')}"
-                    for error in line.get("error_detail") or []
-                ),
-            )
-            for line in content
-            if isinstance(line, dict) and isinstance(line.get("event"), str)
-        ]
+        return log_lines(content)
 
     def _get(self, path: str, **query: object) -> Any:
         return self._call("GET", path, params={name: str(setting) for name, setting in query.items()})
@@ -245,6 +238,24 @@ class AirflowApi:
                 f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}"
             )
         return answer.json() if answer.content else None
+
+
+def log_lines(content: Iterable[object]) -> list[LogLine]:
+    """Return the lines of a log that was read as JSON; what is no line is left out."""
+    return [
+        LogLine(
+            timestamp=line.get("timestamp") or "",
+            level=line.get("level") or "",
+            logger=line.get("logger") or "",
+            text=line["event"],
+            error="; ".join(
+                f"{error.get('exc_type')}: {error.get('exc_value')}"
+                for error in line.get("error_detail") or []
+            ),
+        )
+        for line in content
+        if isinstance(line, dict) and isinstance(line.get("event"), str)
+    ]
 
 
 def _run_path(dag_id: str, run_id: str) -> str:

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tests.live.processes import clean_environment, free_port
@@ -38,6 +38,7 @@ class AirflowHome:
     :param settings: further settings by section and option.
     :param database_url: URL of an empty database; an empty string means a SQLite file in the folder.
     :param port: where the web page and the API listen, on the loopback address.
+    :param launcher: words before each command.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class AirflowHome:
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     database_url: str = ""
     port: int = field(default_factory=free_port)
+    launcher: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -75,6 +77,23 @@ class AirflowHome:
             # Four processes share this file; with a write-ahead log readers do not wait for the writer.
             database.execute("PRAGMA journal_mode=WAL")
 
+    def elsewhere(self, folder: Path, launcher: tuple[str, ...] = ()) -> AirflowHome:
+        """Make a home of the same Airflow as if on another machine, with its own copy of the DAG files.
+
+        This home has been created, and its database is no file.
+
+        :param folder: becomes that home's ``AIRFLOW_HOME``, and holds its logs and temporary files too.
+        """
+        dags, temporary = folder / "dags", folder / "tmp"
+        folder.mkdir(mode=0o700)
+        temporary.mkdir()
+        shutil.copytree(self.dags_folder, dags, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy2(self.folder / "airflow.cfg", folder)
+        own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "TMPDIR": str(temporary)}
+        return replace(
+            self, folder=folder, dags_folder=dags, variables=self.variables | own, launcher=launcher
+        )
+
     def store_connection(self, processes: Processes, conn_id: str, fields: dict[str, object]) -> None:
         """Put a connection into the database, for Airflow processes that are not running yet."""
         words = ("connections", "add", conn_id, "--conn-json", json.dumps(fields))
@@ -82,7 +101,7 @@ class AirflowHome:
 
     def command(self, *words: str) -> list[str]:
         """Return an ``airflow`` command line of this interpreter."""
-        return [sys.executable, "-m", "airflow", *words]
+        return [*self.launcher, sys.executable, "-m", "airflow", *words]
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the Airflow processes, with nothing of the caller's Airflow in it."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DAGS_FOLDER = Path(__file__).resolve().parent / "dags"
 READ_SECONDS = 120.0
+TRIGGERERS = ("triggerer", "second-triggerer")
 # No aggregation ends by itself: each case ends its own.
 LONG_SECONDS = 86400.0
 # Crashes are noticed sooner than usual, but not so soon that a busy machine looks like a crash.
@@ -41,7 +42,11 @@ SETTINGS = {
 
 @dataclass
 class CrashPlace:
-    """The Airflow, the tenant, and what the cases have begun there."""
+    """The Airflow, the tenant, and what the cases have begun there.
+
+    :param schedulers: names of the processes that are schedulers.
+    :param triggerers: names of the triggerers in the order of their starts; not all run from the beginning.
+    """
 
     home: AirflowHome
     api: AirflowApi
@@ -49,6 +54,8 @@ class CrashPlace:
     processes: Processes
     gate: UploadGate
     folder: Path
+    schedulers: tuple[str, ...] = ("scheduler",)
+    triggerers: tuple[str, ...] = TRIGGERERS
     dag_runs: dict[str, DagRun] = field(default_factory=dict)
     source_ids: dict[str, str] = field(default_factory=dict)
 
@@ -96,11 +103,23 @@ class CrashPlace:
             if run["outcome"] is None:
                 self.control.finish(run["id"])
 
+    @property
+    def task_hosts(self) -> tuple[str, ...]:
+        """The names of the processes whose descendants run the tasks."""
+        return self.schedulers
+
     def workers(self, task: TaskInstance) -> list[psutil.Process]:
         """Return the processes that run a try of a task: the supervisor and the task's own."""
-        scheduler = psutil.Process(self.processes.pid("scheduler"))
         found = []
-        for process in scheduler.children(recursive=True):
+        for host in self.task_hosts:
+            if self.processes.runs(host):
+                found += self.workers_of(host, task)
+        return found
+
+    def workers_of(self, host: str, task: TaskInstance) -> list[psutil.Process]:
+        """Return those of them that descend from one process."""
+        found = []
+        for process in psutil.Process(self.processes.pid(host)).children(recursive=True):
             with suppress(psutil.Error):
                 if any(task.id in word for word in process.cmdline()):
                     found.append(process)
@@ -116,6 +135,30 @@ class CrashPlace:
         """Start a component of Airflow, once more or another of its kind."""
         start_component(self.home, self.processes, component, name)
 
+    def triggerer(self, job: int) -> str:
+        """Return the name of the triggerer that has a job."""
+        return self.triggerers[self.api.live_triggerers().index(job)]
+
+    def store_file(self, name: str, content: bytes) -> str:
+        """Put a file where every worker can read it, and return its path or URL."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return str(path)
+
+    def await_dags(self, *dag_ids: str) -> None:
+        """Wait until Airflow has read these DAGs.
+
+        :raises RuntimeError: it cannot read one.
+        """
+        wanted = set(dag_ids)
+        self.processes.wait_until(
+            lambda: wanted <= self.api.dag_ids() or bool(self.api.import_errors()),
+            "the DAGs of the crash cases",
+            timeout=READ_SECONDS,
+        )
+        if errors := self.api.import_errors():
+            raise RuntimeError("Airflow could not read the DAGs of the crash cases:\n" + "\n".join(errors))
+
 
 @contextmanager
 def crash_place(database_url: str, folder: Path) -> Iterator[CrashPlace]:
@@ -128,32 +171,31 @@ def crash_place(database_url: str, folder: Path) -> Iterator[CrashPlace]:
         tenant = start_simulator(processes)
         SimulatorControl(tenant.url).rate_limit(100_000)
         with UploadGate(tenant.url) as gate:
-            home = AirflowHome(
-                folder / "home",
-                DAGS_FOLDER,
-                connections={
-                    # The many waits of one triggerer must not wait for the request budget.
-                    "sailpoint_default": tenant.connection()
-                    | {"extra": {"api_version": "v1", "requests_per_10s": 1000}},
-                    # Each case's faults match only the API generation of its connection.
-                    "sailpoint_v2025": tenant.connection() | {"extra": {"api_version": "v2025"}},
-                    "sailpoint_v2026": tenant.connection() | {"extra": {"api_version": "v2026"}},
-                    "sailpoint_gate": tenant.connection() | {"host": gate.url},
-                },
-                # What is installed may be the package of another folder.
-                variables={"PYTHONPATH": str(PROJECT)},
-                settings=SETTINGS,
-                database_url=database_url,
-            )
+            home = crash_home(folder / "home", DAGS_FOLDER, tenant, gate, database_url)
             api = start_airflow(home, processes)
-            expected = {"many_waits", "out_of_time"}
-            processes.wait_until(
-                lambda: expected <= api.dag_ids() or bool(api.import_errors()),
-                "the DAGs of the crash cases",
-                timeout=READ_SECONDS,
-            )
-            if errors := api.import_errors():
-                raise RuntimeError(
-                    "Airflow could not read the DAGs of the crash cases:\n" + "\n".join(errors)
-                )
-            yield CrashPlace(home, api, tenant, processes, gate, folder)
+            place = CrashPlace(home, api, tenant, processes, gate, folder)
+            place.await_dags("many_waits", "out_of_time")
+            yield place
+
+
+def crash_home(
+    folder: Path, dags_folder: Path, tenant: SimulatedTenant, gate: UploadGate, database_url: str
+) -> AirflowHome:
+    """Return the home of an Airflow for the cases, which is not created yet."""
+    return AirflowHome(
+        folder,
+        dags_folder,
+        connections={
+            # The many waits of one triggerer must not wait for the request budget.
+            "sailpoint_default": tenant.connection()
+            | {"extra": {"api_version": "v1", "requests_per_10s": 1000}},
+            # Each case's faults match only the API generation of its connection.
+            "sailpoint_v2025": tenant.connection() | {"extra": {"api_version": "v2025"}},
+            "sailpoint_v2026": tenant.connection() | {"extra": {"api_version": "v2026"}},
+            "sailpoint_gate": tenant.connection() | {"host": gate.url},
+        },
+        # What is installed may be the package of another folder.
+        variables={"PYTHONPATH": str(PROJECT)},
+        settings=SETTINGS,
+        database_url=database_url,
+    )

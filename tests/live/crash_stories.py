@@ -16,7 +16,7 @@ ROW_LENGTH = 30_000
 STILL_RUNNING = (
     r"^The task was killed\. Account aggregation \w+ .*is still running in Identity Security Cloud"
 )
-ENDED_WELL = r"^Account aggregation \w+ of source .* succeeded"
+ENDED_WELL = r"^SUCCEEDED in .* account aggregation \w+$"
 RESUMED = r"^The account aggregation \w+ of an earlier try is still running; resuming the wait"
 INTERRUPTED = r"an earlier try stopped before it received an ID"
 WAS_KILLED = r"was killed"
@@ -37,15 +37,14 @@ def killed_in_upload(place: CrashPlace) -> Story:
     """Kill the worker when the tenant has received part of the file."""
     dag_id = "killed_in_upload"
     place.create_source(dag_id, "delimited", header=["id", "name"])
-    csv = place.folder / "killed_in_upload.csv"
     rows = (f"A{number:05d},{'x' * ROW_LENGTH}\n" for number in range(ROWS))
-    csv.write_text("id,name\n" + "".join(rows), encoding="utf-8")
-    place.trigger(dag_id, {"file": str(csv)})
+    csv = place.store_file("killed_in_upload.csv", ("id,name\n" + "".join(rows)).encode())
+    place.trigger(dag_id, {"file": csv})
     yield from until(lambda: place.gate.holds_upload, "the upload")
     task = place.task(dag_id)
     place.kill_workers(task)
     place.gate.cut()
-    yield from _end_well(place, dag_id, tries=2)
+    yield from end_well(place, dag_id, tries=2)
 
 
 def marked_failed(place: CrashPlace) -> Story:
@@ -67,20 +66,20 @@ def cleared_while_deferred(place: CrashPlace) -> Story:
     dag_id = "cleared_while_deferred"
     yield from begin(place, dag_id)
     place.api.clear(place.dag_runs[dag_id], "aggregate")
-    yield from _end_well(place, dag_id, tries=2)
+    yield from end_well(place, dag_id, tries=2)
 
 
 def cleared_after_success(place: CrashPlace) -> Story:
     """Clear a task that has succeeded."""
     dag_id = "cleared_after_success"
     yield from begin(place, dag_id)
-    yield from _end_well(place, dag_id)
+    yield from end_well(place, dag_id)
     run = place.dag_runs[dag_id]
     # A clear while the scheduler closes the run gets lost.
     yield from until(lambda: place.api.dag_run(dag_id, run.run_id).ended, "the end of the run")
     place.api.clear(run, "aggregate")
     yield from until(lambda: len(place.aggregations(dag_id)) == 2, "a second aggregation")
-    yield from _end_well(place, dag_id, tries=2)
+    yield from end_well(place, dag_id, tries=2)
 
 
 def two_at_once(place: CrashPlace) -> Story:
@@ -92,11 +91,11 @@ def two_at_once(place: CrashPlace) -> Story:
     yield from until_state(place, first, "deferred")
     yield from until_state(place, second, "deferred")
     for dag_id in (first, second):
-        yield from _until_left(place, dag_id)
+        yield from until_left(place, dag_id)
     place.finish(first)
     yield from until(lambda: len(place.aggregations(first)) == 2, "the aggregation of the second DAG")
     for dag_id in (first, second):
-        yield from _until_left(place, dag_id)
+        yield from until_left(place, dag_id)
     place.finish(first)
     for dag_id in (first, second):
         yield from until_state(place, dag_id, "success")
@@ -116,30 +115,41 @@ def begin(place: CrashPlace, dag_id: str) -> Story:
     yield from until_logged(place, dag_id, TRIGGER_BEGINS)
 
 
-def _end_well(place: CrashPlace, dag_id: str, *, tries: int = 1) -> Story:
+def end_well(place: CrashPlace, dag_id: str, *, tries: int = 1) -> Story:
+    """Wait until the task is deferred, end its aggregation, and wait for the task's success."""
     yield from until_state(place, dag_id, "deferred", tries=tries)
-    yield from _until_left(place, dag_id)
+    yield from until_left(place, dag_id)
     place.finish(dag_id)
     yield from until_state(place, dag_id, "success", tries=tries)
 
 
-def _until_left(place: CrashPlace, dag_id: str) -> Story:
+def until_left(place: CrashPlace, dag_id: str) -> Story:
     """Wait until no worker runs the task; the scheduler can fail a task that resumes before it notices."""
     return until(lambda: not place.workers(place.task(dag_id)), f"the worker of {dag_id} to exit")
 
 
 def _killed_while_held(place: CrashPlace, dag_id: str, method: str, path: str, generation: str) -> Story:
+    yield from until_held(place, dag_id, method, path, generation)
+    place.kill_workers(place.task(dag_id))
+    yield from end_well(place, dag_id, tries=2)
+
+
+def until_held(
+    place: CrashPlace, dag_id: str, method: str, path: str, generation: str, seconds: float = HOLD_SECONDS
+) -> Story:
+    """Run a DAG until its task awaits the delayed response to a request.
+
+    :param seconds: how long it is delayed.
+    """
     place.create_source(dag_id)
     fault = place.control.fault(
-        "delay", method=method, path=path, generation=generation, times=1, delay_seconds=HOLD_SECONDS
+        "delay", method=method, path=path, generation=generation, times=1, delay_seconds=seconds
     )
     place.trigger(dag_id)
     yield from until(
         lambda: any(met["number"] == fault["number"] and met["struck"] for met in place.control.faults()),
         "the worker to send the delayed request",
     )
-    place.kill_workers(place.task(dag_id))
-    yield from _end_well(place, dag_id, tries=2)
 
 
 CASES = (

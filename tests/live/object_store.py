@@ -63,6 +63,11 @@ class ObjectStore:
             for path in store.find(f"{BUCKET}/{PREFIX}")
         }
 
+    def names(self) -> list[str]:
+        """Return the names of the objects of the watched folder."""
+        found = self.file_system().find(f"{BUCKET}/{PREFIX}")
+        return [str(path).removeprefix(f"{BUCKET}/{PREFIX}/") for path in found]
+
     def ever_written(self) -> list[str]:
         """Return the name of each version of each object, those that were removed since among them."""
         found = self.file_system().call_s3("list_object_versions", Bucket=BUCKET, Prefix=PREFIX)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.live.debian import NoPackageError, install_package
 from tests.live.processes import Processes, clean_environment, free_port
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 SYSTEM_USER = "postgres"
 START_SECONDS = 60.0
-INSTALL_SECONDS = 600.0
 # The package would start a server of its own, which nobody here wants.
 NO_SERVER_OF_ITS_OWN = Path("/etc/postgresql-common/createcluster.conf")
 # Nothing of this database is worth outliving a crash of the machine.
@@ -32,10 +32,6 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
 }
-
-
-class NoPostgresError(RuntimeError):
-    """There is no PostgreSQL on this machine, and it cannot be installed; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +90,21 @@ class Postgres:
         ask = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(ask, check=False, env=clean_environment()).returncode == 0
 
+    def query(self, sql: str) -> list[str]:
+        """Return what a query finds, one text for each row."""
+        ask = [
+            str(self.programs / "psql"),
+            "-X",
+            "-A",
+            "-t",
+            "-d",
+            self.url.replace("+psycopg2", ""),
+            "-c",
+            sql,
+        ]
+        done = subprocess.run(ask, check=True, env=clean_environment(), capture_output=True, text=True)
+        return done.stdout.splitlines()
+
 
 @contextmanager
 def running_postgres(programs: Path, log_folder: Path) -> Iterator[Postgres]:
@@ -114,19 +125,19 @@ def running_postgres(programs: Path, log_folder: Path) -> Iterator[Postgres]:
 def find_postgres() -> Path:
     """Return the folder of PostgreSQL's programs, installing Debian's package as root where there is none.
 
-    :raises NoPostgresError: there is none, and none can be installed.
+    :raises NoPackageError: there is none, and none can be installed.
     """
     found = _find_programs()
     if found is None:
         _install()
         found = _find_programs()
     if found is None:
-        raise NoPostgresError("Debian's package 'postgresql' brought no initdb and no postgres.")
+        raise NoPackageError("Debian's package 'postgresql' brought no initdb and no postgres.")
     if os.geteuid() == 0:
         try:
             pwd.getpwnam(SYSTEM_USER)
         except KeyError:
-            raise NoPostgresError(
+            raise NoPackageError(
                 f"PostgreSQL does not run as root, and there is no user '{SYSTEM_USER}' on this machine."
             ) from None
     return found
@@ -147,34 +158,10 @@ def _find_programs() -> Path | None:
 
 
 def _install() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise NoPostgresError(
-            "There is no PostgreSQL on this machine: install Debian's package 'postgresql', or run this as "
-            "root on a machine with apt-get."
-        )
-    if not NO_SERVER_OF_ITS_OWN.exists():
+    if os.geteuid() == 0 and not NO_SERVER_OF_ITS_OWN.exists():
         NO_SERVER_OF_ITS_OWN.parent.mkdir(parents=True, exist_ok=True)
         NO_SERVER_OF_ITS_OWN.write_text("create_main_cluster = false\n", encoding="utf-8")
-    keep_ours = "Dpkg::Options::=--force-confold"
-    for words in (
-        ["update", "-q"],
-        ["install", "-q", "-y", "--no-install-recommends", "-o", keep_ours, "postgresql"],
-    ):
-        try:
-            done = subprocess.run(
-                ["apt-get", *words],
-                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=INSTALL_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise NoPostgresError(f"'apt-get {words[0]}' did not end in {INSTALL_SECONDS:.0f} s.") from None
-        if done.returncode:
-            raise NoPostgresError(f"'apt-get {words[0]}' failed: {done.stdout.strip()[-500:]}")
+    install_package("postgresql")
 
 
 def _as_user(*more: str) -> list[str]:

@@ -102,6 +102,10 @@ class Processes:
         """Return the process id of one that was started."""
         return self._named(name).popen.pid
 
+    def runs(self, name: str) -> bool:
+        """Whether one of this name was started, and not stopped or killed since."""
+        return any(process.name == name for process in self._running)
+
     def stop(self, name: str) -> None:
         """Stop one process with all its children: first with its stop signal, then with SIGKILL."""
         process = self._named(name)
@@ -112,10 +116,17 @@ class Processes:
         """Kill one process with all its children, without a stop signal first."""
         process = self._named(name)
         self._running.remove(process)
-        for member in members_of_sessions({process.popen.pid}):
-            with suppress(ProcessLookupError):
-                os.kill(member, signal.SIGKILL)
+        _signal_all({process.popen.pid}, signal.SIGKILL)
         process.popen.wait()
+
+    def freeze(self, name: str) -> None:
+        """Let one process with all its children stand still."""
+        _signal_all({self.pid(name)}, signal.SIGSTOP)
+
+    def thaw(self, name: str, *, only_children: bool = False) -> None:
+        """Let them go on, the process itself among them or not."""
+        own = self.pid(name)
+        _signal_all({own}, signal.SIGCONT, spared=own if only_children else 0)
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         """Run a process to its end, and raise with the end of its log when it fails."""
@@ -192,9 +203,7 @@ class Processes:
         # them also after their parent is gone.
         sessions = {process.popen.pid for process in stopping}
         if not self._wait_for_end(sessions, POLITE_SECONDS):
-            for member in members_of_sessions(sessions):
-                with suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGKILL)
+            _signal_all(sessions, signal.SIGKILL)
             self._wait_for_end(sessions, FINAL_SECONDS)
 
     def _wait_for_end(self, sessions: set[int], seconds: float) -> bool:
@@ -206,6 +215,13 @@ class Processes:
                 return True
             time.sleep(0.1)
         return False
+
+
+def _signal_all(sessions: set[int], number: signal.Signals, *, spared: int = 0) -> None:
+    for member in members_of_sessions(sessions):
+        if member != spared:
+            with suppress(ProcessLookupError):
+                os.kill(member, number)
 
 
 def members_of_sessions(sessions: set[int]) -> list[int]:

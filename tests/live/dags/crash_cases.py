@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from airflow.sdk import DAG
 import sailpoint_provider
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 
-PROJECT = Path(__file__).resolve().parents[3]
+# A worker may have this file in a folder of its own.
+PROJECT = Path(os.environ["PYTHONPATH"])
 POLL_INTERVAL = 6.0
 WAITS = 50
 USUAL: dict[str, Any] = {

@@ -17,7 +17,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, in_thread, state_of_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 _SETTLE_SECONDS = 10.0
 """
@@ -35,8 +35,13 @@ _STATE_SECONDS = 3.0
 
 _early_query = threading.Lock()
 
-_STATES_SET_BY_A_USER = ("failed", "success", None)
-"""The states of a task that a user marked or cleared (None), for cancellations without a known reason."""
+_STATES_SET_BY_A_USER = ("failed", "success", "skipped", None)
+"""
+The states of a task that a user marked or cleared (None).
+
+In the states after these, such as ``scheduled``, a cleared task cannot be told from one that resumed after the
+event of another triggerer. Nothing is said or cleared then: the next try finds the aggregation.
+"""
 
 
 class SailPointAccountAggregationTrigger(BaseTrigger):
@@ -119,7 +124,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             event = await self._event()
         except asyncio.CancelledError:
             if not TRIGGERS_HAVE_ON_KILL:
-                await self._log_kill_if(lambda state: state in _STATES_SET_BY_A_USER)
+                await self._log_kill()
             raise
         finally:
             if early_query is not None:
@@ -132,10 +137,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         Log that the aggregation is still running; with ``clear_task_on_kill``, clear ISC's record of it.
 
         Airflow 3.3 calls this for a kill, but also when a trigger moves to another triggerer while this one
-        lives (apache/airflow#73454); 3.0 to 3.2 only cancel the trigger, for any reason. So the state of the
-        task decides: one that is still deferred, or whose state cannot be read, was not killed.
+        lives (apache/airflow#73454), even if that one's event has resumed the task; 3.0 to 3.2 only cancel the
+        trigger, for any reason. So the state of the task decides: only one that is marked or cleared was killed.
         """
-        await self._log_kill_if(lambda state: state != "deferred")
+        await self._log_kill()
 
     def _query_state_early(self) -> asyncio.Task[str | None] | None:
         """
@@ -155,7 +160,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             self.log.debug("Could not read the state of the task: %s", type(error).__name__)
             return "unknown"
 
-    async def _log_kill_if(self, is_kill: Callable[[str | None], bool]) -> None:
+    async def _log_kill(self) -> None:
         if not self.is_ours:
             return
         try:
@@ -163,7 +168,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 state = await self._state_of_task()
         except TimeoutError:
             state = "unknown"
-        if state == "unknown" or not is_kill(state):
+        if state not in _STATES_SET_BY_A_USER:
             return
         hook = SailPointHook(self.sailpoint_conn_id)
         try:

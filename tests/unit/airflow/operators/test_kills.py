@@ -132,7 +132,7 @@ def trigger(tenant, monkeypatch, state, **changed):
     return made
 
 
-@pytest.mark.parametrize("state", ["failed", "success", None])
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", None])
 def test_the_trigger_of_a_killed_task_says_what_goes_on_and_clears_the_record(
     tenant, monkeypatch, logged, state
 ):
@@ -160,7 +160,11 @@ def no_way():
     raise RuntimeError("nobody answers")
 
 
-@pytest.mark.parametrize("state", ["deferred", no_answer, no_way], ids=["deferred", "no answer", "error"])
+@pytest.mark.parametrize(
+    "state",
+    ["deferred", "scheduled", "queued", "running", "up_for_retry", no_answer, no_way],
+    ids=["deferred", "resumed", "queued", "running", "retried", "no answer", "error"],
+)
 def test_a_task_that_was_not_killed_for_certain_is_let_alone(tenant, monkeypatch, logged, state):
     assert aggregation._STATE_SECONDS == 3.0
     monkeypatch.setattr(aggregation, "_STATE_SECONDS", 0.05)

@@ -39,8 +39,8 @@ _STATES_SET_BY_A_USER = ("failed", "success", "skipped", None)
 """
 The states of a task that a user marked or cleared (None).
 
-In the states after these, such as ``scheduled``, a cleared task cannot be told from one that resumed after the
-event of another triggerer. Nothing is said or cleared then: the next try finds the aggregation.
+In the states that follow, such as ``scheduled``, a cleared task cannot be told from one that resumed after
+the event of another triggerer. Nothing is logged or cleared then: the next try finds the aggregation.
 """
 
 
@@ -137,8 +137,9 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         Log that the aggregation is still running; with ``clear_task_on_kill``, clear ISC's record of it.
 
         Airflow 3.3 calls this for a kill, but also when a trigger moves to another triggerer while this one
-        lives (apache/airflow#73454), even if that one's event has resumed the task; 3.0 to 3.2 only cancel the
-        trigger, for any reason. So the state of the task decides: only one that is marked or cleared was killed.
+        lives (apache/airflow#73454), even if that one's event has resumed the task; 3.0 to 3.2 only cancel
+        the trigger, for any reason. So the state of the task decides: only one that is marked or cleared was
+        killed.
         """
         await self._log_kill()
 

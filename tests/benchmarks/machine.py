@@ -12,32 +12,30 @@ from pathlib import Path
 import psutil
 
 import sailpoint_provider
-from tests.benchmarks.report import Table
 
 _PACKAGES = (
     ("Airflow", "apache-airflow"),
-    ("apache-airflow-providers-dbt-cloud", "apache-airflow-providers-dbt-cloud"),
-    ("apache-airflow-providers-airbyte", "apache-airflow-providers-airbyte"),
+    ("dbt Cloud provider", "apache-airflow-providers-dbt-cloud"),
+    ("Airbyte provider", "apache-airflow-providers-airbyte"),
     ("aiohttp", "aiohttp"),
     ("requests", "requests"),
     ("httpx", "httpx"),
+    ("DuckDB", "duckdb"),
 )
 
 
-def machine() -> Table:
-    """Return everything that the figures depend on."""
+def measured_on() -> str:
+    """Return one sentence with everything that the figures depend on."""
     memory = psutil.virtual_memory().total / 2**30
-    rows = [
-        ("Date", datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")),
-        ("Processor", f"{_processor()}, {_cores()} cores"),
-        ("Memory", f"{memory:.0f} GiB"),
-        ("System", f"{platform.system()} {platform.machine()}"),
-        ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
-        ("OpenSSL", ssl.OPENSSL_VERSION),
-        ("airflow-provider-sailpoint", sailpoint_provider.__version__),
-    ]
-    rows += [(name, _installed(package)) for name, package in _PACKAGES]
-    return Table("Machine and versions", ("", ""), tuple(rows))
+    packages = ", ".join(f"{name} {_installed(package)}" for name, package in _PACKAGES)
+    now = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"Measured on {now}: {_processor()}, {_cores()} cores, "
+        f"{memory:.0f} GiB, {platform.system()} {platform.machine()}; {platform.python_implementation()} "
+        f"{platform.python_version()}, {ssl.OPENSSL_VERSION.partition(' ')[0]} "
+        f"{ssl.OPENSSL_VERSION.split()[1]}, airflow-provider-sailpoint {sailpoint_provider.__version__}, "
+        f"{packages}."
+    )
 
 
 def _installed(package: str) -> str:

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import trustme
-
 from tests.benchmarks.loop_stalls import Stalls
 from tests.benchmarks.told_process import START_SECONDS, RunError, ToldProcess, all_of
 from tests.benchmarks.wait_peers import PEERS
@@ -60,6 +58,8 @@ class Bench:
     """
 
     def __init__(self, folder: Path) -> None:
+        import trustme  # only the extra 'bench' has it
+
         self._folder = folder
         self.authority, self.certificate = folder / "ca.pem", folder / "server.pem"
         authority = trustme.CA()

@@ -63,7 +63,7 @@ chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks and 1,000 drops, then compa
 	@$(RUN) -m tests.live.chaos
 	@$(RUN) -m tests.live.drop_chaos
 
-test-matrix: ## Run what depends on Airflow on each supported version, and every unit test on the oldest
+test-matrix: ## Run what depends on Airflow on each supported version, and all that uses a library on the oldest
 	@$(call check_python)
 	@$(PYTHON) tests/matrix/run.py
 

@@ -56,7 +56,7 @@ def task_delays(folder: Path, drop: Callable[[Path], tuple[str, float]], number:
 
 
 def _starts(folder: Path) -> dict[str, float]:
-    """Return when the first task of each drop began."""
+    """Return when the first task that found each drop began."""
     starts: dict[str, float] = {}
     for path in sorted(folder.glob("*.json")):
         noted = json.loads(path.read_text(encoding="utf-8"))

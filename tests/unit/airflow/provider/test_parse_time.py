@@ -29,6 +29,7 @@ import json, os, pkgutil, sys
 from importlib import import_module
 import airflow.sdk, airflow.triggers.base
 import airflow.providers.common.compat.sdk as sdk
+import airflow.providers.common.compat.notifier
 from airflow.providers.common.compat.sdk import (
     AirflowFailException, AirflowNotFoundException, AirflowSensorTimeout, AirflowSkipException, BaseHook,
     BaseOperator, BaseSensorOperator, PokeReturnValue, conf,

@@ -64,9 +64,9 @@ def measure() -> Section:
         f"{_SCAN_SECONDS:g} s between two listings. Files are renamed into the folder at random times; time "
         "counts from the return of the renaming. Events and idle times: as a triggerer runs the triggers, on "
         "one event loop in a process of its own. Tasks: a DAG with the folder's asset as its schedule, on an "
-        f"Airflow with LocalExecutor and SQLite; the task that finds the file counts. Idle: {FILES:,} complete files that were reported and "
-        f"that nobody takes, watched by {FOLDERS} triggers for {IDLE_SECONDS:g} s, once in as many folders "
-        "and once all in one.",
+        "Airflow with LocalExecutor and SQLite, until the first task that finds the file. "
+        f"Idle: {FILES:,} complete files that were reported and that nobody takes, watched by {FOLDERS} "
+        f"triggers for {IDLE_SECONDS:g} s, once in as many folders and once all in one.",
         (_delay_table(delays, starts), _idle_table(apart, together)),
         (
             Bar(

@@ -63,9 +63,9 @@ chaos: $(INSTALLED) ## Crash and disturb 1,000 tasks and 1,000 drops, then compa
 	@$(RUN) -m tests.live.chaos
 	@$(RUN) -m tests.live.drop_chaos
 
-test-matrix: ## Run what depends on Airflow on each supported version, and all that uses a library on the oldest
+test-matrix: ## Run what depends on Airflow on each supported version, and all that uses a library on the oldest (VERSIONS)
 	@$(call check_python)
-	@$(PYTHON) tests/matrix/run.py
+	@$(PYTHON) tests/matrix/run.py $(VERSIONS)
 
 bench: $(BENCH_INSTALLED) ## Measure waits, sizing, uploads, parsing, starts, checks and drops, into docs/benchmarks.md (45 minutes)
 	@$(RUN) -m tests.benchmarks

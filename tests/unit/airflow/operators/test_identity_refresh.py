@@ -231,12 +231,16 @@ def test_a_retry_after_a_deadline_waits_on_without_a_new_request(tenant):
 
 
 def test_a_kill_names_the_task_and_clears_its_record_on_demand(tenant, logged):
-    task = operator(on_kill_clear_task=True)
     plan(tenant, seconds=NEVER)
-    ti = FakeTaskInstance()
-    task.timeout = 0.3
-    with pytest.raises(AggregationTimeoutError):
-        task.execute(ti.context)
+    tasks = []
+
+    def timed_out(seconds):
+        tasks.append(operator(on_kill_clear_task=True, timeout=seconds))
+        with pytest.raises(AggregationTimeoutError):
+            tasks[-1].execute(FakeTaskInstance().context)
+
+    timed_out_after_start(timed_out, lambda: bool(tenant.runs()))
+    task = tasks[-1]
     task.on_kill()
     (run,) = tenant.runs()
     assert f"Identity refresh {run['id']} is still running" in logged.text

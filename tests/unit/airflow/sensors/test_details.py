@@ -155,7 +155,7 @@ def test_in_reschedule_mode_the_timeout_counts_from_the_first_poke(tenant):
 
 
 def test_progress_is_logged_once_for_each_change(tenant, logged):
-    aggregation_id = tenant.started(DIRECTORY, seconds=0.3)
+    aggregation_id = tenant.started(DIRECTORY, seconds=1.0)
     carried_out(lambda: sensor(aggregation_id))
     lines = [record.getMessage() for record in logged.records if record.name.startswith("tests.")]
     assert sum(line.startswith("STARTED") for line in lines) == 1

@@ -139,7 +139,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         Airflow 3.3 calls this for a kill, but also when a trigger moves to another triggerer while this one
         lives (apache/airflow#73454), even if that one's event has resumed the task; 3.0 to 3.2 only cancel
         the trigger, for any reason. So the state of the task decides: only one that is marked or cleared was
-        killed.
+        killed. A task that has meanwhile ended looks like a marked one, so ISC's record decides, too: nothing
+        is logged or cleared if the aggregation has ended.
         """
         await self._log_kill()
 
@@ -172,6 +173,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         if state not in _STATES_SET_BY_A_USER:
             return
         hook = SailPointHook(self.sailpoint_conn_id)
+        if await self._has_ended(hook):
+            return
         try:
             if self.clear_task_on_kill:
                 await hook._atenant()
@@ -186,6 +189,16 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             kind=self.kind,
         )
         await in_thread(log_kill)
+
+    async def _has_ended(self, hook: SailPointHook) -> bool:
+        """Return whether ISC says that the aggregation has ended; False if it does not answer in time."""
+        try:
+            async with asyncio.timeout(_STATE_SECONDS):
+                record = await hook.aget_task_status(self.aggregation_id)
+        except Exception as error:
+            self.log.debug("Could not read ISC's task record: %s", type(error).__name__)
+            return False
+        return record.completion_status is not None
 
     async def _event(self) -> dict[str, Any]:
         try:

@@ -145,6 +145,27 @@ def test_the_trigger_of_a_killed_task_says_what_goes_on_and_clears_the_record(
     assert tenant.runs()[-1]["cleared"]
 
 
+@pytest.mark.parametrize("state", ["failed", "success", None])
+def test_a_task_whose_aggregation_has_ended_leaves_nothing_running(tenant, monkeypatch, logged, state):
+    made = trigger(tenant, monkeypatch, state)
+    tenant.control.finish(made.aggregation_id)
+    asyncio.run(made.on_kill())
+    assert said(logged) == []
+    assert patches(tenant) == []
+    assert not tenant.runs()[-1]["cleared"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"), [("answer", {"status": 503}), ("timeout", {"delay_seconds": 5})]
+)
+def test_a_record_that_cannot_be_read_at_a_kill_hides_nothing(tenant, monkeypatch, logged, kind, settings):
+    monkeypatch.setattr(aggregation, "_STATE_SECONDS", 0.5)
+    made = trigger(tenant, monkeypatch, "failed", clear_task_on_kill=False)
+    tenant.control.fault(kind, method="GET", path="task-status", **settings)
+    asyncio.run(made.on_kill())
+    assert any(GOES_ON in line for line in said(logged))
+
+
 def test_the_trigger_of_a_killed_task_clears_nothing_unless_that_is_wished(tenant, monkeypatch, logged):
     asyncio.run(trigger(tenant, monkeypatch, "failed", clear_task_on_kill=False).on_kill())
     assert any(GOES_ON in line for line in said(logged))

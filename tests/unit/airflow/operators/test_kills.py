@@ -156,7 +156,7 @@ def test_a_task_whose_aggregation_has_ended_leaves_nothing_running(tenant, monke
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings"), [("answer", {"status": 503}), ("timeout", {"delay_seconds": 5})]
+    ("kind", "settings"), [("answer", {"status": 503}), ("timeout", {"delay_seconds": 5})], ids=str
 )
 def test_a_record_that_cannot_be_read_at_a_kill_hides_nothing(tenant, monkeypatch, logged, kind, settings):
     monkeypatch.setattr(aggregation, "_STATE_SECONDS", 0.5)

@@ -226,13 +226,13 @@ class AirflowApi:
         return self._call("GET", path, params={name: str(setting) for name, setting in query.items()})
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        answer = self._session.request(
-            method,
-            f"{self.url}/api/v2{path}",
-            headers={"Accept": "application/json"},
-            timeout=TIMEOUT,
-            **arguments,
-        )
+        arguments |= {"headers": {"Accept": "application/json"}, "timeout": TIMEOUT}
+        answer = self._session.request(method, f"{self.url}/api/v2{path}", **arguments)
+        if answer.status_code == 401 and "Authorization" not in self._session.headers:
+            # Before Airflow 3.2, those who are all administrators need a token, too.
+            token = self._session.get(f"{self.url}/auth/token", timeout=TIMEOUT).json()["access_token"]
+            self._session.headers["Authorization"] = f"Bearer {token}"
+            answer = self._session.request(method, f"{self.url}/api/v2{path}", **arguments)
         if not answer.ok:
             raise RuntimeError(
                 f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}"

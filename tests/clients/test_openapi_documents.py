@@ -66,8 +66,9 @@ def _consistent(schema: dict[str, Any]) -> dict[str, Any]:
     """Correct a schema whose type contradicts what the document itself says or shows of the value."""
     if schema.get("type") == "string" and "always null" in schema.get("description", ""):
         return schema | {"nullable": True}
-    if schema.get("type") == "object" and isinstance(schema.get("example"), list):
-        return schema | {"type": "array", "items": {}}
+    is_list = isinstance(schema.get("example"), list) and "properties" not in schema
+    if schema.get("type") == "object" and is_list:
+        return schema | {"type": "array", "items": {"type": "object"}}
     return schema
 
 

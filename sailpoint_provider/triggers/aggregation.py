@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.version_compat import TRIGGERS_HAVE_ON_KILL, in_thread, state_of_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
 _SETTLE_SECONDS = 10.0
 """
@@ -30,8 +31,11 @@ before its executor has noticed the end of the deferring process can fail that t
 _LEAST_SECONDS = 2.0
 """Seconds that a trigger has to read the state once if a restarted triggerer starts it after its deadline."""
 
+_KILL_SECONDS = 10.0
+"""How long the work at a kill may take in all: less than the 30 seconds that Airflow allows by default."""
+
 _STATE_SECONDS = 3.0
-"""How long Airflow may take to return the state of the task."""
+"""How long Airflow may take to return the state of the task, and ISC to return its record."""
 
 _early_query = threading.Lock()
 
@@ -124,7 +128,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             event = await self._event()
         except asyncio.CancelledError:
             if not TRIGGERS_HAVE_ON_KILL:
-                await self._log_kill()
+                await _complete(self._log_kill())
             raise
         finally:
             if early_query is not None:
@@ -142,7 +146,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         killed. A task that has meanwhile ended looks like a marked one, so ISC's record decides, too: nothing
         is logged or cleared if the aggregation has ended.
         """
-        await self._log_kill()
+        await _complete(self._log_kill())
 
     def _query_state_early(self) -> asyncio.Task[str | None] | None:
         """
@@ -162,18 +166,20 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             self.log.debug("Could not read the state of the task: %s", type(error).__name__)
             return "unknown"
 
+    async def _state_in_time(self) -> str | None:
+        try:
+            async with asyncio.timeout(_STATE_SECONDS):
+                return await self._state_of_task()
+        except TimeoutError:
+            return "unknown"
+
     async def _log_kill(self) -> None:
         if not self.is_ours:
             return
-        try:
-            async with asyncio.timeout(_STATE_SECONDS):
-                state = await self._state_of_task()
-        except TimeoutError:
-            state = "unknown"
-        if state not in _STATES_SET_BY_A_USER:
-            return
         hook = SailPointHook(self.sailpoint_conn_id)
-        if await self._has_ended(hook):
+        # Side by side, because a triggerer may show what comes later in its own log only.
+        state, has_ended = await asyncio.gather(self._state_in_time(), self._has_ended(hook))
+        if state not in _STATES_SET_BY_A_USER or has_ended:
             return
         try:
             if self.clear_task_on_kill:
@@ -236,3 +242,18 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 least_seconds=0.0 if left else _LEAST_SECONDS,
             )
             return ended(self.aggregation_id, state, self.carried)
+
+
+async def _complete(work: Coroutine[Any, Any, None]) -> None:
+    """
+    Do the work at a kill, although Airflow cancels it.
+
+    Until a killed trigger has ended, a triggerer cancels it again every second, also in ``on_kill``.
+    """
+    loop = asyncio.get_running_loop()
+    until, task = loop.time() + _KILL_SECONDS, loop.create_task(work)
+    while not task.done() and (left := until - loop.time()) > 0.0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task}, timeout=left)
+    if not task.cancel():
+        task.result()

@@ -194,6 +194,36 @@ def test_a_task_that_was_not_killed_for_certain_is_let_alone(tenant, monkeypatch
     assert patches(tenant) == []
 
 
+def slowly_failed():
+    time.sleep(0.5)
+    return "failed"
+
+
+async def cancelled_again_and_again(made):
+    """Cancel ``on_kill`` as a triggerer does until the trigger has ended, only faster."""
+    kill = asyncio.ensure_future(made.on_kill())
+    while not kill.done():
+        await asyncio.sleep(0.1)
+        kill.cancel()
+    await kill
+
+
+def test_a_kill_is_completed_although_airflow_cancels_it_every_second(tenant, monkeypatch, logged):
+    asyncio.run(cancelled_again_and_again(trigger(tenant, monkeypatch, slowly_failed)))
+    assert any(GOES_ON in line for line in said(logged))
+    assert len(patches(tenant)) == 1
+
+
+def test_a_kill_ends_in_time_whatever_hangs(tenant, monkeypatch):
+    assert aggregation._KILL_SECONDS == 10.0
+    monkeypatch.setattr(aggregation, "_KILL_SECONDS", 0.3)
+    made = trigger(tenant, monkeypatch, "failed")
+    tenant.control.fault("timeout", method="GET", path="task-status", delay_seconds=2)
+    begun = time.monotonic()
+    asyncio.run(asyncio.wait_for(made.on_kill(), 1.5))
+    assert time.monotonic() - begun < 1.5
+
+
 def test_a_kill_does_not_concern_somebody_elses_aggregation(tenant, monkeypatch, logged):
     asyncio.run(trigger(tenant, monkeypatch, "failed", is_ours=False).on_kill())
     assert said(logged) == []

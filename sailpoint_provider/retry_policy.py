@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
-from sailpoint_provider.version_compat import TASKS_HAVE_RETRY_POLICIES, RetryDecision, RetryPolicy
+
+# Not in version_compat, which every DAG file loads: this module of Airflow takes longer than most of ours.
+try:
+    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+except ImportError:  # Airflow 3.0 to 3.2, whose tasks have retries alone
+    RetryDecision = RetryPolicy = None  # type: ignore[assignment,misc] # what is missing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -43,7 +48,7 @@ class SailPointRetryPolicy(_Base):
     """
 
     def __init__(self, longest_delay: float | timedelta = 86400.0) -> None:
-        if not TASKS_HAVE_RETRY_POLICIES:
+        if RetryPolicy is None:
             raise RuntimeError(
                 "SailPointRetryPolicy needs Airflow 3.3 or newer: tasks of this Airflow have no "
                 "retry_policy. Set retries and retry_delay instead."

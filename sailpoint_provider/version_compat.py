@@ -13,19 +13,11 @@ try:
 except ImportError:  # Airflow 3.0 and 3.1
     from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef] # same names
 
-try:
-    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
-except ImportError:  # Airflow 3.0 to 3.2
-    RetryDecision = RetryPolicy = None  # type: ignore[assignment,misc] # what is missing
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
-
-TASKS_HAVE_RETRY_POLICIES = RetryPolicy is not None
-"""Airflow 3.3 and later let a task decide about its retries; earlier versions have ``retries`` alone."""
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
@@ -120,10 +112,7 @@ def openlineage_listens() -> bool:
 
 
 __all__ = [
-    "TASKS_HAVE_RETRY_POLICIES",
     "TRIGGERS_HAVE_ON_KILL",
-    "RetryDecision",
-    "RetryPolicy",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "in_thread",

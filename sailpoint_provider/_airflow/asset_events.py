@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -16,34 +17,33 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult, CheckSummary, LoadEvent
 
+    class WaitingTask(Protocol):
+        """A task that waits for a load."""
+
+        outlets: list[Any]
+
+        @property
+        def log(self) -> Any:
+            """The task's logger."""
+
+        def _load_kind(self) -> LoadKind: ...
+
+    class LoadingTask(WaitingTask, Protocol):
+        """A task that starts a load and waits for it."""
+
+        durable: bool
+        emit_asset_event: bool
+        wait_for_completion: bool
+
+        @property
+        def hook(self) -> SailPointHook:
+            """The hook of the connection."""
+
+
 LOADS_ALIAS = "sailpoint-loads"
 """Name of the asset alias that a task with ``emit_asset_event`` gets, unless it names one of its own."""
 
 _URI_START = "sailpoint://"
-
-
-class WaitingTask(Protocol):
-    """A task that waits for a load."""
-
-    outlets: list[Any]
-
-    @property
-    def log(self) -> Any:
-        """The task's logger."""
-
-    def _load_kind(self) -> LoadKind: ...
-
-
-class LoadingTask(WaitingTask, Protocol):
-    """A task that starts a load and waits for it."""
-
-    durable: bool
-    emit_asset_event: bool
-    wait_for_completion: bool
-
-    @property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
 
 
 def prepare_outlets(task: LoadingTask) -> None:

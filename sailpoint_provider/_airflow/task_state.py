@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sailpoint_provider.exceptions import CheckpointError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.start.checkpoint import CheckpointStore
     from sailpoint_provider.isc.start.refresh import RefreshStore
     from sailpoint_provider.isc.start.request import UnstoredTries
+
+    class _Storable(Protocol):
+        @property
+        def state(self) -> str: ...
+
+        def to_json(self) -> dict[str, Any]: ...
+
 
 T = TypeVar("T")
 
@@ -24,14 +32,7 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
 
-class _Storable(Protocol):
-    @property
-    def state(self) -> str: ...
-
-    def to_json(self) -> dict[str, Any]: ...
-
-
-C = TypeVar("C", bound=_Storable)
+C = TypeVar("C", bound="_Storable")
 
 
 class TaskStateCheckpoints(Generic[C]):

@@ -35,7 +35,7 @@ help: ## Show this list
 demo: $(INSTALLED) ## Load, refuse, approve and repeat files with a real Airflow and the built-in tenant
 	@$(RUN) -m tests.live.demo
 
-up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with the web page on a local port
+up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with its web interface on a local port
 	@$(RUN) -m tests.live.up
 
 # The tests that share an Airflow run first, each Airflow in one worker; the others run the unit tests meanwhile.

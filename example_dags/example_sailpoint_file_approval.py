@@ -1,4 +1,4 @@
-"""Let a person decide about a file that the check refuses: refused, approved in the web page, loaded.
+"""Let a person decide about a file that the check refuses: refused, approved in Airflow, loaded.
 
 A complete file in the folder starts a run, which takes the file and checks it. A file that passes is loaded,
 and nobody is asked. A file that would delete too many accounts waits under *Required Actions* with its

@@ -66,7 +66,6 @@ with DAG(
 ):
     together = SailPointAccountAggregationOperator.partial(
         task_id="aggregate",
-        disable_optimization=True,
         deferrable=True,
         poll_interval=POLL_INTERVAL,
         pool=POOL,

@@ -78,7 +78,7 @@ class SailPointRetryPolicy(_Base):
         jitter = random.random() * min(_LONGEST_JITTER, asked * _JITTER_SHARE)
         return RetryDecision.retry(
             timedelta(seconds=asked + jitter),
-            f"ISC takes the next request in {error.retry_after:,.0f} s.",
+            f"ISC accepts the next request in {error.retry_after:,.0f} s.",
         )
 
     def serialize(self) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class LoadLineage:
             return action()
         except Exception as error:
             log: Any = getattr(self, "log", None)
-            log.warning("OpenLineage learns less about this load, because of a %s.", type(error).__name__)
+            log.warning("The OpenLineage event of this load is incomplete (%s).", type(error).__name__)
             return None
 
 

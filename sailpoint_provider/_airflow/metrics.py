@@ -39,7 +39,7 @@ class LoadMetrics:
     """
 
     def __init__(self, conn_id: str, kind: LoadKind) -> None:
-        self._tags = {"conn_id": conn_id, "kind": kind.name.replace(" ", "_")}
+        self._tags = {"conn_id": conn_id, "kind": kind.key}
 
     def start(self, event: StartEvent) -> None:
         """Count a start, a refusal of one, or an adoption."""

@@ -83,7 +83,9 @@ def file_away(
                     outcome,
                 )
             return place.location(str(filed.body["target"]))
-    raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
+    raise FolderUnavailableError(
+        f"Other processes are filing {drop['name']} at the same time. Retry the task."
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
         if filed := finish_filing(place, journal, newest, rules):
             body = filed.body
             return Decision(body["outcome"], place.location(str(body["target"])), body["record"])
-    raise FolderUnavailableError(f"Other processes file {drop['name']} at the same time. Retry the task.")
+    raise FolderUnavailableError(
+        f"Other processes are filing {drop['name']} at the same time. Retry the task."
+    )
 
 
 def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, journal: Journal) -> Record:
@@ -259,7 +263,7 @@ def _folder_of(drop: Mapping[str, Any]) -> tuple[FolderRules, Place]:
     try:
         rules = FolderRules.from_json(drop["folder"])
     except KeyError:
-        raise InvalidInputError("This is not a drop: it does not say from which folder it is.") from None
+        raise InvalidInputError("This is not a drop: it does not say which folder it comes from.") from None
     return rules, place_at(rules.url)
 
 

@@ -175,7 +175,7 @@ class Scanner:
             raise FolderUnavailableError(
                 f"The folder {self._rules.url} has no {STATE_FOLDER} subfolder and "
                 + ("had one before." if self._was_known else "no files.")
-                + " If it is a mount point, it is not mounted."
+                + " If it is a mount point, check that it is mounted."
             )
         self._was_known = self._was_known or listing.is_known
 
@@ -189,7 +189,7 @@ class Scanner:
 
     def _down(self, reason: str) -> None:
         if self._outage is None:
-            log.warning("%s Watching it goes on; files that are there are not lost.", reason)
+            log.warning("%s The watcher keeps trying; no file is lost.", reason)
         self._outage = reason
 
 

@@ -171,7 +171,8 @@ class _Taker:
         elif top is not None and top.kind == "filed" and top.run == self._run:
             if entries:
                 self.left.append(
-                    f"{entries[0].name} is left to the next run: this one has had a file of source {source}."
+                    f"{entries[0].name} is left to the next run: this run has already taken a file of source "
+                    f"{source}."
                 )
             return
         for entry in entries:

@@ -34,7 +34,7 @@ _AFTER_ERROR_SECONDS = 10.0
 
 async def complete_drops(rules: FolderRules, log: Any = log) -> AsyncGenerator[dict[str, Any], None]:
     """
-    Yield a description of each complete drop, for ever; an outage of the folder only delays it.
+    Yield a description of each complete drop, forever; an outage of the folder only delays it.
 
     :param rules: the folder.
     :param log: gets the reasons why files are ignored.

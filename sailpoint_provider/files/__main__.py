@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--hide-keys", action="store_true", help="leave the keys of accounts out of the report"
     )
-    check.add_argument("--strict", action="store_true", help="refuse the file where a rule lacks a fact")
+    check.add_argument(
+        "--strict", action="store_true", help="refuse the file if a rule lacks information that it needs"
+    )
     check.add_argument("--source", metavar="SOURCE", help="ID or name of the source in the tenant")
     check.add_argument(
         "--conn-id",
@@ -110,7 +112,12 @@ def _parser() -> argparse.ArgumentParser:
         default="sailpoint_default",
         help="Airflow connection of the tenant (default: %(default)s)",
     )
-    check.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    check.add_argument(
+        "--format",
+        choices=("text", "json", "markdown"),
+        default="text",
+        help="how the report is printed (default: text)",
+    )
     return parser
 
 
@@ -128,8 +135,14 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         _DEFAULTS.max_deletions,
         'most accounts that may disappear: a number, a percentage, or "off" (default: 10%%)',
     )
-    limit("--max-additions", None, "most accounts that may be new: a number or a percentage")
-    limit("--max-changes", None, "most accounts that may change in one column: a number or a percentage")
+    limit(
+        "--max-additions", None, 'most accounts that may be new: a number, a percentage, or "off" (default)'
+    )
+    limit(
+        "--max-changes",
+        None,
+        'most accounts that may change in one column: a number, a percentage, or "off" (default)',
+    )
 
 
 if __name__ == "__main__":

@@ -67,9 +67,11 @@ def check_refresh(result: IdentityRefreshResult, *, fail_on_warning: bool = Fals
     ends = "; ".join(f"task {part['task_id']} {part['state'].replace('_', ' ')}" for part in bad)
     texts = dict.fromkeys(message["text"] for part in bad for message in part["messages"])
     words = f" ISC's messages: {' | '.join(texts)}" if texts else ""
+    count = len(result["parts"])
+    all_parts = f" ({len(bad)} of {count} parts)" if count > 1 else ""
     raise RefreshFailedError(
         result,
-        f"{len(bad)} of {len(result['parts'])} parts of the identity refresh did not succeed: {ends}. On "
+        f"The identity refresh did not succeed: {ends}{all_parts}. On "
         f"Airflow 3.3 and later, a retry sends only these again.{words}",
     )
 

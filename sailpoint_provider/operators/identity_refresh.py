@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult, IdentityRefreshResult
 
 _UNKNOWN_END = (
-    "ISC accepted the identity refresh, but {why}, so its end is unknown. Nothing is sent again. Set "
-    "wait_for_completion=False if it is enough that ISC accepted it."
+    "ISC accepted the identity refresh, but {why}, so its end is unknown. On Airflow 3.3 and "
+    "later, a retry sends nothing again. Set wait_for_completion=False if it is enough that ISC accepted it."
 )
 
 
@@ -152,7 +152,12 @@ class SailPointIdentityRefreshOperator(BaseOperator):
             if checkpoint.result is not None:
                 self.log.info("An earlier try already has the result of the identity refresh.")
                 return checkpoint.result
-            self.log.info("ISC accepted the identity refresh in %d parts: %s.", len(task_ids), task_ids)
+            known = ", ".join(task_id for task_id in task_ids if task_id is not None)
+            self.log.info(
+                "ISC accepted the identity refresh in %s%s.",
+                _parts(len(task_ids)),
+                f": {known}" if known else "",
+            )
             return self._follow(context, checkpoint)
 
     def execute_complete(self, context: Context, event: Any = None) -> IdentityRefreshResult:
@@ -263,12 +268,16 @@ class SailPointIdentityRefreshOperator(BaseOperator):
         done = replace(checkpoint, result=result)
         refresh_checkpoints_of(context, self.log, durable=self.durable).save(done)
         self.log.info(
-            "Identity refresh %s in %d parts, %.0f s after the task's start.",
+            "Identity refresh %s in %s, %.0f s after the task's start.",
             result["state"].replace("_", " "),
-            len(result["parts"]),
+            _parts(len(result["parts"])),
             time.time() - (checkpoint.deadlines.begun or time.time()),
         )
         return result
+
+
+def _parts(count: int) -> str:
+    return "one part" if count == 1 else f"{count} parts"
 
 
 @contextmanager
@@ -277,5 +286,5 @@ def _known(task_id: str | None) -> Iterator[None]:
     try:
         yield
     except UnknownAggregationError as error:
-        why = f"its task status does not know the task {task_id} that it named"
+        why = f"its task status has no record of task {task_id}"
         raise UnknownAggregationError(_UNKNOWN_END.format(why=why)) from error

@@ -71,7 +71,7 @@ class SailPointFileDropSensor(BaseSensorOperator):
                 raise ProtocolError("The trigger's event is not that of a drop. Retry the task.")
             if event["drop"] is None:
                 raise AirflowSensorTimeout(
-                    f"No complete file came to {self.folder.rules.url} within {self.timeout:g} s."
+                    f"No complete file arrived in {self.folder.rules.url} within {self.timeout:g} s."
                 )
             end = event.get("end")
             return self._take_or_defer(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class SailPointDropWatcherTrigger(BaseEventTrigger):
     """
-    Yields an event for each complete drop of a folder, for ever.
+    Yields an event for each complete drop of a folder, forever.
 
     All watchers of one place share its listings. An outage of the folder is logged and outlived.
 

@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 300.0
 
 class SailPointEndedAggregationsTrigger(BaseEventTrigger):
     """
-    Yields events about the aggregations that end, for ever, whoever started them.
+    Yields events about the aggregations that end, forever, whoever started them.
 
     The event is a :class:`~sailpoint_provider.results.LoadEvent`, or, if several ended since the last look, a
     :class:`~sailpoint_provider.results.LoadEvents`. All watchers of one tenant share one list request per
@@ -162,8 +162,7 @@ class _Trouble:
         if sort != self._logged:
             self._logged = sort
             self._log.warning(
-                "Cannot read which aggregations ended (%s); trying again, and nothing is lost meanwhile. "
-                "%s: %s",
+                "Cannot read the ended aggregations (%s); trying again. None is missed meanwhile. %s: %s",
                 self._name,
                 type(error).__name__,
                 error,
@@ -173,5 +172,5 @@ class _Trouble:
     def is_over(self) -> None:
         """Note a success."""
         if self._logged is not None:
-            self._log.info("Reading again which aggregations ended (%s).", self._name)
+            self._log.info("The ended aggregations can be read again (%s).", self._name)
         self._logged, self._pause = None, 0.0

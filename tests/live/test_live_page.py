@@ -261,7 +261,7 @@ def test_the_filter_leaves_the_sources_with_such_a_name(alone: Watched) -> None:
     alone.page.get_by_label("Filter").fill("workd")
     expect(alone.page.locator("#sources-table > tbody")).to_have_count(1)
     alone.page.get_by_label("Filter").fill("nothing like this")
-    expect(alone.page.locator("#sources-empty")).to_have_text("No source has such a name.")
+    expect(alone.page.locator("#sources-empty")).to_have_text("No source matches the filter.")
 
 
 def test_times_are_in_the_viewers_zone_with_utc_beside(alone: Watched) -> None:

@@ -42,7 +42,7 @@ def why_not_approved(report: FileReport, approved: str | None) -> str | None:
     if digest != report.sha256:
         return f"The approval is for other content, with SHA-256 {digest}."
     if last and last != report.approval.partition("/")[2]:
-        return "The approval does not count, because another file was loaded since the approved report."
+        return "The approval no longer holds: another file has been loaded since the report was made."
     if broken := report.broken_rules:
         return f"A person cannot approve what these rules refuse: {', '.join(broken)}."
     return None

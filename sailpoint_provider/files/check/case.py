@@ -126,7 +126,7 @@ class Case:
         """Return why a fact is unknown, and which scope the client needs, as a sentence."""
         what = _FACTS[fact].format(noun=self.noun)
         if self.facts is None:
-            return f"Without a source, nothing states {what}."
+            return f"Unknown without a source: {what}."
         missing = next((one for one in self.facts.missing if one.fact == fact), None)
         if missing is None:
             return f"ISC does not state {what}."

@@ -191,7 +191,7 @@ def _verdict(case: Case, outcomes: tuple[RuleOutcome, ...]) -> tuple[Verdict, st
             compared = "no earlier file is known"
         return "passed", f"{case.name} may be loaded: {accounts}; {compared}."
     return "passed", (
-        f"{case.name} may be loaded: {accounts}, of which {keys.joiners.count:,} new and "
+        f"{case.name} may be loaded: {accounts}, {keys.joiners.count:,} of them new and "
         f"{keys.movers.count:,} changed; {keys.leavers.count:,} of {keys.last_accounts:,} would be deleted."
     )
 

@@ -39,7 +39,7 @@ def header(case: Case) -> RuleOutcome:
     refusal = _header_refusal(case, expected)
     if refusal is not None or expected is not None:
         return outcome("header", refusal, figure, counted(len(expected), "column") if expected else "")
-    instead = "Duplicates were looked for"
+    instead = "Only duplicate column names were looked for"
     if case.found.last_columns is not None:
         instead = "The header was compared with that of the last loaded file"
     return case.lacking("header", "columns", f"{instead}.", figure=figure, is_partly_checked=True)
@@ -135,8 +135,8 @@ def _header_refusal(case: Case, expected: Sequence[str] | None) -> str | None:
         lines = (case.found.key_lines or {}).get(case.found.keys.headers.keys[0]) or ()
         where = f" on line {lines[0]:,}" if lines else ""
         return (
-            f"Loading {case.name} would make an {case.noun} of a header: it is repeated{where}. The file was "
-            "put together from several."
+            f"Loading {case.name} would load a repeated header{where} as an {case.noun}. The file seems "
+            "to be several files joined together."
         )
     return None
 

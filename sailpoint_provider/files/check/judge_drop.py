@@ -82,8 +82,8 @@ def fresh(case: Case) -> RuleOutcome:
         return outcome("fresh", None, figure, limit)
     return outcome(
         "fresh",
-        f"Loading {case.name} would undo a newer load: it is of {older[0]}, and {case.last.name} of "
-        f"{older[1]} is already loaded.",
+        f"Loading {case.name} would undo a newer load: it is dated {older[0]}, and "
+        f"{case.last.name}, dated {older[1]}, is already loaded.",
         figure,
         limit,
     )

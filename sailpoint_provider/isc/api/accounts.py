@@ -43,10 +43,10 @@ def _read_total(answer: Response) -> int:
     """
     page = answer.json()
     if not isinstance(page, list):
-        raise ProtocolError("ISC answered something other than a JSON array of accounts.")
+        raise ProtocolError("ISC returned something other than a JSON array of accounts.")
     total = answer.headers.get("x-total-count", "").strip()
     if not _TOTAL.fullmatch(total):
-        raise ProtocolError("ISC answered no usable X-Total-Count, although count=true asks for it.")
+        raise ProtocolError("ISC returned no usable X-Total-Count, although count=true asks for it.")
     if int(total) < len(page):
-        raise ProtocolError(f"ISC answered {len(page)} accounts with an X-Total-Count of {total}.")
+        raise ProtocolError(f"ISC returned {len(page)} accounts with an X-Total-Count of {total}.")
     return int(total)

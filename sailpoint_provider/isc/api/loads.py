@@ -69,7 +69,7 @@ def start_load(
 
 def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> Request[str | None]:
     """
-    Have up to 250 identities processed; ISC answers a reference to a task.
+    Have up to 250 identities processed; ISC returns a reference to a task.
 
     :returns: ID of the task; None if ISC gave none that is usable.
     """

@@ -47,7 +47,7 @@ def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str
         scope=SCHEMA_SCOPE,
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
         denied_advice=_DENIED,
-        not_found_advice="Is the source ID right, and of this tenant?",
+        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
     )
 
 
@@ -69,7 +69,7 @@ def entitlement_columns(
         query=() if object_type is None else (("schemaName", object_type),),
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
         denied_advice=_DENIED,
-        not_found_advice="Is the source ID right, and has the source such an entitlement type?",
+        not_found_advice="Check that the source ID is correct and that the source has this entitlement type.",
     )
 
 
@@ -84,7 +84,7 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
         scope=SCHEMA_SCOPE,
         query=(("include-names", ACCOUNT_SCHEMA),),
         denied_advice=_DENIED,
-        not_found_advice="Is the source ID right, and of this tenant?",
+        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
     )
 
 
@@ -106,12 +106,12 @@ def _read_header(answer: Response) -> tuple[str, ...]:
         text = answer.body.decode("utf-8-sig")
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except (UnicodeDecodeError, csv.Error):
-        raise ProtocolError("ISC answered text that is not CSV in UTF-8.") from None
+        raise ProtocolError("ISC returned text that is not CSV in UTF-8.") from None
     if len(rows) != 1:
-        raise ProtocolError(f"ISC answered {len(rows)} rows where one header row was expected.")
+        raise ProtocolError(f"ISC returned {len(rows)} rows where one header row was expected.")
     (columns,) = rows
     if not all(column.strip() for column in columns) or len(set(columns)) != len(columns):
-        raise ProtocolError("ISC answered a header row with an empty or repeated name.")
+        raise ProtocolError("ISC returned a header row with an empty or repeated name.")
     return tuple(columns)
 
 
@@ -123,11 +123,11 @@ def _read_account_schema(answer: Response) -> AccountSchema | None:
     """
     schemas = answer.json()
     if not isinstance(schemas, list) or not all(isinstance(schema, Mapping) for schema in schemas):
-        raise ProtocolError("ISC answered something other than a JSON array of schemas.")
+        raise ProtocolError("ISC returned something other than a JSON array of schemas.")
     account = next((schema for schema in schemas if schema.get("name") == ACCOUNT_SCHEMA), None)
     if account is None:
         return None
     attribute = account.get("identityAttribute")
     if attribute is not None and not isinstance(attribute, str):
-        raise ProtocolError("ISC answered an account schema whose 'identityAttribute' is not a string.")
+        raise ProtocolError("ISC returned an account schema whose 'identityAttribute' is not a string.")
     return AccountSchema(attribute or None)

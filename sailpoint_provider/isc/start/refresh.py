@@ -199,7 +199,7 @@ def start_refresh(
     """
     Send the requests of a refresh that no earlier try has sent with success.
 
-    ISC answers a reference to a task, but no task record says which identities it was for. So a request
+    ISC returns a reference to a task, but no task record says which identities it was for. So a request
     without a usable response cannot be found again: this try ends with the error, and the next one sends just
     that part again. Processing identities twice does no harm, not processing them does.
 

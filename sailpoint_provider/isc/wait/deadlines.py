@@ -222,9 +222,8 @@ class OutageTracker:
         self._unknown_since = now if self._unknown_since is None else self._unknown_since
         if now - self._unknown_since >= UNKNOWN_GRACE_SECONDS:
             raise UnknownAggregationError(
-                f"ISC does not know {self._aggregation}: both the status endpoint and the task status have "
-                f"returned 404 for {UNKNOWN_GRACE_SECONDS:g} s. Check the ID and the tenant; ISC keeps task "
-                "records for 90 days.",
+                f"ISC does not know {self._aggregation}: it has returned 404 for "
+                f"{UNKNOWN_GRACE_SECONDS:g} s. Check the ID and the tenant; ISC keeps task records for 90 days.",
                 status=404,
             )
 

@@ -124,5 +124,5 @@ export function sentenceFor(status) {
   if (status === 403) return "Airflow does not permit you to see this.";
   if (status === 404) return "Airflow does not know this.";
   if (status >= 500) return `Airflow failed to answer (HTTP ${status}).`;
-  return `Airflow refused the question (HTTP ${status}).`;
+  return `Airflow rejected the request (HTTP ${status}).`;
 }

@@ -75,7 +75,7 @@ function draw() {
   showSources(byId("sources-table"), shown, context);
   byId("sources-empty").hidden = shown.length > 0;
   byId("sources-empty").textContent = sources.length
-    ? "No source has such a name."
+    ? "No source matches the filter."
     : "No load yet. As soon as a task loads a source, it is shown here.";
   byId("sources-head").hidden = shown.length === 0;
   showExtent();
@@ -86,7 +86,7 @@ function showExtent() {
   const { total, listed } = history.extent();
   byId("older").hidden = total <= listed;
   byId("extent").textContent =
-    total > listed ? `The newest ${numberText(listed)} of ${numberText(total)} tasks are read.` : "";
+    total > listed ? `Showing the newest ${numberText(listed)} of ${numberText(total)} task instances.` : "";
 }
 
 /** Tell a reader of screens which loads have ended, and nothing else. */

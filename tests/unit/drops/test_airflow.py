@@ -145,7 +145,7 @@ def test_a_deferrable_sensor_whose_drop_another_run_took_waits_on_until_the_same
 
 def test_a_deferrable_sensor_times_out(local_folder):
     sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
-    with pytest.raises(AirflowSensorTimeout, match="No complete file came"):
+    with pytest.raises(AirflowSensorTimeout, match="No complete file arrived"):
         sensor.execute_complete(context(), {"drop": None, "end": 1.0})
 
 

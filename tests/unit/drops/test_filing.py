@@ -107,7 +107,7 @@ def test_a_drop_that_is_not_taken_cannot_be_filed(folder):
     folder.file(drop)
     with pytest.raises(InvalidInputError, match=r"Run run 1 does not hold .* any more"):
         folder.file(drop | {"claim": 999})
-    with pytest.raises(InvalidInputError, match="does not say from which folder"):
+    with pytest.raises(InvalidInputError, match="does not say which folder"):
         folder.file({"name": "x"})
 
 

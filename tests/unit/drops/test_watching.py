@@ -327,7 +327,7 @@ def test_a_mount_point_without_its_mount_is_not_a_folder_without_files(local_fol
 
     asyncio.run(story())
     (message,) = [record.getMessage() for record in caplog.records if "mount" in record.getMessage()]
-    assert "had one before. If it is a mount point, it is not mounted." in message
+    assert "had one before. If it is a mount point, check that it is mounted." in message
 
 
 def test_many_folders_of_one_place_are_listed_once(local_folder, monkeypatch):

@@ -14,10 +14,9 @@ from sailpoint_provider import exceptions, retry_policy
 from sailpoint_provider._airflow.errors import for_airflow
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.retry_policy import SailPointRetryPolicy
-from sailpoint_provider.version_compat import TASKS_HAVE_RETRY_POLICIES
 from tests.unit.airflow.airflow_cases import DIRECTORY, NOBODY, POLL, FakeTaskInstance, end_of
 
-pytestmark = pytest.mark.skipif(not TASKS_HAVE_RETRY_POLICIES, reason="Airflow 3.3 and later")
+pytestmark = pytest.mark.skipif(retry_policy.RetryPolicy is None, reason="Airflow 3.3 and later")
 
 
 def decision(error, **settings):
@@ -148,6 +147,6 @@ def test_a_task_takes_it_and_a_dag_with_it_can_be_stored():
 
 
 def test_an_older_airflow_tells_what_is_missing_when_the_policy_is_used(monkeypatch):
-    monkeypatch.setattr(retry_policy, "TASKS_HAVE_RETRY_POLICIES", False)
+    monkeypatch.setattr(retry_policy, "RetryPolicy", None)
     with pytest.raises(RuntimeError, match=r"needs Airflow 3\.3 .* Set retries"):
         SailPointRetryPolicy()

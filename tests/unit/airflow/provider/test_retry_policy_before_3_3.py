@@ -2,11 +2,11 @@
 
 import pytest
 
+from sailpoint_provider import retry_policy
 from sailpoint_provider.retry_policy import SailPointRetryPolicy
-from sailpoint_provider.version_compat import TASKS_HAVE_RETRY_POLICIES
 
 
-@pytest.mark.skipif(TASKS_HAVE_RETRY_POLICIES, reason="this Airflow has retry policies")
+@pytest.mark.skipif(retry_policy.RetryPolicy is not None, reason="this Airflow has retry policies")
 def test_using_it_tells_what_is_missing():
     with pytest.raises(RuntimeError, match=r"needs Airflow 3\.3"):
         SailPointRetryPolicy()

@@ -258,7 +258,7 @@ def test_an_outage_is_logged_once_and_loses_nothing(tenant, log):
     assert [event["source_id"] for event in events] == [DIRECTORY]
     texts = [record.getMessage() for record in log.records if record.name == "tests.watcher"]
     assert len([text for text in texts if "Cannot read which aggregations ended" in text]) == 1
-    assert "Reading again" in texts[-1]
+    assert "can be read again" in texts[-1]
 
 
 def test_credentials_that_become_valid_again_end_the_trouble(tenant, log):

@@ -162,7 +162,10 @@ def test_an_older_file_is_refused_by_the_date_in_its_name_or_by_its_time(tmp_pat
     other = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
     assert checked(tmp_path, other, last=last, name="hr-2026-11-03.csv").verdict == "passed"
     report = checked(tmp_path, other, last=last, name="hr_20261102.csv")
-    assert "it is of 2026-11-02, and hr-2026-11-03.csv of 2026-11-03 is already loaded" in report.sentence
+    assert (
+        "it is dated 2026-11-02, and hr-2026-11-03.csv, dated 2026-11-03, is already loaded"
+        in report.sentence
+    )
     assert "would undo" in checked(tmp_path, other, last=GOOD, dropped_at=NOW - 100_000).sentence
     assert (
         "days old (limit 1 day)" in checked(tmp_path, GOOD, name="hr-2026-11-01.csv", max_age=86400).sentence

@@ -100,7 +100,7 @@ def test_a_source_without_an_account_schema_has_none(schemas):
     [None, {}, {"name": "account"}, "account", ["account"], [{"name": "account", "identityAttribute": 7}]],
 )
 def test_what_is_no_list_of_schemas_is_refused(document):
-    with pytest.raises(ProtocolError, match="ISC answered"):
+    with pytest.raises(ProtocolError, match="ISC returned"):
         read_response(SCHEMA, answer(document))
 
 

@@ -60,7 +60,7 @@ def test_not_being_known_in_the_first_two_minutes_is_no_error(nothing):
 @pytest.mark.parametrize("nothing", [UNKNOWN, AccountAggregationStatus("NOT_FOUND")])
 def test_an_aggregation_that_neither_endpoint_knows_for_two_minutes_is_unknown(nothing):
     run = Run(UNKNOWN, nothing)
-    with pytest.raises(UnknownAggregationError, match=f"{RUN}: both.* for 120 s") as failure:
+    with pytest.raises(UnknownAggregationError, match=f"{RUN}: it has returned 404 for 120 s") as failure:
         run.wait()
     assert failure.value.status == 404
     assert 120 <= run.elapsed < 131

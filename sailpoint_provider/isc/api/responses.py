@@ -53,7 +53,7 @@ def error_of(call: Request[Any], response: Response) -> SailPointError:
     details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
     parts.extend(f", {detail}" for detail in details if detail)
     parts.append(f". {_advice(call, response, body)}")
-    kind, final = _kind(call, response.status)
+    kind, final = _kind(call, response.status) if body.is_from_isc else _kind_of_other(call, response.status)
     if _is_expired_token(call, response, body):
         kind, final = _kind(call, 401)
     return kind(
@@ -126,6 +126,19 @@ def _kind(call: Request[Any], status: int) -> tuple[type[SailPointError], bool |
     if 300 <= status < 400:
         return ProtocolError, None
     return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
+
+
+def _kind_of_other(call: Request[Any], status: int) -> tuple[type[SailPointError], bool | None]:
+    """
+    Return the error for a status that a proxy, a gateway or another server has sent.
+
+    It says nothing about the tenant: neither that an aggregation is unknown, nor that a file, a client or a
+    scope is wrong. So a retry, or a wait that goes on, may succeed.
+    """
+    is_token_status = status == 401 and not call.is_token_request
+    if 400 <= status < 500 and status not in (408, 413, 429) and not is_token_status:
+        return ProtocolError, None
+    return _kind(call, status)
 
 
 def _is_expired_token(call: Request[Any], response: Response, body: ErrorBody) -> bool:

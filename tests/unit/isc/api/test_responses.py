@@ -56,8 +56,32 @@ def test_each_status_means_one_kind_of_error(status, kind, final):
     error = error_of(SOURCE_CALL, answer(ISC_ERROR, status))
     assert type(error) is kind
     assert (error.status, error.final, error.exhausted) == (status, final, False)
-    assert type(error_of(SOURCE_CALL, answer(body=b"<html>", status=status))) is kind
+    assert type(error_of(SOURCE_CALL, answer(body=b"", status=status, slpt_request_id="t"))) is kind
     assert str(error).startswith(f"Could not read source {SOURCE}: ISC returned HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, exceptions.ProtocolError) for status in (400, 403, 404, 405, 410, 421, 499)),
+        (401, exceptions.AuthenticationError),
+        (408, exceptions.TenantUnavailableError),
+        (429, exceptions.RateLimitError),
+        (502, exceptions.TenantUnavailableError),
+    ],
+)
+@pytest.mark.parametrize("call", [SOURCE_CALL, TASK_CALL, STATUS_CALL])
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"message": "Forbidden"}', b'{"detail": "Not Found"}'])
+def test_what_another_server_says_is_no_verdict_and_a_retry_may_succeed(status, kind, call, body):
+    error = error_of(call, answer(body=body, status=status))
+    assert type(error) is kind
+    assert (error.status, error.final) == (status, False)
+
+
+def test_a_file_that_is_too_large_stays_too_large_whoever_says_so():
+    error = error_of(SOURCE_CALL, answer(body=b"<html>", status=413))
+    assert isinstance(error, exceptions.InvalidInputError)
+    assert error.final
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -72,7 +96,7 @@ def test_refused_credentials_are_final(status):
 
 @pytest.mark.parametrize("call", [TASK_CALL, STATUS_CALL])
 def test_a_404_of_a_run_means_an_unknown_aggregation(call):
-    error = error_of(call, answer({}, 404))
+    error = error_of(call, answer(ISC_ERROR, 404))
     assert isinstance(error, exceptions.UnknownAggregationError)
     assert not error.final
 
@@ -342,7 +366,7 @@ def test_the_request_id_and_the_text_of_the_rate_limit_are_evidence_too():
 def test_another_answer_is_called_that_of_its_host(body, headers, words):
     stranger = replace(answer(body=body, status=405, **headers), host="acme.example:8443")
     error = error_of(SOURCE_CALL, stranger)
-    assert type(error) is exceptions.InvalidInputError
+    assert type(error) is exceptions.ProtocolError
     assert f"acme.example:8443 returned HTTP 405 {words}" in str(error) or words in str(error)
     assert "ISC returned" not in str(error)
     assert "Check the connection's host and any proxy or gateway in between." in str(error)
@@ -351,7 +375,8 @@ def test_another_answer_is_called_that_of_its_host(body, headers, words):
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status):
     error = error_of(TOKEN, answer(body=b"<html>", status=status, content_type="text/html"))
-    assert isinstance(error, exceptions.AuthenticationError)
+    assert isinstance(error, exceptions.ProtocolError)
+    assert not error.final
     assert "login (client ID) and password" in str(error)
     assert "host and token_url and any proxy" in str(error)
 

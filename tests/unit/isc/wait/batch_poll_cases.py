@@ -78,7 +78,7 @@ class SmallTenant:
             return answered
         document, status = (None, answered) if isinstance(answered, int) else (answered, 200)
         try:
-            return read_response(call, answer(document, status))
+            return read_response(call, answer(document, status, slpt_request_id="t"))
         except SailPointError as error:
             return error
 

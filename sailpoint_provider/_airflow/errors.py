@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
@@ -10,12 +11,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
     ExecutionTimeoutError,
+    InvalidInputError,
     SailPointError,
     rebuild,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from airflow.providers.common.compat.sdk import Context
@@ -63,6 +65,25 @@ def located(error: SailPointError, place: str) -> SailPointError:
         error.args = (f"{error} [{place}]",)
         error.is_located = True
     return error
+
+
+class InvalidTriggerArgumentError(InvalidInputError, TypeError):
+    """
+    An argument of a trigger is invalid.
+
+    A triggerer fails only the trigger whose constructor raises a ``TypeError``; any other error ends the
+    triggerer, with all its waits. A newer worker can defer with a value that an older triggerer does not
+    know.
+    """
+
+
+@contextmanager
+def trigger_arguments() -> Iterator[None]:
+    """Raise an invalid argument as the error that a triggerer survives."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise rebuild(InvalidTriggerArgumentError, error.args, error.__dict__) from None
 
 
 class airflow_errors:

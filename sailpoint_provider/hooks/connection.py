@@ -245,7 +245,9 @@ def _missing_connection_named(conn_id: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException:
+        # Airflow says the same if its API server or a secrets backend fails, so a retry may find it.
         raise InvalidInputError(
-            f"There is no Airflow connection {conn_id!r}. Add one of type sailpoint, or set "
-            "sailpoint_conn_id."
+            f"There is no Airflow connection {conn_id!r}, or Airflow could not read it just now. Add one of "
+            "type sailpoint, or set sailpoint_conn_id.",
+            final=False,
         ) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from sailpoint_provider._airflow.errors import trigger_arguments
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
@@ -30,6 +31,12 @@ before its executor has noticed the end of the deferring process can fail that t
 
 _LEAST_SECONDS = 2.0
 """Seconds that a trigger has to read the state once if a restarted triggerer starts it after its deadline."""
+
+_CONNECTION_SECONDS = 300.0
+"""How long a wait goes on without its connection, if Airflow cannot return it."""
+
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 30.0
 
 _KILL_SECONDS = 10.0
 """How long the work at a kill may take in all: less than the 30 seconds that Airflow allows by default."""
@@ -96,7 +103,8 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         self.clear_task_on_kill = clear_task_on_kill
         self.usual_seconds = usual_seconds
         self.carried = carried
-        self.kind = kind_of(kind)
+        with trigger_arguments():
+            self.kind = kind_of(kind)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
@@ -218,9 +226,31 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
         return broken(self.aggregation_id, failure, self.carried)
 
+    async def _connect(self, hook: SailPointHook, deadlines: Deadlines) -> None:
+        """
+        Read the connection, also if Airflow cannot return it for a while, as after a restart of its servers.
+
+        The worker has just read it, and the aggregation is running.
+        """
+        until = time.monotonic() + min(_CONNECTION_SECONDS, deadlines.seconds_left(time.time()))
+        pause, is_logged = _FIRST_PAUSE, False
+        while True:
+            try:
+                await hook._atenant()
+                return
+            except Exception as error:
+                if getattr(error, "final", False) or time.monotonic() + pause > until:
+                    raise
+                if not is_logged:
+                    self.log.warning("Cannot read the connection; trying again. %s", error)
+                    is_logged = True
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, 2.0 * pause)
+
     async def _ended(self) -> dict[str, Any]:
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         deadlines = Deadlines() if self.deadlines is None else Deadlines.from_json(self.deadlines)
+        await self._connect(hook, deadlines)
         async with hook._connected() as client:
             from sailpoint_provider.isc.wait.backoff import Backoff
             from sailpoint_provider.isc.wait.events import ended

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.errors import airflow_errors, trigger_arguments
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider._airflow.watcher_state import WatcherState
 from sailpoint_provider.exceptions import InvalidInputError
@@ -19,7 +19,7 @@ from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ACCOUNT_TASK_TYPE
 from sailpoint_provider.isc.watched import Watched, recorded_kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.wait.ended import EndedLoads
@@ -30,6 +30,9 @@ DEFAULT_LOOK_BACK = 3600.0
 
 _GATHERING_SECONDS = 1.0
 """How long the first scan waits, so that watchers that start together share it."""
+
+_MOST_LOADS = 500
+"""The most loads of one event, which Airflow stores as one row: a load takes about 700 bytes."""
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 300.0
@@ -65,7 +68,7 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow does not annotate its trigger classes
         self.sailpoint_conn_id = sailpoint_conn_id
-        with airflow_errors():
+        with airflow_errors(), trigger_arguments():
             self.watched = Watched.from_arguments(source_ids, task_types, states)
             if not self.watched.task_types:
                 raise InvalidInputError("task_types must name at least one type.")
@@ -125,15 +128,28 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
                 scan = await scans.next(loads.wish(), pause)
                 trouble.is_over()
                 pause = self.poll_interval
-                ended = [_event_of(record, client.tenant.base_url) for record in loads.take(scan)]
-                news = [event for event in ended if self.watched.reports(event["state"])]
+                news = list(self._news(loads.take(scan), client.tenant.base_url))
                 # One event for all: of events that follow each other quickly, Airflow up to 3.3 passes only
                 # the first to the run that it starts, and the others wait for the next event of the asset.
-                if len(news) == 1:
-                    yield news[0]
-                elif news:
-                    yield LoadEvents(version=VERSION, loads=news)
+                for at in range(0, len(news), _MOST_LOADS):
+                    if at:
+                        await asyncio.sleep(self.poll_interval)
+                    part = news[at : at + _MOST_LOADS]
+                    yield part[0] if len(part) == 1 else LoadEvents(version=VERSION, loads=part)
                 await state.save(loads.position, after_events=bool(news))
+
+    def _news(self, ended: Iterable[TaskStatus], host: str) -> Iterator[LoadEvent]:
+        """Return the events to yield; a record that cannot be described does not hold up the others."""
+        for record in ended:
+            try:
+                event = _event_of(record, host)
+            except Exception:
+                self.log.exception(
+                    "The ended load %s cannot be described, so no event reports it.", record.id
+                )
+                continue
+            if self.watched.reports(event["state"]):
+                yield event
 
 
 def _event_of(record: TaskStatus, host: str) -> LoadEvent:

@@ -361,3 +361,48 @@ def test_the_clock_of_this_machine_is_not_compared_with_that_of_isc(tenant):
     tenant.control.clock(skew_seconds=-7 * 86400)
     ((event,),) = watched(ended(tenant), trigger=watcher(look_back=60))
     assert event["completed"] < tenant.control.clock()["now"]
+
+
+def test_an_argument_of_a_newer_version_fails_the_trigger_and_not_the_triggerer():
+    """A triggerer survives only a TypeError of a constructor."""
+    with pytest.raises(TypeError) as caught:
+        SailPointEndedAggregationsTrigger(states=["evaporated"])
+    assert isinstance(caught.value, InvalidInputError)
+
+
+def test_a_night_of_loads_comes_in_events_of_limited_size(tenant, monkeypatch):
+    assert ended_aggregations._MOST_LOADS == 500
+    monkeypatch.setattr(ended_aggregations, "_MOST_LOADS", 2)
+
+    def several():
+        for _ in range(5):
+            ended(tenant)()
+        return 0
+
+    (events,) = watched(lambda: several() or 3, trigger=watcher(look_back=600))
+    sizes = [len(event.get("loads", [event])) for event in events]
+    assert max(sizes) == 2
+    assert sum(sizes) == 5
+
+
+def test_a_record_that_cannot_be_described_does_not_hold_up_the_others(tenant, monkeypatch, log):
+    real = ended_aggregations._event_of
+    odd = []
+
+    def described(record, host):
+        if record.id in odd:
+            raise RuntimeError("a record of the future")
+        return real(record, host)
+
+    monkeypatch.setattr(ended_aggregations, "_event_of", described)
+
+    def two():
+        tenant.plan(DIRECTORY, seconds=NEVER)
+        run = tenant.control.start(DIRECTORY)
+        odd.append(run["id"])
+        tenant.control.finish(run["id"])
+        return ended(tenant, MAINFRAME)()
+
+    (events,) = watched(two, trigger=watcher(look_back=600))
+    assert [event["source_id"] for event in events] == [MAINFRAME]
+    assert any("cannot be described" in line and odd[0] in line for line in log.messages)

@@ -13,6 +13,7 @@ from contextlib import suppress
 import pytest
 
 from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError, SailPointError
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.triggers import aggregation
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -272,3 +273,40 @@ def test_an_unforeseen_error_is_logged_with_its_trace(tenant, logged):
     events_of(trigger(tenant.started(seconds=NEVER), poll_interval="often"))
     (record,) = [record for record in logged.records if record.exc_info and "failed." in record.getMessage()]
     assert record.exc_info[0] is TypeError
+
+
+def test_an_argument_of_a_newer_worker_fails_the_trigger_and_not_the_triggerer():
+    """A triggerer survives only a TypeError of a constructor."""
+    with pytest.raises(TypeError, match="kind") as caught:
+        trigger(kind="load_of_the_future")
+    assert isinstance(caught.value, InvalidInputError)
+
+
+def test_a_wait_outlives_a_time_in_which_airflow_cannot_return_the_connection(tenant, monkeypatch, caplog):
+    monkeypatch.setattr(aggregation, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(SailPointAccountAggregationTrigger, "log", logging.getLogger("tests.trigger"))
+    read, failures = SailPointHook._read_tenant, [RuntimeError("API server is restarting")] * 3
+
+    async def unreliable(hook):
+        if failures:
+            raise failures.pop()
+        return await read(hook)
+
+    monkeypatch.setattr(SailPointHook, "_read_tenant", unreliable)
+    (event,) = events_of(trigger(tenant.started()))
+    assert event["status"] == "success"
+    assert sum("Cannot read the connection; trying again" in line for line in caplog.messages) == 1
+
+
+def test_a_connection_that_stays_unreadable_ends_the_wait_with_an_error_that_can_be_retried(
+    tenant, monkeypatch
+):
+    assert aggregation._CONNECTION_SECONDS == 300.0
+    monkeypatch.setattr(aggregation, "_CONNECTION_SECONDS", 0.2)
+    monkeypatch.setattr(aggregation, "_FIRST_PAUSE", 0.05)
+    aggregation_id = tenant.started()
+    monkeypatch.delenv("AIRFLOW_CONN_SAILPOINT_DEFAULT")
+    error = error_of(events_of(trigger(aggregation_id)))
+    assert isinstance(error, InvalidInputError)
+    assert "There is no Airflow connection 'sailpoint_default', or Airflow could not read it" in str(error)
+    assert not error.final

@@ -83,7 +83,8 @@ def result_after_deferring(
     """
     Read the result of an aggregation whose end a trigger reported, and so verify that end.
 
-    A worker may resume late, so it gets a few seconds even after the deadline.
+    A worker may resume late, so it gets a few seconds even after ``timeout`` and ``execution_timeout``: the
+    load has ended in time, and Airflow itself limits the process that resumes.
 
     :param log: gets warnings.
     :param kind: the kind of load.

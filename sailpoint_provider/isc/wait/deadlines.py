@@ -87,8 +87,10 @@ class Deadlines:
         )
 
     def no_earlier_than(self, moment: float) -> Deadlines:
-        """Return the deadlines with ``deadline`` moved to this moment where it is earlier."""
-        return self if self.deadline is None else replace(self, deadline=max(self.deadline, moment))
+        """Return the deadlines, each moved to this moment where it is earlier."""
+        ends = (self.deadline, self.execution_deadline)
+        deadline, execution_deadline = (None if end is None else max(end, moment) for end in ends)
+        return replace(self, deadline=deadline, execution_deadline=execution_deadline)
 
     def error(self, message: str) -> AggregationTimeoutError:
         """Return an error of the class that belongs to the earlier deadline."""
@@ -223,7 +225,8 @@ class OutageTracker:
         if now - self._unknown_since >= UNKNOWN_GRACE_SECONDS:
             raise UnknownAggregationError(
                 f"ISC does not know {self._aggregation}: it has returned 404 for "
-                f"{UNKNOWN_GRACE_SECONDS:g} s. Check the ID and the tenant; ISC keeps task records for 90 days.",
+                f"{UNKNOWN_GRACE_SECONDS:g} s. Check the ID and the tenant. ISC keeps task records for 90 "
+                "days.",
                 status=404,
             )
 

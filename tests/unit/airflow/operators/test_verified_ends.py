@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import partial
 
 import pytest
@@ -236,3 +237,18 @@ def test_a_busy_source_is_checked_once_before_the_wait_for_the_turn_is_deferred(
     assert caught.value.trigger.aggregation_id == other
     assert [call for call in tenant.calls() if call == "get_task_status"] == ["get_task_status"]
     assert "get_aggregation_status" not in tenant.calls()
+
+
+@KINDS
+@pytest.mark.parametrize("limit", ["deadline", "execution_deadline"])
+def test_a_load_that_ended_in_time_succeeds_however_late_its_worker_resumes(tenant, kind, limit):
+    task, deferral, aggregation_id = deferred(kind, tenant)
+    tenant.control.finish(aggregation_id)
+    event = ended(deferral)
+    passed = {limit: time.time() - 60}
+    if kind == "operator":
+        event["carried"]["checkpoint"]["deadlines"] |= passed
+    else:
+        event["carried"]["deadlines"] = event["carried"].get("deadlines", {}) | passed
+    result = resumed(task, deferral, event)
+    assert result if isinstance(result, dict) else aggregation_id

@@ -30,19 +30,24 @@ class RequestBudget:
         self._closed_until = 0.0
         self._lock = threading.Lock()
 
-    def reserve(self, now: float) -> float:
+    def reserve(self, now: float, longest: float = math.inf) -> float:
         """
         Take one request out of the budget and return the seconds to wait before sending it.
 
         If :attr:`closures` has grown meanwhile, the turn is void: ISC asked for a pause.
+
+        :param longest: seconds of the longest wait; with a longer one, nothing is taken.
         """
         with self._lock:
             opens = max(now, self._closed_until)
             self._earn(opens)
-            self._available -= 1.0
-            own = -self._available / self.rate(opens) if self._available < 0 else 0.0
-            self._turns.append(opens + own)
-            return max(opens + own - now, 0.0)
+            left = self._available - 1.0
+            own = -left / self.rate(opens) if left < 0 else 0.0
+            wait = max(opens + own - now, 0.0)
+            if wait <= longest:
+                self._available = left
+                self._turns.append(opens + own)
+            return wait
 
     def spare(self, now: float) -> float:
         """Return the part of a full burst that could be sent now: 0 to 1, and 0 during a pause."""

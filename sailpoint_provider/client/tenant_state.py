@@ -67,7 +67,7 @@ class TenantState:
         :raises RateLimitError: the wait is longer than the policy allows.
         """
         closures = self.budget.closures
-        seconds = self.budget.reserve(time.monotonic())
+        seconds = self.budget.reserve(time.monotonic(), policy.longest_retry_after)
         if seconds > policy.longest_retry_after:
             raise RateLimitError(
                 f"The next request would have to wait {seconds:.0f} s for the request budget or a pause that "

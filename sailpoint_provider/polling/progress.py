@@ -71,7 +71,9 @@ class ProgressReader:
         count = int(min(self._credit, _MOST_AT_ONCE))
         self._credit -= count
         now = self._loop.time()
-        running = sorted((wait for wait in self._waits if not wait.is_alone(now)), key=_by_progress)
+        # Loads of other kinds have no status endpoint, which says nothing about those that have one.
+        shown = (wait for wait in self._waits if wait.watch.shows_status and not wait.is_alone(now))
+        running = sorted(shown, key=_by_progress)
         self._reading = self._spawn(self._read_all(running[:count], span), contextvars.Context())
 
     async def _read_all(self, waits: list[Wait], span: float) -> None:

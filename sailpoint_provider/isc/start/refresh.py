@@ -189,7 +189,9 @@ class RefreshRequest:
         if checkpoint.result is not None:
             return checkpoint
         parts = tuple(PartProgress() if self._has_failed(part) else part for part in checkpoint.parts)
-        deadlines = checkpoint.deadlines.in_another_try(self.deadlines)
+        # What is sent anew has the whole timeout; a wait that only goes on keeps its deadline.
+        is_sent_anew = any(part.state != "accepted" for part in parts)
+        deadlines = self.deadlines if is_sent_anew else checkpoint.deadlines.in_another_try(self.deadlines)
         return replace(checkpoint, parts=parts, deadlines=deadlines)
 
 

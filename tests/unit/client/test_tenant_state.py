@@ -148,3 +148,13 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 def test_a_forked_process_starts_afresh_even_while_a_lock_is_held():
     done = subprocess.run([sys.executable, "-c", _FORK], timeout=20, env=os.environ | {"PYTHONPATH": ROOT})
     assert done.returncode == 7
+
+
+def test_a_request_that_would_wait_too_long_takes_nothing_from_the_others():
+    budget = RequestBudget(1)
+    now = 1000.0
+    waits = [budget.reserve(now, 120.0) for _ in range(100)]
+    granted = [wait for wait in waits if wait <= 120.0]
+    assert len(granted) == 10  # 0.08 requests per second, and one at once
+    assert set(waits[10:]) == {waits[10]}
+    assert budget.reserve(now + 60.0, 120.0) <= 120.0

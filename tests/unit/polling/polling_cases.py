@@ -13,6 +13,7 @@ from sailpoint_provider.client.async_client import AsyncClient
 from sailpoint_provider.client.shared_client import shared_async_client
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
@@ -49,7 +50,15 @@ def started(control, count, **settings):
 
 
 def wait_for(
-    transport, aggregation_id, *, poll=POLL, log=LOG, first_pause=0.0, least_seconds=0.0, **deadlines
+    transport,
+    aggregation_id,
+    *,
+    poll=POLL,
+    log=LOG,
+    first_pause=0.0,
+    least_seconds=0.0,
+    kind=ACCOUNT_AGGREGATION,
+    **deadlines,
 ):
     """Wait for one aggregation, as a trigger does; return a task."""
     watch = Watch(
@@ -58,6 +67,7 @@ def wait_for(
         deadlines=Deadlines(**{"tolerate_outage": 30.0} | deadlines),
         clock=time.time,
         log=log,
+        kind=kind,
     )
     end = poller_of(transport).end_of(
         watch, Backoff(poll), first_pause=first_pause, least_seconds=least_seconds

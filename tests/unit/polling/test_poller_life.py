@@ -13,6 +13,7 @@ import pytest
 
 from sailpoint_provider.client import shared_client
 from sailpoint_provider.client.shared_client import shared_async_client
+from sailpoint_provider.isc.kinds import UNCORRELATED_ACCOUNTS
 from sailpoint_provider.isc.wait import watch as watch_module
 from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from sailpoint_provider.polling import poller
@@ -195,3 +196,16 @@ def test_a_cancelled_crowd_is_gone_at_once(control, tenant):
         return time.monotonic() - began
 
     assert on_a_loop(deed) < 5
+
+
+def test_a_load_without_progress_does_not_end_that_of_the_others(control, tenant):
+    ids = started(control, 30)
+
+    async def deed():
+        async with crowd(tenant, ids, first_pause=0.3) as (transport, waits):
+            other = wait_for(transport, ids[0], kind=UNCORRELATED_ACCOUNTS, first_pause=0.3)
+            await until(lambda: counted(control, "get_aggregation_status") >= 30)
+            await finished(control, ids)
+            return await asyncio.gather(other, *waits)
+
+    assert set(on_a_loop(deed)) == {"succeeded"}

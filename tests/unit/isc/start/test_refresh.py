@@ -18,6 +18,7 @@ from sailpoint_provider.exceptions import (
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.refresh_outcome import ended_part
 from sailpoint_provider.isc.start.refresh import (
+    PartProgress,
     RefreshRequest,
     checked_identity_ids,
     read_refresh_checkpoint,
@@ -204,3 +205,12 @@ def test_each_identity_is_sent_once_however_often_it_is_named():
 def test_what_are_no_identities_is_refused(given):
     with pytest.raises(InvalidInputError, match="identity_ids"):
         checked_identity_ids(given)
+
+
+def test_a_part_that_is_sent_anew_has_the_whole_timeout():
+    first, again = request(), request(deadlines=Deadlines(NOON + 900.0, 60.0, begun=NOON + 800.0))
+    accepted = replace(PartProgress(), state="accepted", task_id="a" * 32)
+    waits = replace(first.checkpoint(), parts=tuple(accepted for _ in first.sizes))
+    assert again.resumed(waits).deadlines.deadline == NOON + 100.0
+    unsent = replace(waits, parts=(PartProgress(), *waits.parts[1:]))
+    assert again.resumed(unsent).deadlines.deadline == NOON + 900.0

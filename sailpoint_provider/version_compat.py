@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
+
+ALIAS_KEY = "sailpoint_load"
+"""The only key of an alias's event on Airflow 3.0."""
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """Airflow 3.3 and later call a trigger's ``on_kill``; earlier versions only cancel the trigger."""
@@ -41,6 +46,19 @@ def state_of_task(task_instance: Any) -> str | None:
     )
     (state,) = states[task_instance.run_id].values()
     return None if state is None else str(state)
+
+
+def alias_extra(event: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the ``extra`` of an event on an asset alias.
+
+    Airflow 3.0 puts the values of such an ``extra`` into a set, and fails the task at one that is not
+    hashable (``register_asset_changes_in_db``). There the event is text under one key. A task SDK without
+    questions to people (``hitl``) is that of 3.0.
+    """
+    if find_spec("airflow.sdk.execution_time.hitl") is None:
+        return {ALIAS_KEY: json.dumps(event)}
+    return dict(event)
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, executor: ThreadPoolExecutor | None = None) -> T:
@@ -112,9 +130,11 @@ def openlineage_listens() -> bool:
 
 
 __all__ = [
+    "ALIAS_KEY",
     "TRIGGERS_HAVE_ON_KILL",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "alias_extra",
     "in_thread",
     "openlineage_listens",
     "state_of_task",

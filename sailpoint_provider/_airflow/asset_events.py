@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.version_compat import alias_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,10 +155,47 @@ def _add(accessor: Any, uri: str, event: LoadEvent) -> None:
     """Add an event to an alias, under the name that DAGs give the asset with this URI."""
     from airflow.sdk import Asset
 
+    extra = alias_extra(event)
     try:
-        accessor.add(Asset.ref(uri=uri), extra=dict(event))
-    except Exception:  # the class for "no DAG names this asset" depends on the version of Airflow
-        accessor.add(Asset(uri), extra=dict(event))
+        try:
+            accessor.add(Asset.ref(uri=uri), extra=extra)
+        except Exception as error:
+            if _no_dag_names_it(error):
+                raise
+            accessor.add(Asset.ref(uri=uri), extra=extra)
+    except Exception as error:
+        # Another failure says nothing about the name, and under another name the event starts no DAG.
+        if not _no_dag_names_it(error):
+            raise
+        accessor.add(Asset(uri), extra=extra)
+
+
+def _no_dag_names_it(error: Exception) -> bool:
+    """Return whether Airflow has no asset with a URI, or cannot know because no task runs."""
+    kind = getattr(getattr(error, "error", None), "error", None)
+    return getattr(kind, "value", kind) == "ASSET_NOT_FOUND" or isinstance(error, ImportError)
+
+
+def check_outlets(task: LoadingTask, source_id: str, hook: SailPointHook) -> None:
+    """
+    Check before the start that no outlet is the asset of another source.
+
+    Airflow reports each outlet of a successful task as updated, whatever the task did.
+
+    :raises InvalidInputError: an outlet is.
+    """
+    named = [uri for outlet in task.outlets if (uri := _uri_of(outlet)).startswith(_URI_START)]
+    if not named:
+        return
+    from sailpoint_provider.isc.source_uri import source_uri
+
+    loaded = source_uri(hook._tenant.base_url, source_id)
+    if other := next((uri for uri in named if uri != loaded), None):
+        raise InvalidInputError(
+            f"The outlet {other} is not the source that would be loaded, {loaded}. Airflow would report it "
+            "as updated all the same. Name the right source, or set emit_asset_event=True instead of the "
+            "outlet. Nothing was sent."
+        )
 
 
 def _aliases(task: WaitingTask) -> list[Any]:

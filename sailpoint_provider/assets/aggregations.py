@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from sailpoint_provider.isc.kinds import ACCOUNT_TASK_TYPE
@@ -10,6 +11,7 @@ from sailpoint_provider.triggers.ended_aggregations import (
     DEFAULT_POLL_INTERVAL,
     SailPointEndedAggregationsTrigger,
 )
+from sailpoint_provider.version_compat import ALIAS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,6 +86,8 @@ def triggering_loads(context: Context) -> list[LoadEvent]:
 
 
 def _loads_of(extra: dict[str, Any]) -> Iterator[LoadEvent]:
+    if isinstance(text := extra.get(ALIAS_KEY), str):
+        extra = json.loads(text)
     payload = extra.get("payload")
     event: Any = payload if isinstance(payload, dict) else extra
     several = event.get("loads")

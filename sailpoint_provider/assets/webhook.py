@@ -70,11 +70,11 @@ class AggregationWebhook:
             return "401 Unauthorized", "The Authorization header lacks the bearer token of the subscription."
         if environ["REQUEST_METHOD"] != "POST":
             return "405 Method Not Allowed", "Send the event with POST."
-        length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) > _MOST_BYTES:
+        body = _body_of(environ)
+        if body is None:
             return "413 Content Too Large", f"The body must have at most {_MOST_BYTES} bytes."
         try:
-            event = self._load_event(environ["wsgi.input"].read(int(length)))
+            event = self._load_event(body)
         except ProtocolError as error:
             return "400 Bad Request", str(error)
         return self._pass_on(event)
@@ -217,3 +217,13 @@ def _checked(url: str) -> str:
             "query."
         )
     return url.rstrip("/")
+
+
+def _body_of(environ: WSGIEnvironment) -> bytes | None:
+    """Return the body of a request, perhaps sent in chunks without a length; None if it is too large."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > _MOST_BYTES:
+        return None
+    is_chunked = environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ
+    body: bytes = environ["wsgi.input"].read(_MOST_BYTES + 1 if is_chunked else int(length))
+    return body if len(body) <= _MOST_BYTES else None

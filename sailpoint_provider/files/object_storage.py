@@ -114,6 +114,9 @@ class StoredFile(FileSource):
         )
 
 
+_SCHEMES_WITH_USERS = frozenset({"http", "https", "ftp", "ftps", "sftp", "ssh", "webdav", "webhdfs", "smb"})
+
+
 def _change_marker(found: Mapping[str, Any]) -> str:
     markers = [f"{key}={found[key]}" for key in _CHANGE_MARKERS if found.get(key) is not None]
     if not markers and found.get("created") is not None:
@@ -126,5 +129,7 @@ def _without_secrets(url: str) -> str:
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("?")[0].partition("/")
     credentials, at, bare = host.rpartition("@")
-    host = f"***@{bare}" if at and ":" in credentials else host
+    # Before the host of a web or file server stands a user, perhaps a token; before a bucket, a connection.
+    is_secret = ":" in credentials or scheme.partition("+")[0].lower() in _SCHEMES_WITH_USERS
+    host = f"***@{bare}" if at and is_secret else host
     return f"{scheme}://{host}{slash}{path}"

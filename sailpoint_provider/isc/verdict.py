@@ -99,12 +99,17 @@ def _headline(result: AggregationResult, *, is_good: bool) -> str:
     return verdict if seconds is None else f"{verdict} in {duration(seconds)}"
 
 
+MOST_MESSAGES = 20
+"""The most messages of ISC that a log line or an error quotes."""
+
+
 def _messages(result: AggregationResult) -> list[str]:
     """Return ISC's messages, where the end is not plainly good."""
     if result["state"] == "succeeded":
         return []
     texts = [text for message in result["messages"] if (text := message["text"].strip())]
-    return [" | ".join(texts)] if texts else []
+    shown, more = texts[:MOST_MESSAGES], len(texts) - MOST_MESSAGES
+    return [" | ".join(shown) + (f" | … and {more:,} more" if more > 0 else "")] if texts else []
 
 
 def _counts(result: AggregationResult, kind: LoadKind) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
-from sailpoint_provider._airflow.asset_events import prepare_outlets, send_load_event
+from sailpoint_provider._airflow.asset_events import check_outlets, prepare_outlets, send_load_event
 from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
@@ -56,6 +56,7 @@ class FileLoadOperator(LoadOperator):
 
     object_type: str | None = None
 
+    _given: tuple[str, ...] = ()
     _source: Source | None = None
     _drop: TaskDrop | None = None
 
@@ -105,6 +106,8 @@ class FileLoadOperator(LoadOperator):
             if disable_optimization is not False and not self.kind.can_disable_optimization:
                 raise InvalidInputError(f"disable_optimization does not apply to {self.kind.indefinite}.")
             prepare_outlets(self)
+            given = {"file": file, "drop": drop, "compare_with": compare_with}
+            self._given = tuple(name for name, value in given.items() if value is not None)
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
             )
@@ -164,6 +167,9 @@ class FileLoadOperator(LoadOperator):
         result = None if self._drop is None else self._drop.result_of_earlier_try()
         if result is not None:
             self._note_end(result)
+            # Airflow deletes XComs before every retry.
+            context["ti"].xcom_push(key="aggregation_id", value=result["aggregation_id"])
+            label_by_source(context, result["source_name"])
             send_load_event(self, context, result, None)
         return result
 
@@ -222,12 +228,22 @@ class FileLoadOperator(LoadOperator):
             cast("Any", self.log),
         )
 
+    def _check_rendered(self) -> None:
+        """Check that what was given is still there: an XCom of a skipped task, for example, is None."""
+        for name in self._given:
+            if getattr(self, name) is None:
+                raise InvalidInputError(
+                    f"{name} was set, but its value is None at run time: the task that returns it was "
+                    "skipped or returned nothing. Nothing was sent."
+                )
+
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
         """Return what the task asks to start; the file is found and checked on this worker."""
         from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
         from sailpoint_provider.isc.start.request import StartRequest
 
+        self._check_rendered()
         disable_optimization = boolean(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             check_adoptable(self.file, disable_optimization, self.kind)
@@ -237,6 +253,7 @@ class FileLoadOperator(LoadOperator):
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
         label_by_source(context, self._source.name)
+        check_outlets(self, self._source.id, self.hook)
         check_file_fits(self._source, file is not None, self.kind)
         if file is not None:
             file = self._with_check(file, self._source, context, deadlines.end)

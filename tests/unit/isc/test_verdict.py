@@ -162,3 +162,11 @@ def test_an_identity_refresh_has_no_source():
     record = read_task_status(task_document("ERROR", target=None, attributes={}))
     result = make_result(RUN, None, record, kind=IDENTITY_REFRESH)
     assert "source" not in end_line(result, IDENTITY_REFRESH)
+
+
+def test_a_flood_of_messages_is_cut_in_the_line():
+    result = result_of("ERROR", messages=[f"Row {number} is bad." for number in range(1, 50_001)])
+    line = end_line(result)
+    assert "Row 20 is bad." in line
+    assert "Row 21 is bad." not in line
+    assert "and 49,980 more" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -268,3 +269,26 @@ def test_bad_settings_are_refused_at_once(changed):
     }
     with pytest.raises(InvalidInputError):
         AggregationWebhook(**usual | changed)
+
+
+def test_an_event_in_chunks_without_a_length_is_read(tenant):
+    body = io.BytesIO(b'{"no": "event of ISC"}')
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_AUTHORIZATION": f"Bearer {BEARER}",
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+    }
+    receiver = AggregationWebhook(
+        tenant_host=tenant.server.url,
+        bearer_token=BEARER,
+        airflow_url="http://127.0.0.1:9",
+        airflow_token=token_by_password("http://127.0.0.1:9", "isc", PASSWORD),
+    )
+    answers = []
+    receiver(environ, lambda status, headers: answers.append(status))
+    assert body.tell() > 0
+    assert answers == ["400 Bad Request"]
+    too_large = environ | {"wsgi.input": io.BytesIO(b" " * 10_000_000)}
+    receiver(too_large, lambda status, headers: answers.append(status))
+    assert answers[-1].startswith("413")

@@ -17,6 +17,7 @@ from airflow.sdk.io import store as airflow_store
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.files import object_storage
 from sailpoint_provider.files.locate import file_source, find_csv
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
@@ -250,3 +251,17 @@ def test_a_store_that_knows_no_read_ahead_is_read_too(attached, monkeypatch):
     attached("file", PlainStore())
     with find_csv("file:///accounts.csv").open() as stream:
         assert stream.read() == PlainStore.content
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ghp_token@host/hr.csv", "https://***@host/hr.csv"),
+        ("sftp://user@host/hr.csv", "sftp://***@host/hr.csv"),
+        ("https://user:word@host/hr.csv?sig=x", "https://***@host/hr.csv"),
+        ("s3://conn@bucket/hr.csv", "s3://conn@bucket/hr.csv"),
+        ("abfs://container@account/hr.csv", "abfs://container@account/hr.csv"),
+    ],
+)
+def test_what_stands_before_a_host_is_hidden_where_it_may_be_a_secret(url, shown):
+    assert object_storage._without_secrets(url) == shown

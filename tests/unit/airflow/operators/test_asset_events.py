@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
+from airflow.models import taskinstance as server
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 
+from sailpoint_provider import version_compat
+from sailpoint_provider.assets.aggregations import triggering_loads
 from sailpoint_provider.assets.sources import source_asset
 from sailpoint_provider.drops.journal import Run
 from sailpoint_provider.drops.rules import FolderRules
@@ -42,15 +46,14 @@ def crash_at(state):
 
 
 def events(ti):
-    """Return what Airflow's API server would receive: the extras by URI, and those of aliases."""
+    """Return what Airflow's API server would receive: the extras by URI, and those of aliases, as read."""
     named, by_alias = {}, {}
     for key, accessor in ti.outlet_events._dict.items():
         if accessor.extra:
             named[key.uri] = json.loads(json.dumps(accessor.extra))
         for event in accessor.asset_alias_events:
-            by_alias.setdefault((key.name, event.dest_asset_key.uri), []).append(
-                json.loads(json.dumps(event.extra))
-            )
+            (load,) = triggering_loads({"triggering_asset_events": {"asset": [event]}})
+            by_alias.setdefault((key.name, event.dest_asset_key.uri), []).append(json.loads(json.dumps(load)))
     return named, by_alias
 
 
@@ -170,15 +173,84 @@ def test_a_named_outlet_and_an_alias_make_one_event(tenant, asset):
     assert by_alias == {}
 
 
-def test_the_outlet_of_another_source_gets_no_details_and_a_warning(tenant, asset, logged):
+def test_the_outlet_of_another_source_is_refused_before_anything_is_sent(tenant, asset):
     tenant.plan(DIRECTORY)
     ti = task_instance()
-    carried_out(lambda: operator(source_id=DIRECTORY, outlets=[asset(MAINFRAME)]), ti)
+    with pytest.raises(InvalidInputError, match="is not the source that would be loaded") as caught:
+        carried_out(lambda: operator(source_id=DIRECTORY, outlets=[asset(MAINFRAME)]), ti)
+    assert asset(MAINFRAME).uri in str(caught.value)
+    assert "load_accounts" not in tenant.calls()
     assert events(ti) == ({}, {})
-    assert any(
-        asset(MAINFRAME).uri in record.getMessage() and record.levelno == logging.WARNING
-        for record in logged.records
-    )
+
+
+class NotFound(Exception):
+    """Airflow's error for an asset that no DAG names, as its classes of all versions show it."""
+
+    def __init__(self):
+        self.error = SimpleNamespace(error=SimpleNamespace(value="ASSET_NOT_FOUND"))
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected"),
+    [([], "directory"), ([NotFound()], None), ([OSError()], "directory"), ([OSError()] * 2, False)],
+    ids=["named", "unnamed", "one failure", "two failures"],
+)
+def test_an_alias_event_reaches_the_asset_under_the_name_that_dags_give_it(
+    tenant, asset, logged, monkeypatch, failures, expected
+):
+    tenant.plan(DIRECTORY)
+    known, left = asset(DIRECTORY, "directory"), failures[:]
+
+    def look_up(name=None, uri=None):
+        if left:
+            raise left.pop()
+        return known
+
+    monkeypatch.setattr(OutletEventAccessor, "_get_asset_from_db", staticmethod(look_up))
+    monkeypatch.setattr(OutletEventAccessor, "_asset_ref_cache", {})
+    ti = task_instance()
+    carried_out(lambda: operator(source_id=DIRECTORY, emit_asset_event=True), ti)
+    alias = ti.context["outlet_events"][AssetAlias("sailpoint-loads")]
+    names = [event.dest_asset_key.name for event in alias.asset_alias_events]
+    assert names == ([] if expected is False else [expected or known.uri])
+    assert any("is missing" in line for line in logged.messages) is (expected is False)
+
+
+def test_airflow_stores_the_event_of_an_alias(tenant):
+    """Airflow 3.0 fails the task if a value of such an event is not hashable."""
+    tenant.plan(DIRECTORY)
+    ti = task_instance()
+    carried_out(lambda: operator(source_id=DIRECTORY, emit_asset_event=True), ti)
+    (event,) = ti.context["outlet_events"][AssetAlias("sailpoint-loads")].asset_alias_events
+    sent = {
+        "source_alias_name": event.source_alias_name,
+        "dest_asset_key": {"name": event.dest_asset_key.name, "uri": event.dest_asset_key.uri},
+        "extra": event.extra,
+    }
+    session = mock.MagicMock()
+    session.scalars.return_value = []
+    outlet = SimpleNamespace(name="sailpoint-loads", uri=None, type="AssetAlias")
+    with mock.patch("airflow.assets.manager.asset_manager.register_asset_change") as registered:
+        server.TaskInstance.register_asset_changes_in_db(mock.MagicMock(), [outlet], [sent], session=session)
+    (stored,) = [call.kwargs["extra"] for call in registered.call_args_list]
+    triggered = SimpleNamespace(extra=json.loads(json.dumps(stored)))
+    (load,) = triggering_loads({"triggering_asset_events": {"asset": [triggered]}})
+    assert load == event_of(ti)
+
+
+def event_of(ti):
+    """Return what the task's only alias event says."""
+    (((load,),),) = [events(ti)[1].values()]
+    assert load["source_id"] == DIRECTORY
+    return load
+
+
+def test_an_alias_event_of_airflow_3_0_is_text_that_is_read_again(monkeypatch):
+    monkeypatch.setattr(version_compat, "find_spec", lambda name: None)
+    extra = version_compat.alias_extra({"source_id": DIRECTORY, "state": "succeeded", "file": {"rows": 3}})
+    assert len(frozenset(extra.items())) == 1
+    (load,) = triggering_loads({"triggering_asset_events": {"asset": [SimpleNamespace(extra=extra)]}})
+    assert load["file"] == {"rows": 3}
 
 
 def test_other_outlets_are_left_alone(tenant):

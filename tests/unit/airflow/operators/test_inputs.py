@@ -150,3 +150,22 @@ def test_a_connection_that_cannot_work_is_final_and_nothing_is_sent(tenant, wron
     error = refusal(lambda: operator(source_id=DIRECTORY, deferrable=deferrable))
     assert isinstance(error, AirflowFailException)
     assert tenant.control.requests() == []
+
+
+@MODES
+@pytest.mark.parametrize("name", ["file", "compare_with"])
+def test_a_file_that_is_none_at_run_time_is_not_taken_for_no_file(tenant, tmp_path, deferrable, name):
+    """The task that returns it was skipped, for example."""
+
+    def make():
+        task = operator(
+            source_id=DIRECTORY if name == "file" else HR,
+            **{"file": str(tenant.csv(tmp_path)), name: "given"} if name != "file" else {"file": "given"},
+            deferrable=deferrable,
+        )
+        setattr(task, name, None)
+        return task
+
+    error = refusal(make)
+    assert f"{name} was set, but its value is None at run time" in str(error)
+    assert "load_accounts" not in tenant.calls()

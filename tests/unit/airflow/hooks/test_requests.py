@@ -105,9 +105,9 @@ def test_requests_take_from_the_budget_of_the_tenant(tenant, monkeypatch, way):
     budget = state_of(hook._tenant).budget
     reserved, reserve = [], RequestBudget.reserve
 
-    def counted(self, now):
+    def counted(self, *limits):
         reserved.append(self)
-        return reserve(self, now)
+        return reserve(self, *limits)
 
     monkeypatch.setattr(RequestBudget, "reserve", counted)
     sent(way, "GET", TASKS, hook=hook)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from sailpoint_provider.exceptions import AggregationTimeoutError, InvalidInputError
+from sailpoint_provider.exceptions import AggregationTimeoutError
 from sailpoint_provider.isc.wait.events import read_event
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
@@ -82,17 +82,6 @@ def test_a_revoked_token_and_a_rate_limit_in_the_middle_are_sat_out(tenant, defe
     ti = FakeTaskInstance(on_push=trouble)
     result = carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable), ti)
     assert result["state"] == "succeeded"
-
-
-def test_a_connection_that_was_deleted_meanwhile_ends_the_wait_for_good(tenant, monkeypatch):
-    made = SailPointAccountAggregationTrigger(
-        aggregation_id=tenant.started(seconds=NEVER), poll_interval=POLL
-    )
-    monkeypatch.delenv("AIRFLOW_CONN_SAILPOINT_DEFAULT")
-    (event,) = events_of(made)
-    with pytest.raises(InvalidInputError, match="no Airflow connection") as caught:
-        read_event(event).ended_aggregation()
-    assert caught.value.final
 
 
 def test_a_trigger_stored_by_a_later_version_still_waits(tenant):

@@ -13,6 +13,7 @@ from sailpoint_provider.exceptions import AggregationFailedError, InvalidInputEr
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.events import read_event
+from sailpoint_provider.triggers import aggregation
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 from tests.unit.airflow.airflow_cases import NEVER, SPEED, connect
 
@@ -90,6 +91,7 @@ def test_a_wrong_connection_among_many_concerns_its_own_triggers_only(tenant, re
     ids = running(tenant, 30)
     readings.clear()
     connect(monkeypatch, "broken", host="not a host", login="a", password="b")
+    monkeypatch.setattr(aggregation, "_CONNECTION_SECONDS", 0.0)
 
     async def together():
         lost = waiting(ids, sailpoint_conn_id="broken") + waiting(ids, sailpoint_conn_id="missing")

@@ -139,13 +139,6 @@ def test_arguments_that_cannot_work_become_an_event_without_their_values(tenant,
     assert "soon" not in str(error)
 
 
-def test_a_missing_connection_becomes_an_event():
-    error = error_of(events_of(trigger(sailpoint_conn_id="no_such_tenant")))
-    assert isinstance(error, InvalidInputError)
-    assert "no_such_tenant" in str(error)
-    assert error.final
-
-
 def test_a_broken_host_becomes_an_event(tenant):
     tenant.connect(host="http://127.0.0.1:1")
     assert "tolerate_outage" in str(error_of(events_of(trigger())))

@@ -1,4 +1,4 @@
-"""Where a drop goes once it is decided, and which file of a source was loaded last."""
+"""Where a drop goes once it is decided."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record, Run
-from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
-from sailpoint_provider.drops.place import README, FolderUnavailableError, Place
-from sailpoint_provider.drops.places import place_at
-from sailpoint_provider.drops.rules import FolderRules
+from sailpoint_provider.drops.last_load import check_state_is_there, remember
+from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, with_suffix
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import folder_of
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sailpoint_provider.drops.place import Place
+    from sailpoint_provider.drops.rules import FolderRules
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +58,8 @@ def file_away(
     :raises InvalidInputError: the drop is not taken, or was filed so long ago that it is forgotten.
     :raises FolderUnavailableError: the folder cannot be reached.
     """
-    rules, place = _folder_of(drop)
-    journal = Journal(place, _key_of(drop))
+    rules, place = folder_of(drop)
+    journal = Journal(place, DropSource.of_drop(drop).key)
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
         if newest.kind == "taken":
@@ -117,8 +120,8 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     :raises InvalidInputError: it is not a drop, another run has taken it over, or it is forgotten.
     :raises FolderUnavailableError: the folder cannot be reached.
     """
-    rules, place = _folder_of(drop)
-    journal = Journal(place, _key_of(drop))
+    rules, place = folder_of(drop)
+    journal = Journal(place, DropSource.of_drop(drop).key)
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
         if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
@@ -145,7 +148,7 @@ def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, jo
     """
     newest = journal.of_claim(int(drop["claim"]))
     if newest is None:
-        _check_state_is_there(place, rules)
+        check_state_is_there(place, rules)
     if newest is None or newest.kind == "void":
         raise InvalidInputError(
             f"Run {drop['run_id']} does not hold {drop['name']} any more: the file was filed long ago, or it "
@@ -179,7 +182,7 @@ def finish_filing(place: Place, journal: Journal, decided: Record, rules: Folder
     if body["report_text"] is not None:
         place.replace(target + _REPORT_TEXT, body["report_text"].encode())
     if body["outcome"] == "loaded":
-        place.replace(_pointer(body["source_id"]), json.dumps(_remembered(place, decided)).encode())
+        remember(place, decided)
     left_out = ("report", "report_text")
     filed = journal.add(decided, "filed", {key: value for key, value in body.items() if key not in left_out})
     if filed is not None:
@@ -198,53 +201,6 @@ def open_name(key: str, claim: int) -> str:
     return f"{STATE_FOLDER}/open/{key}.{claim}"
 
 
-def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, dict[str, Any]] | None:
-    """
-    Return the file of a source that was loaded last from the folder of a drop, and what is known of it.
-
-    :param drop: a drop of the folder.
-    :param source_id: ID of the source, 32 hex characters.
-    :returns: the path or URL, None if the file is gone, and the record with ``name``, ``sha256``,
-        ``location``, ``loaded_at``, ``dropped_at``, ``aggregation_id`` and what else was recorded; None if
-        no file was loaded yet.
-    :raises FolderUnavailableError: the folder cannot be reached, or has lost its records.
-    """
-    rules, place = _folder_of(drop)
-    content = place.read(_pointer(source_id))
-    if content is None:
-        _check_state_is_there(place, rules)
-        return None
-    known: dict[str, Any] = json.loads(content)
-    is_there = place.entry(str(known["filed_as"])) is not None
-    return (known["location"] if is_there else None), known
-
-
-def _check_state_is_there(place: Place, rules: FolderRules) -> None:
-    """
-    Make sure that missing records are missing because nothing was recorded.
-
-    :raises FolderUnavailableError: the state folder is gone, as with a mount.
-    """
-    if place.entry(README) is None:
-        raise FolderUnavailableError(
-            f"The folder {rules.url} has no {STATE_FOLDER} subfolder any more. Is it mounted?"
-        )
-
-
-def _remembered(place: Place, decided: Record) -> dict[str, Any]:
-    body = decided.body
-    return {
-        "sha256": None,
-        "aggregation_id": None,
-        **body["record"],
-        "name": decided.entry.name,
-        "location": place.location(str(body["target"])),
-        "filed_as": body["target"],
-        "loaded_at": body["filed_at"],
-        "dropped_at": decided.entry.modified,
-    }
-
-
 def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now: float) -> str:
     folder = str(getattr(rules, outcome))
     if outcome == "loaded":
@@ -253,19 +209,3 @@ def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now:
     while place.entry(target := f"{folder}/{with_suffix(name, number)}") is not None:
         number += 1
     return target
-
-
-def _pointer(source_id: str) -> str:
-    return f"{STATE_FOLDER}/last/{file_key(source_id.lower())}.json"
-
-
-def _folder_of(drop: Mapping[str, Any]) -> tuple[FolderRules, Place]:
-    try:
-        rules = FolderRules.from_json(drop["folder"])
-    except KeyError:
-        raise InvalidInputError("This is not a drop: it does not say which folder it comes from.") from None
-    return rules, place_at(rules.url)
-
-
-def _key_of(drop: Mapping[str, Any]) -> str:
-    return DropSource(drop.get("source_id"), drop.get("source_name")).key

@@ -38,7 +38,7 @@ class LocalPlace:
         with self._answers():
             subfolders = self._collect("", entries, folders, skipped, recursive=recursive)
         self._folders = folders
-        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
+        return Listing(entries, STATE_FOLDER in subfolders, frozenset(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> tuple[int, ...]:
         """Return the modification times of all subfolders that the last scan saw."""

@@ -6,10 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 COMPANION_SUFFIXES = (".done", ".ok", ".sha256")
 
@@ -37,6 +37,11 @@ class DropSource:
         """Return the source of an ID or a name; 32 hex characters are an ID."""
         text = text.strip()
         return cls(source_id=text.lower()) if _ID.fullmatch(text) else cls(source_name=text)
+
+    @classmethod
+    def of_drop(cls, drop: Mapping[str, Any]) -> DropSource:
+        """Return the source of a drop."""
+        return cls(drop.get("source_id"), drop.get("source_name"))
 
     @property
     def key(self) -> str:

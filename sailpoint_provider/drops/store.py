@@ -40,7 +40,7 @@ class StorePlace:
         with self._answers():
             self._fs.invalidate_cache()
             subfolders = self._collect("", entries, skipped, recursive=recursive)
-        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
+        return Listing(entries, STATE_FOLDER in subfolders, frozenset(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> None:
         """Return None: only a listing shows what a store holds."""

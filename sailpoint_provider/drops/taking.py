@@ -10,6 +10,7 @@ from sailpoint_provider.drops.completeness import companions_of, is_quiet_by_clo
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.filing import close_claim, finish_filing, open_name
 from sailpoint_provider.drops.journal import Journal
+from sailpoint_provider.drops.last_load import check_records_are_there
 from sailpoint_provider.drops.names import DropSource, file_key, safe_name
 from sailpoint_provider.drops.owners import is_active
 from sailpoint_provider.drops.place import FolderUnavailableError
@@ -81,7 +82,8 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
     """
     List a folder that is certainly the right one.
 
-    :raises FolderUnavailableError: it cannot be listed, or it is empty and was never used.
+    :raises FolderUnavailableError: it cannot be listed, it is empty and was never used, or it has lost its
+        records.
     """
     listing = place.scan(recursive=rules.recursive, skipped=rules.skipped)
     if listing.is_blank:
@@ -90,6 +92,7 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
             "dropped there, or its file system is not mounted. If it is the right folder, create "
             f"{STATE_FOLDER} in it."
         )
+    check_records_are_there(place, rules, listing)
     return listing
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sailpoint_provider.drops.filing import last_loaded
+from sailpoint_provider.drops.last_load import last_loaded
 from sailpoint_provider.exceptions import InvalidInputError
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, NOW, names
 

@@ -330,6 +330,21 @@ def test_a_mount_point_without_its_mount_is_not_a_folder_without_files(local_fol
     assert "had one before. If it is a mount point, check that it is mounted." in message
 
 
+def test_a_folder_that_lost_its_records_is_an_outage_and_nothing_is_reported(local_folder, caplog):
+    async def main():
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.stays_quiet()
+            assert watcher.names == []
+            local_folder.make_folder(".sailpoint")
+            await watcher.has(1)
+
+    local_folder.drop("loaded/2026-01-01/hr.csv")
+    local_folder.drop("hr.csv")
+    asyncio.run(main())
+    (outage,) = [one.getMessage() for one in caplog.records if "keeps trying" in one.getMessage()]
+    assert "Restore .sailpoint, or move loaded away" in outage
+
+
 def test_many_folders_of_one_place_are_listed_once(local_folder, monkeypatch):
     scans, scan = [], LocalPlace.scan
 

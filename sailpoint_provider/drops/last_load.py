@@ -45,8 +45,10 @@ def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, di
         trace = _trace(place, rules, source, journal, source_id)
         return None if trace is None else (None, trace)
     filed_as = str(known["filed_as"])
+    # The folder may have moved since, or have another connection ID in its URL.
+    location = place.location(filed_as)
     is_there = place.entry(filed_as) is not None
-    return (str(known["location"]) if is_there else None), known
+    return (location if is_there else None), {**known, "location": location}
 
 
 def remember(place: Place, decided: Record) -> None:

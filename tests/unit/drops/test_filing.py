@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -100,6 +101,19 @@ def test_of_a_last_file_that_somebody_moved_the_record_remains(folder):
     found, record = last_loaded(drop, HR)
     assert found is None
     assert record["sha256"] == "5" * 64
+
+
+@pytest.mark.parametrize("journal", ["kept", "shortened"])
+def test_the_last_file_is_found_where_the_folder_is_now(local_folder, tmp_path, journal):
+    local_folder.file(taken(local_folder))
+    if journal == "shortened":
+        local_folder.remove_folder(".sailpoint/sources")
+    moved = tmp_path / "moved"
+    os.rename(local_folder.url, moved)
+    local_folder.url = str(moved)
+    location, record = last_loaded(taken(local_folder, "run 2"), HR)
+    assert location == record["location"] == f"{moved}/loaded/2026-11-25/hr.csv"
+    assert local_folder.read(location) == b"id\n1\n"
 
 
 def test_a_drop_that_is_not_taken_cannot_be_filed(folder):

@@ -55,7 +55,8 @@ def file_away(
     :param record: what to remember of a loaded file, such as its ``sha256`` and ``aggregation_id``.
     :param now: epoch seconds.
     :returns: the path or URL of the filed file.
-    :raises InvalidInputError: the drop is not taken, or was filed so long ago that it is forgotten.
+    :raises InvalidInputError: the drop is not taken, another run has taken it over and not decided yet, or it
+        was filed so long ago that it is forgotten.
     :raises FolderUnavailableError: the folder cannot be reached.
     """
     rules, place = folder_of(drop)
@@ -63,6 +64,7 @@ def file_away(
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
         if newest.kind == "taken":
+            _check_run(drop, newest)
             decision = {
                 "outcome": outcome,
                 "target": _free_target(place, rules, outcome, str(drop["name"]), now),
@@ -124,11 +126,7 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     journal = Journal(place, DropSource.of_drop(drop).key)
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
-        if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
-            raise InvalidInputError(
-                f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
-                f"because run {drop['run_id']} had ended without a decision about it."
-            )
+        _check_run(drop, newest)
         if newest.kind == "taken":
             return None
         if filed := finish_filing(place, journal, newest, rules):
@@ -137,6 +135,19 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     raise FolderUnavailableError(
         f"Other processes are filing {drop['name']} at the same time. Retry the task."
     )
+
+
+def _check_run(drop: Mapping[str, Any], newest: Record) -> None:
+    """
+    Make sure that a drop still belongs to the run that took it.
+
+    :raises InvalidInputError: another run has taken it over.
+    """
+    if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
+        raise InvalidInputError(
+            f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
+            f"because run {drop['run_id']} had ended without a decision about it."
+        )
 
 
 def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, journal: Journal) -> Record:

@@ -125,11 +125,16 @@ def test_a_drop_that_is_not_taken_cannot_be_filed(folder):
         folder.file({"name": "x"})
 
 
-def test_a_run_that_was_overtaken_may_still_file_what_it_loaded(folder):
+@pytest.mark.parametrize("outcome", ["loaded", "refused", "duplicate"])
+def test_a_run_that_was_overtaken_files_nothing_that_the_next_run_has(folder, outcome):
     drop = taken(folder)
     (overtaken,) = folder.take("run 2").drops
-    location = folder.file(drop)
-    assert folder.file(overtaken, "duplicate") == location
+    before = folder.files(hidden=True)
+    with pytest.raises(InvalidInputError, match="was taken over by run run 2 of DAG load"):
+        folder.file(drop, outcome)
+    assert folder.files(hidden=True) == before
+    location = folder.file(overtaken)
+    assert folder.file(drop, outcome) == location
 
 
 def test_a_taken_file_that_somebody_deleted_does_not_block_its_source(folder):

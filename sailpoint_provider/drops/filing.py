@@ -193,7 +193,7 @@ def finish_filing(place: Place, journal: Journal, decided: Record, rules: Folder
     if body["report_text"] is not None:
         place.replace(target + _REPORT_TEXT, body["report_text"].encode())
     if body["outcome"] == "loaded":
-        remember(place, decided)
+        remember(place, journal, decided)
     left_out = ("report", "report_text")
     filed = journal.add(decided, "filed", {key: value for key, value in body.items() if key not in left_out})
     if filed is not None:

@@ -51,9 +51,16 @@ def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, di
     return (location if is_there else None), {**known, "location": location}
 
 
-def remember(place: Place, decided: Record) -> None:
-    """Keep a drop that is filed as loaded as the last file of its source."""
-    place.replace(_pointer(decided.body["source_id"]), json.dumps(_remembered(place, decided)).encode())
+def remember(place: Place, journal: Journal, decided: Record) -> None:
+    """
+    Keep a drop that is filed as loaded as the last file of its source.
+
+    A process that stalled while it filed the drop changes nothing if a newer drop was taken meanwhile: then
+    another process has finished its work.
+    """
+    top = journal.top()
+    if top is None or top.claim == decided.claim:
+        place.replace(_pointer(decided.body["source_id"]), json.dumps(_remembered(place, decided)).encode())
 
 
 def check_records_are_there(place: Place, rules: FolderRules, listing: Listing) -> None:
@@ -86,13 +93,26 @@ def check_state_is_there(place: Place, rules: FolderRules) -> None:
 
 
 def _newest(place: Place, journal: Journal, source_id: str) -> dict[str, Any] | None:
-    """Return what is known of the last load by the pointer or, if that is lost, by the journal."""
+    """
+    Return what is known of the last load.
+
+    The journal is asked as well as the pointer, which can be lost, and which a process that stalls between
+    its look at the journal and its writing sets back. The pointer alone knows of loads that are no longer in
+    the journal, or in that of another description of the source.
+    """
     content = place.read(_pointer(source_id))
-    if content is not None:
-        known: dict[str, Any] = json.loads(content)
-        return known
-    newest = next((one for one in _loads(journal) if _is_of(one, source_id)), None)
-    return None if newest is None else _remembered(place, newest)
+    pointed: dict[str, Any] | None = None if content is None else json.loads(content)
+    loads = (one for one in _loads(journal) if _is_of(one, source_id))
+    newest = next(loads, None)
+    if newest is None:
+        return pointed
+    recorded = _remembered(place, newest)
+    if pointed is None or pointed["filed_as"] == recorded["filed_as"]:
+        return recorded
+    is_set_back = pointed["loaded_at"] < recorded["loaded_at"] or any(
+        pointed["filed_as"] == older.body["target"] for older in loads
+    )
+    return recorded if is_set_back else pointed
 
 
 def _loads(journal: Journal) -> Iterator[Record]:

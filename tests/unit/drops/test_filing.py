@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from sailpoint_provider.drops import filing, last_load
 from sailpoint_provider.drops.last_load import last_loaded
 from sailpoint_provider.exceptions import InvalidInputError
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, NOW, names
@@ -64,6 +65,27 @@ def test_a_late_repetition_does_not_set_the_last_file_back(folder):
     location = folder.file(second, now=NOW + 1)
     folder.file(first)
     assert last_loaded(second, HR)[0] == location
+
+
+@pytest.mark.parametrize("stalls", ["before its last look", "before its writing"])
+def test_a_process_that_stalls_while_filing_does_not_set_the_last_file_back(folder, monkeypatch, stalls):
+    first, later = taken(folder, "run 1", "1"), []
+
+    def overtaken(step):
+        def stepped(*arguments):
+            monkeypatch.undo()
+            folder.file(first)
+            later.append(folder.file(taken(folder, "run 2", "2"), now=NOW + 1))
+            return step(*arguments)
+
+        return stepped
+
+    stalled = "remember" if stalls == "before its last look" else "_remembered"
+    module = filing if stalled == "remember" else last_load
+    monkeypatch.setattr(module, stalled, overtaken(getattr(module, stalled)))
+    folder.file(first)
+    folder.file(taken(folder, "run 3", "3"), "refused")
+    assert last_loaded(first, HR)[0] == later[0]
 
 
 def test_the_last_loaded_file_of_each_source_is_findable(every_folder):

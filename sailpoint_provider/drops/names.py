@@ -107,6 +107,14 @@ def source_in_name(name: str) -> DropSource | Unclaimed:
     return Unclaimed(f"The name of {name} does not begin with a source ID and a dash.")
 
 
+def why_unusable(name: str) -> str | None:
+    """Return why a name cannot be passed on, as a sentence about the file; None if it can."""
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown == name:
+        return None
+    return f"The name {shown} is not valid UTF-8, so no event can hold it. Rename the file."
+
+
 def file_key(text: str) -> str:
     """Return a short file name that no other text has, readable as far as possible."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40]

@@ -13,6 +13,7 @@ from sailpoint_provider.drops.names import (
     safe_name,
     source_in_mapping,
     source_in_name,
+    why_unusable,
     with_suffix,
 )
 from tests.unit.drops.drop_cases import HR
@@ -72,6 +73,15 @@ def test_a_name_without_an_id_is_nobodys(name):
 
 def test_32_digits_are_an_id_and_not_an_old_number():
     assert source_in_name(f"{'7' * 32}-hr.csv") == DropSource(source_id="7" * 32)
+
+
+def test_a_name_that_is_not_utf8_is_unusable_and_shown_escaped():
+    assert why_unusable(r"sub/Zoë \udcdc.csv") is None
+    reason = why_unusable("sub\udcfc/Zoë\udcdc.csv")
+    assert reason == (
+        r"The name sub\udcfc/Zoë\udcdc.csv is not valid UTF-8, so no event can hold it. Rename the file."
+    )
+    reason.encode()
 
 
 def test_the_first_pattern_that_fits_says_the_source():

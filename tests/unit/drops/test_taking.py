@@ -104,6 +104,19 @@ def test_files_of_nobody_are_left_with_the_reason(folder):
     assert "old numeric source ID" in takings.left[0]
 
 
+@pytest.mark.parametrize(
+    "whose", [{"source_name": "HR"}, {"sources": {"*": "HR"}}, {"source_id_in_name": True}]
+)
+def test_a_file_whose_name_is_not_utf8_is_left_with_the_reason(local_folder, whose):
+    name = f"{HR} - \udcdcber.csv"
+    local_folder.drop(name)
+    takings = local_folder.take(rules=local_folder.rules(**whose))
+    assert takings.drops == []
+    (reason,) = takings.left
+    assert rf"{HR} - \udcdcber.csv is not valid UTF-8" in reason
+    assert set(local_folder.files()) == {name}
+
+
 def test_subfolders_count_only_if_asked_for_and_filed_files_never(every_folder):
     every_folder.drop("emea/hr.csv", "sub")
     every_folder.drop(".sailpoint/README.txt")

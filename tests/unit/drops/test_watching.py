@@ -117,6 +117,20 @@ def test_a_new_file_of_the_same_name_is_reported_again(folder):
     assert asyncio.run(story()) == [1, 2]
 
 
+def test_a_file_whose_name_is_not_utf8_is_logged_once_and_not_reported(local_folder, caplog, capsys):
+    async def main():
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+            await watcher.stays_quiet()
+            assert watcher.names == ["hr.csv"]
+
+    local_folder.drop("\udcdcber.csv", age=10)
+    local_folder.drop("hr.csv")
+    asyncio.run(main())
+    warning = rf"Ignoring a file in {local_folder.url}: The name \udcdcber.csv is not valid UTF-8"
+    assert sorted(logged.count(warning) for logged in (caplog.text, capsys.readouterr().out))[-1] == 1
+
+
 def test_a_growing_file_is_not_reported_before_it_is_quiet(local_folder):
     async def story():
         path = f"{local_folder.url}/hr.csv"

@@ -13,6 +13,7 @@ import pytest
 from sailpoint_provider.drops import local
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.files.locate import find_csv
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, names
 
 
@@ -301,3 +302,10 @@ def test_two_descriptions_of_one_place_do_not_take_each_others_files(folder):
     assert names(folder.take("run 1", hr)) == ["hr.csv"]
     assert names(folder.take("run 2", other)) == ["contractors.csv"]
     assert names(folder.take("run 3", hr)) == ["hr.csv"]
+
+
+def test_a_taken_file_whose_name_ends_with_a_space_is_found_by_the_load(folder):
+    folder.drop("a.csv ", "id\n1\n")
+    (drop,) = folder.take(rules=folder.rules(patterns="*")).drops
+    with find_csv(drop["file"]).open() as stream:
+        assert stream.read() == b"id\n1\n"

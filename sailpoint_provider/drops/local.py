@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP)
 
+_MOST_NAMES = 1000
+"""How many names to try for a file that returns to the folder."""
+
 
 class LocalPlace:
     """
@@ -204,9 +207,14 @@ class LocalPlace:
 
     def _put_back(self, path: str, name: str) -> None:
         """Return a file to the folder: under its own name, or another if a newer drop has that."""
-        number = 1
-        while os.path.lexists(path) and not _rename_into_gap(path, self.location(with_suffix(name, number))):
-            number += 1
+        for number in range(1, _MOST_NAMES + 1):
+            # Its subfolder may have been removed when it was empty.
+            if not os.path.lexists(path) or _rename_into_gap(path, self._prepared(with_suffix(name, number))):
+                return
+        raise FolderUnavailableError(
+            f"Cannot return {name} to the folder {self._root}: {_MOST_NAMES} names like it are in use. The file "
+            f"is {path}."
+        )
 
     @contextmanager
     def _answers(self) -> Iterator[None]:
@@ -241,10 +249,16 @@ def _content(entry: Entry) -> tuple[int, str]:
 
 
 def _rename_into_gap(path: str, target: str) -> bool:
-    """Rename a file unless another has the name; after a crash between the two steps, finish them."""
+    """
+    Rename a file unless another has the name; after a crash between the two steps, finish them.
+
+    :raises FileNotFoundError: the folder of the target is missing.
+    """
     try:
         os.link(path, target, follow_symlinks=False)
     except FileNotFoundError:
+        if os.path.lexists(path):
+            raise  # the folder of the target is missing
         return os.path.lexists(target)
     except FileExistsError:
         if not os.path.samefile(path, target):

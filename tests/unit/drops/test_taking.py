@@ -191,6 +191,43 @@ def test_a_file_that_is_replaced_while_it_is_taken_survives_as_its_own_drop(loca
     assert names(local_folder.take("run 2")) == ["hr.csv"]
 
 
+@pytest.fixture
+def appended_while_taken(local_folder):
+    """Have a writer append to a file right after it was renamed; its empty subfolder is then removed."""
+    rename, patches = os.rename, pytest.MonkeyPatch()
+    local_folder.drop("sub/a.csv", "first")
+
+    def renamed(source, target):
+        rename(source, target)
+        if source.endswith("a.csv"):
+            patches.undo()
+            with open(target, "a") as file:
+                file.write(", more")
+            os.rmdir(os.path.dirname(source))
+
+    patches.setattr(local.os, "rename", renamed)
+    yield local_folder
+    patches.undo()
+
+
+def test_a_changed_file_returns_to_its_subfolder_that_was_removed_meanwhile(appended_while_taken):
+    rules = appended_while_taken.rules(recursive=True)
+    takings = appended_while_taken.take("run 1", rules)
+    assert takings.drops == []
+    assert takings.left == ["sub/a.csv changed or vanished while it was being taken."]
+    assert appended_while_taken.files() == {"sub/a.csv": b"first, more"}
+    assert names(appended_while_taken.take("run 2", rules)) == ["sub/a.csv"]
+
+
+def test_a_changed_file_for_which_no_name_is_free_is_an_error_that_says_where_it_is(
+    appended_while_taken, monkeypatch
+):
+    monkeypatch.setattr(local, "_rename_into_gap", lambda path, target: False)
+    rules = appended_while_taken.rules(recursive=True)
+    with pytest.raises(FolderUnavailableError, match=r"names like it are in use\. The file is .*a\.csv\."):
+        appended_while_taken.take("run 1", rules)
+
+
 def test_an_object_that_is_replaced_while_it_is_copied_survives(s3_folder, monkeypatch):
     from sailpoint_provider.drops.store import StorePlace
 

@@ -29,6 +29,8 @@ Outcome = Literal["loaded", "refused", "duplicate"]
 _MOST_ATTEMPTS = 20
 _REPORT = ".report.json"
 _REPORT_TEXT = ".report.txt"
+_ROOM = max(map(len, (_REPORT, _REPORT_TEXT, *COMPANION_SUFFIXES)))
+"""What the name of a filed file must leave for the files beside it."""
 
 
 def file_away(
@@ -217,6 +219,6 @@ def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now:
     if outcome == "loaded":
         folder = f"{folder}/{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
     number = 1
-    while place.entry(target := f"{folder}/{with_suffix(name, number)}") is not None:
+    while place.is_used(target := f"{folder}/{with_suffix(name, number, room=_ROOM)}"):
         number += 1
     return target

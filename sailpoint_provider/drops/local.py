@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP)
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 _MOST_NAMES = 1000
 """How many names to try for a file that returns to the folder."""
@@ -61,9 +62,15 @@ class LocalPlace:
         with self._answers():
             try:
                 found = os.lstat(self.location(name))
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
                 return None
             return _entry(name, found) if stat.S_ISREG(found.st_mode) else None
+
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
+        return os.path.lexists(self.location(name))
 
     def clock(self) -> float:
         """Return the time by the clock of the file system, which may be that of another machine."""

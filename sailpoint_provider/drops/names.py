@@ -19,6 +19,10 @@ _LEADING_ID = re.compile(rf"\s*({_ID.pattern})\s*-")
 _LEADING_NUMBER = re.compile(r"\s*(\d+)\s*-")
 _UNSAFE = re.compile(r"[^\w.() +=,@-]")
 
+_ENDING = re.compile(r"(\.\w{1,8})?(\.gz)?$", re.IGNORECASE)
+_MOST_BYTES = 255
+"""How long a name may be on a disk."""
+
 
 @dataclass(frozen=True)
 class DropSource:
@@ -126,10 +130,21 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("_", name.rpartition("/")[2])
 
 
-def with_suffix(name: str, number: int) -> str:
-    """Return the name itself for 1, else a variant that keeps its beginning and its file type."""
-    if number == 1:
-        return name
+def with_suffix(name: str, number: int, *, room: int = 0) -> str:
+    """
+    Return the name itself for 1, else a variant that keeps its beginning and its file type.
+
+    :param room: bytes that must remain for what is appended. A name that would be too long for a disk loses
+        the end of its beginning.
+    """
     head, slash, last = name.rpartition("/")
     stem, dot, kind = last.partition(".")
-    return f"{head}{slash}{stem} ({number}){dot}{kind}"
+    mark = f" ({number})" if number > 1 else ""
+    variant = f"{stem}{mark}{dot}{kind}"
+    if len(variant.encode()) + room > _MOST_BYTES:
+        found = _ENDING.search(last)
+        ending = found[0] if found else ""
+        kept = _MOST_BYTES - room - len(f"{mark}{ending}".encode())
+        beginning = last.removesuffix(ending).encode()[:kept].decode(errors="ignore")
+        variant = f"{beginning}{mark}{ending}"
+    return f"{head}{slash}{variant}"

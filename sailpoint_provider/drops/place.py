@@ -42,6 +42,9 @@ class Place(Protocol):
     def entry(self, name: str) -> Entry | None:
         """Return one file, None if it is not there."""
 
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name, such as a file or a folder."""
+
     def clock(self) -> float:
         """Return the time by the clock that dates files here, in epoch seconds."""
 

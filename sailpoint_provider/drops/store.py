@@ -60,6 +60,12 @@ class StorePlace:
                 return None
             return None if found.get("type") == "directory" else _entry(name, found)
 
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
+        with self._answers():
+            self._fs.invalidate_cache()
+            return bool(self._fs.exists(self._path(name)))
+
     def clock(self) -> float:
         """Return the time by the clock of the store."""
         probe = f"{STATE_FOLDER}/clock"

@@ -40,7 +40,7 @@ class Folder:
             return
         path = Path(self.url, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.part")
+        draft = path.with_name(".draft.part")
         draft.write_bytes(content)
         if age:
             then = draft.stat().st_mtime - age

@@ -50,6 +50,36 @@ def test_a_name_that_is_in_use_gets_a_suffix(folder):
     assert folder.files()["refused/hr (2).csv.report.txt"] == b"2"
 
 
+def test_a_name_of_a_folder_is_in_use_too(local_folder):
+    local_folder.drop("refused/hr.csv/notes.txt")
+    assert local_folder.file(taken(local_folder), "refused").endswith("/refused/hr (2).csv")
+
+
+@pytest.mark.parametrize("length", [244, 249, 255])
+def test_a_file_with_a_very_long_name_is_filed_with_all_that_belongs_to_it(local_folder, length):
+    name = "n" * (length - 4) + ".csv"
+    companion = name + (".ok" if length < 250 else "")
+    for run in ("1", "2"):
+        drop = taken_with(local_folder, name, companion, run)
+        local_folder.file(drop, "refused", report={}, report_text=run)
+    filed = local_folder.files()
+    assert sorted(one for one in filed if one.endswith(".csv")) == [
+        f"refused/{'n' * 235} (2).csv",
+        f"refused/{'n' * 239}.csv",
+    ]
+    assert len(filed) == (8 if length < 250 else 6)
+
+
+def taken_with(folder, name, companion, run):
+    """Take a file and, if its name is shorter than the longest, its companion."""
+    folder.drop(name, run)
+    if companion != name:
+        folder.drop(companion, "")
+    rules = folder.rules(complete="companion" if companion != name else "renamed")
+    (drop,) = folder.take(run, rules).drops
+    return drop
+
+
 def test_a_repetition_returns_the_same_place_and_changes_nothing(every_folder):
     drop = taken(every_folder)
     location = every_folder.file(drop)

@@ -103,3 +103,16 @@ def test_a_safe_name_has_no_character_that_means_something_in_a_url():
 def test_a_suffix_keeps_the_beginning_and_the_file_type():
     assert with_suffix("a.b/hr.csv.gz", 1) == "a.b/hr.csv.gz"
     assert with_suffix("a.b/hr.csv.gz", 2) == "a.b/hr (2).csv.gz"
+
+
+@pytest.mark.parametrize("number", [1, 2, 1000])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", "", ".CSV"])
+@pytest.mark.parametrize("letter", ["n", "ü", "€"])
+def test_a_name_that_is_too_long_keeps_its_file_type_and_number(number, ending, letter):
+    long = letter * ((255 - len(ending)) // len(letter.encode())) + ending
+    given = with_suffix(f"sub/{long}", number, room=12)
+    folder, _, last = given.partition("/")
+    assert folder == "sub"
+    assert 240 <= len(last.encode()) <= 243
+    assert last.startswith(letter * 70)
+    assert last.endswith(("" if number == 1 else f" ({number})") + ending)

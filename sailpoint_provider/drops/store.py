@@ -14,7 +14,7 @@ from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailabl
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "md5")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -45,7 +45,7 @@ class StorePlace:
     def glance(self) -> None:
         """Return None: only a listing shows what a store holds."""
 
-    def prepare(self) -> None:
+    def prepare(self, subfolders: Collection[str]) -> None:
         """Create the state folder; see :meth:`Place.prepare`."""
         if self.read(README) is None:
             self.replace(README, README_TEXT)

@@ -16,6 +16,7 @@ from sailpoint_provider.drops.owners import is_active
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
+from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -59,16 +60,19 @@ def take_drops(
     :param limit: how many drops to take, None for one of every source.
     :param active: tells whether another run is not over yet.
     :raises FolderUnavailableError: the folder cannot be listed, or may not be the right one.
+    :raises InvalidInputError: its parts lie on different file systems.
     """
     place = place_at(rules.url)
     listing = usable_listing(place, rules)
-    place.prepare()
+    place.prepare(rules.skipped)
     waiting = _waiting(place, rules, listing, seen_complete)
     taker = _Taker(place, rules, run, listing, active)
     for source, journal in _journals(place, rules, run, waiting):
         if limit is not None and len(taker.records) >= limit:
             break
         taker.take_of(source, journal, waiting.sources.get(source, []))
+    if taker.failures and not taker.records:
+        raise taker.failures[0]
     drops = [taker.described(source, record) for source, record in taker.records]
     taker.left += [
         f"{one.name} is empty." if not one.size_bytes else f"{one.name} is not complete yet."
@@ -163,6 +167,7 @@ class _Taker:
         self._active = active
         self.records: list[tuple[DropSource, Record]] = []
         self.left: list[str] = []
+        self.failures: list[SailPointError] = []
 
     def take_of(self, source: DropSource, journal: Journal, entries: list[Entry]) -> None:
         """Take the next drop of one source, if no other is open."""
@@ -249,7 +254,7 @@ class _Taker:
             earlier attempt had decided about it; None if another process decided meanwhile.
         """
         if record.kind == "filing":
-            return finish_filing(self._place, journal, record, self._rules)
+            return self._finish(journal, record)
         self._place.replace(open_name(source.key, record.claim), b"")
         entry, file = record.entry, str(record.body["file"])
         # Companions go first: one that stayed would declare the next file of this name complete.
@@ -264,3 +269,12 @@ class _Taker:
         if void is not None:
             close_claim(self._place, record)
         return void
+
+    def _finish(self, journal: Journal, record: Record) -> Record | None:
+        """Finish what another attempt decided; if that fails, other sources are not held up by it."""
+        try:
+            return finish_filing(self._place, journal, record, self._rules)
+        except SailPointError as error:
+            self.failures.append(error)
+            self.left.append(f"{record.entry.name} is decided, but could not be filed: {error}")
+            return None

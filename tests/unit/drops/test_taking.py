@@ -7,11 +7,13 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sailpoint_provider.drops import local
 from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, names
@@ -268,8 +270,6 @@ def test_a_quiet_file_needs_time_by_the_clock_of_the_folder(folder):
 def test_a_drop_that_a_watcher_saw_complete_need_not_wait_again(folder):
     rules = folder.rules(complete="quiet", quiet_for=1000)
     folder.drop("hr.csv")
-    from sailpoint_provider.drops.places import place_at
-
     entry = place_at(folder.url).entry("hr.csv")
     assert folder.take("run 1", rules, seen_complete={(entry.name, entry.size_bytes, "other")}).drops == []
     assert names(folder.take("run 2", rules, seen_complete={(entry.name, *entry.state)})) == ["hr.csv"]
@@ -316,6 +316,58 @@ def test_a_folder_on_two_file_systems_is_refused(local_folder, monkeypatch):
     with pytest.raises(InvalidInputError, match="lie on different file systems") as failure:
         local_folder.take()
     assert failure.value.final
+
+
+@pytest.mark.parametrize("part", ["loaded", "refused", "duplicate", ".sailpoint"])
+def test_a_part_on_another_file_system_is_an_error_before_anything_is_taken(local_folder, monkeypatch, part):
+    local_folder.drop("hr.csv")
+    local_folder.make_folder(part)
+    stat = os.stat
+
+    def elsewhere(path, *arguments, **options):
+        found = stat(path, *arguments, **options)
+        if str(path) != f"{local_folder.url}/{part}":
+            return found
+        fields = {name: getattr(found, name) for name in dir(found) if name.startswith("st_")}
+        return SimpleNamespace(**fields | {"st_dev": found.st_dev + 1})
+
+    monkeypatch.setattr(os, "stat", elsewhere)
+    with pytest.raises(InvalidInputError, match=f"subfolder {part} of .* lies on another file system"):
+        local_folder.take()
+    assert set(local_folder.files()) == {"hr.csv"}
+
+
+@pytest.fixture
+def unfiled(folder, monkeypatch):
+    """Take the drops of two sources and decide about one, but let its filing fail."""
+    rules = folder.rules(sources={"hr*": HR, "co*": CONTRACTORS})
+    folder.drop("hr.csv", age=10)
+    folder.drop("contractors.csv")
+    hr = next(drop for drop in folder.take("run 1", rules).drops if drop["name"] == "hr.csv")
+    place = type(place_at(folder.url))
+
+    def failing(place, name, target):
+        raise FolderUnavailableError("The disk is full.")
+
+    monkeypatch.setattr(place, "move", failing)
+    with pytest.raises(FolderUnavailableError):
+        folder.file(hr)
+    return rules
+
+
+def test_a_filing_that_fails_does_not_hold_up_other_sources(folder, unfiled):
+    takings = folder.take("run 2", unfiled)
+    assert names(takings) == ["contractors.csv"]
+    assert takings.left == ["hr.csv is decided, but could not be filed: The disk is full."]
+
+
+def test_a_filing_that_fails_is_an_error_if_nothing_else_can_be_taken(folder, unfiled):
+    folder.active = {"run 2"}
+    assert names(folder.take("run 2", unfiled)) == ["contractors.csv"]
+    hr = folder.rules(sources={"hr*": HR})
+    folder.active = set()
+    with pytest.raises(FolderUnavailableError, match=r"The disk is full\."):
+        folder.take("run 3", hr)
 
 
 def test_an_error_of_a_store_shows_no_more_than_its_type(memory_folder, monkeypatch):

@@ -257,14 +257,18 @@ class _Taker:
             return self._finish(journal, record)
         self._place.replace(open_name(source.key, record.claim), b"")
         entry, file = record.entry, str(record.body["file"])
+        companions = [Entry(**one) for one in record.body["companions"]]
         # Companions go first: one that stayed would declare the next file of this name complete.
-        for companion in (Entry(**one) for one in record.body["companions"]):
-            self._place.take(companion, file + companion.name[len(entry.name) :])
+        for companion in companions:
+            self._place.take(companion, _beside(file, entry, companion))
         if self._place.take(entry, file):
             self.records.append((source, record))
             log.info("Took %s for source %s.", entry.name, source)
             return record
         self.left.append(f"{entry.name} changed or vanished while it was being taken.")
+        # Without them, a file that is still there, or comes late, would never be complete.
+        for companion in companions:
+            self._place.move(_beside(file, entry, companion), companion.name)
         void = journal.add(record, "void", record.body)
         if void is not None:
             close_claim(self._place, record)
@@ -278,3 +282,8 @@ class _Taker:
             self.failures.append(error)
             self.left.append(f"{record.entry.name} is decided, but could not be filed: {error}")
             return None
+
+
+def _beside(file: str, entry: Entry, companion: Entry) -> str:
+    """Return where the companion of a file is while the file is taken."""
+    return file + companion.name[len(entry.name) :]

@@ -340,6 +340,22 @@ def test_a_digest_must_fit(folder):
     assert names(folder.take("run 2", rules)) == ["hr.csv"]
 
 
+def test_a_digest_that_does_not_fit_is_logged_with_both_digests(folder, caplog):
+    folder.drop("hr.csv", "whole")
+    other, whole = (hashlib.sha256(content).hexdigest() for content in (b"other", b"whole"))
+    folder.drop("hr.csv.sha256", other)
+    assert folder.take("run 1", folder.rules(complete="companion")).left == ["hr.csv is not complete yet."]
+    assert f"it has the SHA-256 {whole}, but hr.csv.sha256 says {other}." in caplog.text
+
+
+def test_a_companion_without_a_digest_is_logged(folder, caplog):
+    folder.drop("hr.csv", "whole")
+    folder.drop("hr.csv.sha256", "soon")
+    assert folder.take("run 1", folder.rules(complete="companion")).drops == []
+    assert "hr.csv.sha256 holds no SHA-256 that can be read" in caplog.text
+    assert hashlib.sha256(b"whole").hexdigest() in caplog.text
+
+
 def test_links_are_not_drops(local_folder, tmp_path):
     target = tmp_path / "elsewhere.csv"
     target.write_text("id\n1\n")

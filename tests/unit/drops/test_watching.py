@@ -131,6 +131,22 @@ def test_a_file_whose_name_is_not_utf8_is_logged_once_and_not_reported(local_fol
     assert sorted(logged.count(warning) for logged in (caplog.text, capsys.readouterr().out))[-1] == 1
 
 
+def test_a_digest_that_does_not_fit_is_logged_once_for_each_state(local_folder, caplog, capsys):
+    async def main():
+        async with watching_for(rules_of(local_folder, complete="companion")) as watcher:
+            await watcher.stays_quiet()
+            local_folder.drop("hr.csv.sha256", "1" * 64)
+            await watcher.stays_quiet()
+            assert watcher.names == []
+
+    local_folder.drop("hr.csv")
+    local_folder.drop("hr.csv.sha256", "0" * 64)
+    asyncio.run(main())
+    logged = (caplog.text, capsys.readouterr().out)
+    for digest in ("0" * 64, "1" * 64):
+        assert sorted(text.count(f"but hr.csv.sha256 says {digest}") for text in logged)[-1] == 1
+
+
 def test_a_growing_file_is_not_reported_before_it_is_quiet(local_folder):
     async def story():
         path = f"{local_folder.url}/hr.csv"

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from sailpoint_provider.drops.conditional_writes import create_once, remove_if
+from sailpoint_provider.drops.conditional_writes import create_once, remove_file, remove_if
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
@@ -138,7 +138,7 @@ class StorePlace:
     def remove(self, name: str) -> None:
         """Remove a record; a store has no folders. See :meth:`Place.remove`."""
         with self._answers(), suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(name))
+            remove_file(self._fs, self._path(name))
 
     def location(self, name: str) -> str:
         """Return the URL of an object, with the connection ID as given."""
@@ -201,7 +201,7 @@ class StorePlace:
 
     def _is_still(self, entry: Entry) -> bool:
         found = self.entry(entry.name)
-        return found is not None and found.state == entry.state
+        return found is not None and _comparable(found) == _comparable(entry)
 
     def _copy(self, name: str, target: str) -> bool:
         """Copy an object; return False if it was not there, or is not all there."""
@@ -233,6 +233,12 @@ def _entry(name: str, found: Mapping[str, Any]) -> Entry:
     # Whole seconds, because listings and look-ups of one store can differ in the fraction.
     marker = f"{tag}@{int(modified)}" if tag else str(modified) if modified else ""
     return Entry(name, int(found.get("size") or 0), marker, modified, modified)
+
+
+def _comparable(entry: Entry) -> tuple[int, str]:
+    """Return a state without the quotes of its tag, which a package may leave out of listings or look-ups."""
+    tag, at, modified = entry.marker.rpartition("@")
+    return entry.size_bytes, tag.removeprefix("W/").strip('"') + at + modified
 
 
 def _epoch(value: Any) -> float:

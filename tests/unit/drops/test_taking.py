@@ -14,8 +14,10 @@ import pytest
 from sailpoint_provider.drops import local
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import place_at
+from sailpoint_provider.drops.store import StorePlace
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
+from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, names
 
 
@@ -231,8 +233,6 @@ def test_a_changed_file_for_which_no_name_is_free_is_an_error_that_says_where_it
 
 
 def test_an_object_that_is_replaced_while_it_is_copied_survives(s3_folder, monkeypatch):
-    from sailpoint_provider.drops.store import StorePlace
-
     s3_folder.drop("hr.csv", "first")
     copy = StorePlace._copy
 
@@ -257,6 +257,38 @@ def test_an_object_that_is_replaced_before_its_removal_is_not_removed(s3_folder)
     remove_if(s3_folder.fs, path, '"of-the-first"@1', lambda: bool(looks.append(1)))
     assert s3_folder.files() == {"hr.csv": b"second"}
     assert looks == [1]
+
+
+@OBJECT_STORAGE
+@pytest.mark.parametrize("name", ["hr.csv", "hr[1]*.csv"])
+def test_a_store_that_quotes_tags_only_in_look_ups_and_has_no_rm_file_loses_no_drop(azure_like_folder, name):
+    azure_like_folder.drop(name, "first")
+    azure_like_folder.drop("hr1-other.csv", "second")
+    azure_like_folder.drop("hr.csv.done", "")
+    rules = azure_like_folder.rules(sources={name.replace("[", "[[]"): HR, "hr1*": CONTRACTORS})
+    drops = azure_like_folder.take("run 1", rules).drops
+    assert {azure_like_folder.read(drop["file"]) for drop in drops} == {b"first", b"second"}
+    assert set(azure_like_folder.files()) == {"hr.csv.done"}
+    for drop in drops:
+        azure_like_folder.file(drop)
+    assert sorted(azure_like_folder.files().values()) == [b"", b"first", b"second"]
+
+
+@OBJECT_STORAGE
+def test_a_store_that_quotes_tags_only_in_look_ups_still_tells_a_replaced_object(
+    azure_like_folder, monkeypatch
+):
+    copy = StorePlace._copy
+
+    def replaced_after(place, name, target):
+        copied = copy(place, name, target)
+        azure_like_folder.drop("hr.csv", "other")
+        return copied
+
+    azure_like_folder.drop("hr.csv", "first")
+    monkeypatch.setattr(StorePlace, "_copy", replaced_after)
+    assert azure_like_folder.take("run 1").drops == []
+    assert azure_like_folder.files() == {"hr.csv": b"other"}
 
 
 def test_a_quiet_file_needs_time_by_the_clock_of_the_folder(folder):
@@ -429,8 +461,6 @@ def test_a_filing_that_fails_is_an_error_if_nothing_else_can_be_taken(folder, un
 
 
 def test_an_error_of_a_store_shows_no_more_than_its_type(memory_folder, monkeypatch):
-    from sailpoint_provider.drops.store import StorePlace
-
     class SecretStore:
         def invalidate_cache(self):
             raise ValueError("https://host/x?sig=topsecret")

@@ -133,7 +133,7 @@ class FileChecker:
             return last_file(self._compare_with, time.time())
         if self._drop is None:
             return None
-        from sailpoint_provider.drops.filing import last_loaded
+        from sailpoint_provider.drops.last_load import last_loaded
 
         known = last_loaded(self._drop, self._source.id)
         if known is None:

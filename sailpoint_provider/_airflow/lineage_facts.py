@@ -144,7 +144,7 @@ def _file_location(task: LineageTask) -> str | None:
         # While it is loaded, it is elsewhere.
         return f"{str(drop['folder']['url']).rstrip('/')}/{drop['name']}"
     file = getattr(task, "file", None)
-    return None if file is None else str(file).strip()
+    return None if file is None else str(file)
 
 
 def _sent_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 Complete = Literal["renamed", "companion", "quiet"]
 
-_SHA256 = re.compile(r"\s*\\?([0-9a-fA-F]{64})(\s|$)")
+_SHA256 = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{64}(?![0-9A-Za-z])")
+_BSD_SHA256 = re.compile(r"\)\s*=\s*([0-9a-fA-F]{64})(?![0-9A-Za-z])")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _WHOLE_SECONDS = 1.0
 
 
@@ -75,7 +82,16 @@ def companions_of(entry: Entry, listing: Listing) -> list[Entry]:
     return [one for one in found if one is not None and one.modified >= entry.modified - _WHOLE_SECONDS]
 
 
-def digest_in(content: str) -> str | None:
-    """Return the SHA-256 in the text of a ``.sha256`` companion, None if it has none."""
-    found = _SHA256.match(content)
-    return found[1].lower() if found else None
+def digest_in(content: bytes) -> str | None:
+    """
+    Return the SHA-256 in a ``.sha256`` companion, None if it has none.
+
+    The forms of sha256sum, BSD and macOS (``SHA256 (hr.csv) = …``), certutil and PowerShell are read.
+    """
+    coding = next((coding for mark, coding in _MARKS if content.startswith(mark)), "ascii")
+    text = content.decode(coding, "replace")
+    # BSD puts the name first, which may itself hold such a digest.
+    if found := _BSD_SHA256.search(text):
+        return found[1].lower()
+    found = _SHA256.search(text)
+    return found[0].lower() if found else None

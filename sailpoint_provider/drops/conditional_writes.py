@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import inspect
 import threading
 import time
@@ -77,7 +78,7 @@ def _create_with_lease(fs: Any, path: str, content: bytes) -> bool:
         return True
     finally:
         with suppress(FileNotFoundError):
-            fs.rm_file(lease)
+            remove_file(fs, lease)
 
 
 def _leases(fs: Any, path: str) -> list[str]:
@@ -114,4 +115,17 @@ def remove_if(fs: Any, path: str, marker: str, is_still: Callable[[], bool]) -> 
             return
     if is_still():
         with suppress(FileNotFoundError):
-            fs.rm_file(path)
+            remove_file(fs, path)
+
+
+def remove_file(fs: Any, path: str) -> None:
+    """
+    Remove an object, also with a package that can only remove what a pattern fits.
+
+    :raises FileNotFoundError: it may not be there.
+    """
+    try:
+        fs.rm_file(path)
+    except (AttributeError, NotImplementedError):
+        if fs.isfile(path):  # a folder would be removed with all that is in it
+            fs.rm(glob.escape(path))

@@ -44,17 +44,17 @@ class Listing:
 
     :param entries: its files by name, without the state folder and the folders of filed files.
     :param is_known: whether the state folder is there.
-    :param has_subfolders: whether there are other subfolders that are not hidden.
+    :param subfolders: its other subfolders that are not hidden.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     is_known: bool = False
-    has_subfolders: bool = False
+    subfolders: frozenset[str] = frozenset()
 
     @property
     def is_blank(self) -> bool:
         """Whether nothing shows that this is the right folder: it may be a mount point without its mount."""
-        return not (self.is_known or self.has_subfolders or self.entries)
+        return not (self.is_known or self.subfolders or self.entries)
 
 
 def in_order(entries: list[Entry]) -> list[Entry]:

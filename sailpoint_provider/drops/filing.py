@@ -1,4 +1,4 @@
-"""Where a drop goes once it is decided, and which file of a source was loaded last."""
+"""Where a drop goes once it is decided."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record, Run
-from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, file_key, with_suffix
-from sailpoint_provider.drops.place import README, FolderUnavailableError, Place
-from sailpoint_provider.drops.places import place_at
-from sailpoint_provider.drops.rules import FolderRules
+from sailpoint_provider.drops.last_load import check_state_is_there, remember
+from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, with_suffix
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import folder_of
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sailpoint_provider.drops.place import Place
+    from sailpoint_provider.drops.rules import FolderRules
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,8 @@ Outcome = Literal["loaded", "refused", "duplicate"]
 _MOST_ATTEMPTS = 20
 _REPORT = ".report.json"
 _REPORT_TEXT = ".report.txt"
+_ROOM = max(map(len, (_REPORT, _REPORT_TEXT, *COMPANION_SUFFIXES)))
+"""What the name of a filed file must leave for the files beside it."""
 
 
 def file_away(
@@ -52,14 +57,16 @@ def file_away(
     :param record: what to remember of a loaded file, such as its ``sha256`` and ``aggregation_id``.
     :param now: epoch seconds.
     :returns: the path or URL of the filed file.
-    :raises InvalidInputError: the drop is not taken, or was filed so long ago that it is forgotten.
+    :raises InvalidInputError: the drop is not taken, another run has taken it over and not decided yet, or it
+        was filed so long ago that it is forgotten.
     :raises FolderUnavailableError: the folder cannot be reached.
     """
-    rules, place = _folder_of(drop)
-    journal = Journal(place, _key_of(drop))
+    rules, place = folder_of(drop)
+    journal = Journal(place, DropSource.of_drop(drop).key)
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
         if newest.kind == "taken":
+            _check_run(drop, newest)
             decision = {
                 "outcome": outcome,
                 "target": _free_target(place, rules, outcome, str(drop["name"]), now),
@@ -117,15 +124,11 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     :raises InvalidInputError: it is not a drop, another run has taken it over, or it is forgotten.
     :raises FolderUnavailableError: the folder cannot be reached.
     """
-    rules, place = _folder_of(drop)
-    journal = Journal(place, _key_of(drop))
+    rules, place = folder_of(drop)
+    journal = Journal(place, DropSource.of_drop(drop).key)
     for _ in range(_MOST_ATTEMPTS):
         newest = _newest_record(drop, rules, place, journal)
-        if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
-            raise InvalidInputError(
-                f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
-                f"because run {drop['run_id']} had ended without a decision about it."
-            )
+        _check_run(drop, newest)
         if newest.kind == "taken":
             return None
         if filed := finish_filing(place, journal, newest, rules):
@@ -134,6 +137,19 @@ def decision_of(drop: Mapping[str, Any]) -> Decision | None:
     raise FolderUnavailableError(
         f"Other processes are filing {drop['name']} at the same time. Retry the task."
     )
+
+
+def _check_run(drop: Mapping[str, Any], newest: Record) -> None:
+    """
+    Make sure that a drop still belongs to the run that took it.
+
+    :raises InvalidInputError: another run has taken it over.
+    """
+    if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
+        raise InvalidInputError(
+            f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
+            f"because run {drop['run_id']} had ended without a decision about it."
+        )
 
 
 def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, journal: Journal) -> Record:
@@ -145,7 +161,7 @@ def _newest_record(drop: Mapping[str, Any], rules: FolderRules, place: Place, jo
     """
     newest = journal.of_claim(int(drop["claim"]))
     if newest is None:
-        _check_state_is_there(place, rules)
+        check_state_is_there(place, rules)
     if newest is None or newest.kind == "void":
         raise InvalidInputError(
             f"Run {drop['run_id']} does not hold {drop['name']} any more: the file was filed long ago, or it "
@@ -179,7 +195,7 @@ def finish_filing(place: Place, journal: Journal, decided: Record, rules: Folder
     if body["report_text"] is not None:
         place.replace(target + _REPORT_TEXT, body["report_text"].encode())
     if body["outcome"] == "loaded":
-        place.replace(_pointer(body["source_id"]), json.dumps(_remembered(place, decided)).encode())
+        remember(place, journal, decided)
     left_out = ("report", "report_text")
     filed = journal.add(decided, "filed", {key: value for key, value in body.items() if key not in left_out})
     if filed is not None:
@@ -198,74 +214,11 @@ def open_name(key: str, claim: int) -> str:
     return f"{STATE_FOLDER}/open/{key}.{claim}"
 
 
-def last_loaded(drop: Mapping[str, Any], source_id: str) -> tuple[str | None, dict[str, Any]] | None:
-    """
-    Return the file of a source that was loaded last from the folder of a drop, and what is known of it.
-
-    :param drop: a drop of the folder.
-    :param source_id: ID of the source, 32 hex characters.
-    :returns: the path or URL, None if the file is gone, and the record with ``name``, ``sha256``,
-        ``location``, ``loaded_at``, ``dropped_at``, ``aggregation_id`` and what else was recorded; None if
-        no file was loaded yet.
-    :raises FolderUnavailableError: the folder cannot be reached, or has lost its records.
-    """
-    rules, place = _folder_of(drop)
-    content = place.read(_pointer(source_id))
-    if content is None:
-        _check_state_is_there(place, rules)
-        return None
-    known: dict[str, Any] = json.loads(content)
-    is_there = place.entry(str(known["filed_as"])) is not None
-    return (known["location"] if is_there else None), known
-
-
-def _check_state_is_there(place: Place, rules: FolderRules) -> None:
-    """
-    Make sure that missing records are missing because nothing was recorded.
-
-    :raises FolderUnavailableError: the state folder is gone, as with a mount.
-    """
-    if place.entry(README) is None:
-        raise FolderUnavailableError(
-            f"The folder {rules.url} has no {STATE_FOLDER} subfolder any more. Is it mounted?"
-        )
-
-
-def _remembered(place: Place, decided: Record) -> dict[str, Any]:
-    body = decided.body
-    return {
-        "sha256": None,
-        "aggregation_id": None,
-        **body["record"],
-        "name": decided.entry.name,
-        "location": place.location(str(body["target"])),
-        "filed_as": body["target"],
-        "loaded_at": body["filed_at"],
-        "dropped_at": decided.entry.modified,
-    }
-
-
 def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now: float) -> str:
     folder = str(getattr(rules, outcome))
     if outcome == "loaded":
         folder = f"{folder}/{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
     number = 1
-    while place.entry(target := f"{folder}/{with_suffix(name, number)}") is not None:
+    while place.is_used(target := f"{folder}/{with_suffix(name, number, room=_ROOM)}"):
         number += 1
     return target
-
-
-def _pointer(source_id: str) -> str:
-    return f"{STATE_FOLDER}/last/{file_key(source_id.lower())}.json"
-
-
-def _folder_of(drop: Mapping[str, Any]) -> tuple[FolderRules, Place]:
-    try:
-        rules = FolderRules.from_json(drop["folder"])
-    except KeyError:
-        raise InvalidInputError("This is not a drop: it does not say which folder it comes from.") from None
-    return rules, place_at(rules.url)
-
-
-def _key_of(drop: Mapping[str, Any]) -> str:
-    return DropSource(drop.get("source_id"), drop.get("source_name")).key

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sailpoint_provider.drops.place import Place
 
@@ -91,11 +91,11 @@ class Journal:
 
     def of_claim(self, claim: int) -> Record | None:
         """Return the newest record of a drop."""
-        for number in reversed(self._numbers()):
-            record = self._read(number)
-            if record.claim == claim:
-                return record
-        return None
+        return next((record for record in self.newest_first() if record.claim == claim), None)
+
+    def newest_first(self) -> Iterator[Record]:
+        """Yield all records, the newest first."""
+        return map(self._read, reversed(self._numbers()))
 
     def add(self, after: Record | None, kind: str, body: Mapping[str, Any]) -> Record | None:
         """

@@ -9,15 +9,20 @@ import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
+from sailpoint_provider.drops.disk_state import check_file_systems, content_state, entry_of, modified_at
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.names import with_suffix
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP)
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+_MOST_NAMES = 1000
+"""How many names to try for a file that returns to the folder."""
 
 
 class LocalPlace:
@@ -38,19 +43,20 @@ class LocalPlace:
         with self._answers():
             subfolders = self._collect("", entries, folders, skipped, recursive=recursive)
         self._folders = folders
-        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
+        return Listing(entries, STATE_FOLDER in subfolders, frozenset(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> tuple[int, ...]:
         """Return the modification times of all subfolders that the last scan saw."""
         with self._answers():
-            return tuple(_modified(self.location(one)) for one in self._folders)
+            return tuple(modified_at(self.location(one)) for one in self._folders)
 
-    def prepare(self) -> None:
+    def prepare(self, subfolders: Collection[str]) -> None:
         """Create the state folder; see :meth:`Place.prepare`."""
         with self._answers():
             # Not the folder itself, which nobody may have mounted yet.
             with suppress(FileExistsError):
                 os.mkdir(self.location(STATE_FOLDER))
+            check_file_systems(self._root, {STATE_FOLDER, *subfolders})
             _write_new(self.location(README), README_TEXT)
 
     def entry(self, name: str) -> Entry | None:
@@ -58,9 +64,15 @@ class LocalPlace:
         with self._answers():
             try:
                 found = os.lstat(self.location(name))
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
                 return None
-            return _entry(name, found) if stat.S_ISREG(found.st_mode) else None
+            return entry_of(name, found) if stat.S_ISREG(found.st_mode) else None
+
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
+        return os.path.lexists(self.location(name))
 
     def clock(self) -> float:
         """Return the time by the clock of the file system, which may be that of another machine."""
@@ -80,14 +92,14 @@ class LocalPlace:
             path, goal = self.location(entry.name), self._prepared(target)
             if not os.path.lexists(goal):
                 found = self.entry(entry.name)
-                if found is not None and _content(found) == _content(entry):
+                if found is not None and content_state(found) == content_state(entry):
                     with suppress(FileNotFoundError):
                         os.rename(path, goal)
             # It may have been replaced, or written to, between the two calls above.
             taken = self.entry(target)
             if taken is None:
                 return False
-            if _content(taken) == _content(entry):
+            if content_state(taken) == content_state(entry):
                 return True
             self._put_back(goal, entry.name)
             return False
@@ -176,7 +188,7 @@ class LocalPlace:
                 # What a link points to can be replaced while it is loaded, so links are not drops.
                 if one.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
-                        entries[name] = _entry(name, one.stat(follow_symlinks=False))
+                        entries[name] = entry_of(name, one.stat(follow_symlinks=False))
                 elif one.is_dir(follow_symlinks=False):
                     subfolders.add(name)
         for subfolder in sorted(subfolders - skipped) if recursive else ():
@@ -204,9 +216,14 @@ class LocalPlace:
 
     def _put_back(self, path: str, name: str) -> None:
         """Return a file to the folder: under its own name, or another if a newer drop has that."""
-        number = 1
-        while os.path.lexists(path) and not _rename_into_gap(path, self.location(with_suffix(name, number))):
-            number += 1
+        for number in range(1, _MOST_NAMES + 1):
+            # Its subfolder may have been removed when it was empty.
+            if not os.path.lexists(path) or _rename_into_gap(path, self._prepared(with_suffix(name, number))):
+                return
+        raise FolderUnavailableError(
+            f"Cannot return {name} to the folder {self._root}: {_MOST_NAMES} names like it are in use. The "
+            f"file is {path}."
+        )
 
     @contextmanager
     def _answers(self) -> Iterator[None]:
@@ -223,28 +240,17 @@ class LocalPlace:
             ) from None
 
 
-def _modified(folder: str) -> int:
-    try:
-        return os.stat(folder).st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def _entry(name: str, found: os.stat_result) -> Entry:
-    marker = f"{found.st_mtime_ns}-{found.st_ino}-{found.st_ctime_ns}"
-    return Entry(name, found.st_size, marker, found.st_mtime, found.st_ctime)
-
-
-def _content(entry: Entry) -> tuple[int, str]:
-    """Return a state without the time of the last renaming, so that moving a file does not change it."""
-    return entry.size_bytes, entry.marker.rpartition("-")[0]
-
-
 def _rename_into_gap(path: str, target: str) -> bool:
-    """Rename a file unless another has the name; after a crash between the two steps, finish them."""
+    """
+    Rename a file unless another has the name; after a crash between the two steps, finish them.
+
+    :raises FileNotFoundError: the folder of the target is missing.
+    """
     try:
         os.link(path, target, follow_symlinks=False)
     except FileNotFoundError:
+        if os.path.lexists(path):
+            raise  # the folder of the target is missing
         return os.path.lexists(target)
     except FileExistsError:
         if not os.path.samefile(path, target):

@@ -6,10 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 COMPANION_SUFFIXES = (".done", ".ok", ".sha256")
 
@@ -18,6 +18,10 @@ _ID = re.compile(r"[0-9a-fA-F]{32}")
 _LEADING_ID = re.compile(rf"\s*({_ID.pattern})\s*-")
 _LEADING_NUMBER = re.compile(r"\s*(\d+)\s*-")
 _UNSAFE = re.compile(r"[^\w.() +=,@-]")
+
+_ENDING = re.compile(r"(\.\w{1,8})?(\.gz)?$", re.IGNORECASE)
+_MOST_BYTES = 255
+"""How long a name may be on a disk."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class DropSource:
         """Return the source of an ID or a name; 32 hex characters are an ID."""
         text = text.strip()
         return cls(source_id=text.lower()) if _ID.fullmatch(text) else cls(source_name=text)
+
+    @classmethod
+    def of_drop(cls, drop: Mapping[str, Any]) -> DropSource:
+        """Return the source of a drop."""
+        return cls(drop.get("source_id"), drop.get("source_name"))
 
     @property
     def key(self) -> str:
@@ -102,6 +111,14 @@ def source_in_name(name: str) -> DropSource | Unclaimed:
     return Unclaimed(f"The name of {name} does not begin with a source ID and a dash.")
 
 
+def why_unusable(name: str) -> str | None:
+    """Return why a name cannot be passed on, as a sentence about the file; None if it can."""
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown == name:
+        return None
+    return f"The name {shown} is not valid UTF-8, so no event can hold it. Rename the file."
+
+
 def file_key(text: str) -> str:
     """Return a short file name that no other text has, readable as far as possible."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40]
@@ -113,10 +130,21 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("_", name.rpartition("/")[2])
 
 
-def with_suffix(name: str, number: int) -> str:
-    """Return the name itself for 1, else a variant that keeps its beginning and its file type."""
-    if number == 1:
-        return name
+def with_suffix(name: str, number: int, *, room: int = 0) -> str:
+    """
+    Return the name itself for 1, else a variant that keeps its beginning and its file type.
+
+    :param room: bytes that must remain for what is appended. A name that would be too long for a disk loses
+        the end of its beginning.
+    """
     head, slash, last = name.rpartition("/")
     stem, dot, kind = last.partition(".")
-    return f"{head}{slash}{stem} ({number}){dot}{kind}"
+    mark = f" ({number})" if number > 1 else ""
+    variant = f"{stem}{mark}{dot}{kind}"
+    if len(variant.encode()) + room > _MOST_BYTES:
+        found = _ENDING.search(last)
+        ending = found[0] if found else ""
+        kept = _MOST_BYTES - room - len(f"{mark}{ending}".encode())
+        beginning = last.removesuffix(ending).encode()[:kept].decode(errors="ignore")
+        variant = f"{beginning}{mark}{ending}"
+    return f"{head}{slash}{variant}"

@@ -8,7 +8,7 @@ from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Collection, Hashable
 
     from sailpoint_provider.drops.entries import Entry, Listing
 
@@ -36,11 +36,19 @@ class Place(Protocol):
     def glance(self) -> Hashable:
         """Return what differs once files came or went since the last scan; None if only a scan shows it."""
 
-    def prepare(self) -> None:
-        """Create the state folder, which writing needs; only in what is certainly the right folder."""
+    def prepare(self, subfolders: Collection[str]) -> None:
+        """
+        Create the state folder, which writing needs; only in what is certainly the right folder.
+
+        :param subfolders: the folders of filed files.
+        :raises InvalidInputError: files cannot be moved to all of these in one step.
+        """
 
     def entry(self, name: str) -> Entry | None:
         """Return one file, None if it is not there."""
+
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name, such as a file or a folder."""
 
     def clock(self) -> float:
         """Return the time by the clock that dates files here, in epoch seconds."""

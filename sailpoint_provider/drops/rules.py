@@ -21,6 +21,7 @@ from sailpoint_provider.drops.names import (
     matches,
     source_in_mapping,
     source_in_name,
+    why_unusable,
 )
 from sailpoint_provider.exceptions import InvalidInputError
 
@@ -120,6 +121,8 @@ class FolderRules:
 
     def source_of(self, name: str) -> DropSource | Unclaimed:
         """Return whose file this is, by its name."""
+        if (reason := why_unusable(name)) is not None:
+            return Unclaimed(reason)
         if self.source_id_in_name:
             return source_in_name(name)
         if self.sources:

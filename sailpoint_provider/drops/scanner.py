@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
+from sailpoint_provider.drops.last_load import check_records_are_there
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.exceptions import SailPointError
@@ -177,6 +178,7 @@ class Scanner:
                 + ("had one before." if self._was_known else "no files.")
                 + " If it is a mount point, check that it is mounted."
             )
+        check_records_are_there(self.place, self._rules, listing)
         self._was_known = self._was_known or listing.is_known
 
     def _publish(self, snapshot: Snapshot) -> None:

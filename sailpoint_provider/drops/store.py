@@ -8,13 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from sailpoint_provider.drops.conditional_writes import create_once, remove_if
+from sailpoint_provider.drops.conditional_writes import create_once, remove_file, remove_if
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "md5")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -40,12 +40,12 @@ class StorePlace:
         with self._answers():
             self._fs.invalidate_cache()
             subfolders = self._collect("", entries, skipped, recursive=recursive)
-        return Listing(entries, STATE_FOLDER in subfolders, bool(subfolders - {STATE_FOLDER}))
+        return Listing(entries, STATE_FOLDER in subfolders, frozenset(subfolders - {STATE_FOLDER}))
 
     def glance(self) -> None:
         """Return None: only a listing shows what a store holds."""
 
-    def prepare(self) -> None:
+    def prepare(self, subfolders: Collection[str]) -> None:
         """Create the state folder; see :meth:`Place.prepare`."""
         if self.read(README) is None:
             self.replace(README, README_TEXT)
@@ -59,6 +59,12 @@ class StorePlace:
             except FileNotFoundError:
                 return None
             return None if found.get("type") == "directory" else _entry(name, found)
+
+    def is_used(self, name: str) -> bool:
+        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
+        with self._answers():
+            self._fs.invalidate_cache()
+            return bool(self._fs.exists(self._path(name)))
 
     def clock(self) -> float:
         """Return the time by the clock of the store."""
@@ -132,7 +138,7 @@ class StorePlace:
     def remove(self, name: str) -> None:
         """Remove a record; a store has no folders. See :meth:`Place.remove`."""
         with self._answers(), suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(name))
+            remove_file(self._fs, self._path(name))
 
     def location(self, name: str) -> str:
         """Return the URL of an object, with the connection ID as given."""
@@ -195,7 +201,7 @@ class StorePlace:
 
     def _is_still(self, entry: Entry) -> bool:
         found = self.entry(entry.name)
-        return found is not None and found.state == entry.state
+        return found is not None and _comparable(found) == _comparable(entry)
 
     def _copy(self, name: str, target: str) -> bool:
         """Copy an object; return False if it was not there, or is not all there."""
@@ -227,6 +233,12 @@ def _entry(name: str, found: Mapping[str, Any]) -> Entry:
     # Whole seconds, because listings and look-ups of one store can differ in the fraction.
     marker = f"{tag}@{int(modified)}" if tag else str(modified) if modified else ""
     return Entry(name, int(found.get("size") or 0), marker, modified, modified)
+
+
+def _comparable(entry: Entry) -> tuple[int, str]:
+    """Return a state without the quotes of its tag, which a package may leave out of listings or look-ups."""
+    tag, at, modified = entry.marker.rpartition("@")
+    return entry.size_bytes, tag.removeprefix("W/").strip('"') + at + modified
 
 
 def _epoch(value: Any) -> float:

@@ -10,11 +10,13 @@ from sailpoint_provider.drops.completeness import companions_of, is_quiet_by_clo
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.filing import close_claim, finish_filing, open_name
 from sailpoint_provider.drops.journal import Journal
+from sailpoint_provider.drops.last_load import check_records_are_there
 from sailpoint_provider.drops.names import DropSource, file_key, safe_name
 from sailpoint_provider.drops.owners import is_active
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
+from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -58,16 +60,19 @@ def take_drops(
     :param limit: how many drops to take, None for one of every source.
     :param active: tells whether another run is not over yet.
     :raises FolderUnavailableError: the folder cannot be listed, or may not be the right one.
+    :raises InvalidInputError: its parts lie on different file systems.
     """
     place = place_at(rules.url)
     listing = usable_listing(place, rules)
-    place.prepare()
+    place.prepare(rules.skipped)
     waiting = _waiting(place, rules, listing, seen_complete)
     taker = _Taker(place, rules, run, listing, active)
     for source, journal in _journals(place, rules, run, waiting):
         if limit is not None and len(taker.records) >= limit:
             break
         taker.take_of(source, journal, waiting.sources.get(source, []))
+    if taker.failures and not taker.records:
+        raise taker.failures[0]
     drops = [taker.described(source, record) for source, record in taker.records]
     taker.left += [
         f"{one.name} is empty." if not one.size_bytes else f"{one.name} is not complete yet."
@@ -81,7 +86,8 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
     """
     List a folder that is certainly the right one.
 
-    :raises FolderUnavailableError: it cannot be listed, or it is empty and was never used.
+    :raises FolderUnavailableError: it cannot be listed, it is empty and was never used, or it has lost its
+        records.
     """
     listing = place.scan(recursive=rules.recursive, skipped=rules.skipped)
     if listing.is_blank:
@@ -90,6 +96,7 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
             "dropped there, or its file system is not mounted. If it is the right folder, create "
             f"{STATE_FOLDER} in it."
         )
+    check_records_are_there(place, rules, listing)
     return listing
 
 
@@ -160,6 +167,7 @@ class _Taker:
         self._active = active
         self.records: list[tuple[DropSource, Record]] = []
         self.left: list[str] = []
+        self.failures: list[SailPointError] = []
 
     def take_of(self, source: DropSource, journal: Journal, entries: list[Entry]) -> None:
         """Take the next drop of one source, if no other is open."""
@@ -246,18 +254,36 @@ class _Taker:
             earlier attempt had decided about it; None if another process decided meanwhile.
         """
         if record.kind == "filing":
-            return finish_filing(self._place, journal, record, self._rules)
+            return self._finish(journal, record)
         self._place.replace(open_name(source.key, record.claim), b"")
         entry, file = record.entry, str(record.body["file"])
+        companions = [Entry(**one) for one in record.body["companions"]]
         # Companions go first: one that stayed would declare the next file of this name complete.
-        for companion in (Entry(**one) for one in record.body["companions"]):
-            self._place.take(companion, file + companion.name[len(entry.name) :])
+        for companion in companions:
+            self._place.take(companion, _beside(file, entry, companion))
         if self._place.take(entry, file):
             self.records.append((source, record))
             log.info("Took %s for source %s.", entry.name, source)
             return record
         self.left.append(f"{entry.name} changed or vanished while it was being taken.")
+        # Without them, a file that is still there, or comes late, would never be complete.
+        for companion in companions:
+            self._place.move(_beside(file, entry, companion), companion.name)
         void = journal.add(record, "void", record.body)
         if void is not None:
             close_claim(self._place, record)
         return void
+
+    def _finish(self, journal: Journal, record: Record) -> Record | None:
+        """Finish what another attempt decided; if that fails, other sources are not held up by it."""
+        try:
+            return finish_filing(self._place, journal, record, self._rules)
+        except SailPointError as error:
+            self.failures.append(error)
+            self.left.append(f"{record.entry.name} is decided, but could not be filed: {error}")
+            return None
+
+
+def _beside(file: str, entry: Entry, companion: Entry) -> str:
+    """Return where the companion of a file is while the file is taken."""
+    return file + companion.name[len(entry.name) :]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import companions_of, digest_in
 from sailpoint_provider.drops.entries import in_order
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.drops.names import DropSource
     from sailpoint_provider.drops.place import Place
     from sailpoint_provider.drops.rules import FolderRules
+
+log = logging.getLogger(__name__)
 
 _BLOCK = 1024 * 1024
 _DIGEST_TEXT_BYTES = 4096
@@ -64,10 +67,12 @@ class Companions:
     Decides by companions, and reads a file only once to compare its digest.
 
     :param place: where the files are.
+    :param log: gets a warning about each digest that does not fit, once for each state of the files.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, log: Any = log) -> None:
         self._place = place
+        self._log = log
         self._digests: dict[tuple[Entry, Entry], bool] = {}
 
     def complete(self, entry: Entry, listing: Listing) -> bool:
@@ -91,11 +96,27 @@ class Companions:
     def _compare(self, entry: Entry, companion: Entry) -> bool:
         try:
             with self._place.open(companion.name) as stream:
-                expected = digest_in(stream.read(_DIGEST_TEXT_BYTES).decode("ascii", "replace"))
+                expected = digest_in(stream.read(_DIGEST_TEXT_BYTES))
             digest = hashlib.sha256()
             with self._place.open(entry.name) as stream:
                 while block := stream.read(_BLOCK):
                     digest.update(block)
         except FileNotFoundError:
             return False
-        return expected == digest.hexdigest()
+        actual = digest.hexdigest()
+        if expected is None:
+            self._log.warning(
+                "%s is not complete: %s holds no SHA-256 that can be read. The file has the SHA-256 %s.",
+                entry.name,
+                companion.name,
+                actual,
+            )
+        elif expected != actual:
+            self._log.warning(
+                "%s is not complete: it has the SHA-256 %s, but %s says %s.",
+                entry.name,
+                actual,
+                companion.name,
+                expected,
+            )
+        return expected == actual

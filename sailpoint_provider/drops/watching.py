@@ -66,7 +66,7 @@ class FolderWatch:
     :param rules: the folder.
     :param place: where it is.
     :param active: tells whether a run is not over yet.
-    :param log: gets the reasons why files are ignored.
+    :param log: gets the reasons why files are ignored or not complete.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class FolderWatch:
         self._active = active
         self._log = log
         self._observations = Observations()
-        self._companions = Companions(place)
+        self._companions = Companions(place, log)
         self._teller = Teller(rules.remind_after)
         self._reminder = Reminder(rules.remind_after)
         self._look_for_undecided_at = -math.inf

@@ -52,8 +52,8 @@ def find_csv(location: FileLocation) -> Upload:
 
 
 def _source_at(location: FileLocation) -> FileSource:
-    text = str(location).strip()
-    if not text:
+    text = str(location)
+    if not text.strip():
         raise InvalidInputError("file is an empty string. Give the path or URL of the CSV, or omit file.")
     stored: FileSource
     if _URL.match(text):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -48,6 +49,36 @@ def memory_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     yield Folder(f"memory://{name}/hr", store, f"/{name}/hr")
     store.store.clear()
     store.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def azure_like_folder(memory_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Give an empty folder whose store shows tags as old versions of adlfs do, and has no ``rm_file``."""
+    store = type(memory_folder.fs)
+    ls, info = store.ls, store.info
+
+    def tag(found: dict[str, Any], form: str) -> dict[str, Any]:
+        digest = hashlib.sha256(memory_folder.fs.cat_file(found["name"])).hexdigest()[:16]
+        return found | {"etag": form.format(f"0x{digest}")}
+
+    def listed(self: Any, path: str, detail: bool = True, **options: Any) -> list[Any]:
+        found = ls(self, path, detail=detail, **options)
+        return [tag(one, "{}") if detail and one["type"] == "file" else one for one in found]
+
+    def looked_up(self: Any, path: str, **options: Any) -> dict[str, Any]:
+        found = info(self, path, **options)
+        return tag(found, '"{}"') if found["type"] == "file" else found
+
+    def rm_file(self: Any, path: str) -> None:
+        raise NotImplementedError
+
+    def rm(self: Any, path: str, **options: Any) -> None:
+        (found,) = self.expand_path(path)
+        del store.store[found]
+
+    for name, method in (("ls", listed), ("info", looked_up), ("rm_file", rm_file), ("rm", rm)):
+        monkeypatch.setattr(store, name, method)
+    return memory_folder
 
 
 @pytest.fixture

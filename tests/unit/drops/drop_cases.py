@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,29 @@ class Folder:
             return
         path = Path(self.url, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.part")
+        draft = path.with_name(".draft.part")
         draft.write_bytes(content)
         if age:
             then = draft.stat().st_mtime - age
             os.utime(draft, (then, then))
         draft.rename(path)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        if self.fs is not None:
+            self.fs.rm_file(f"{self.root}/{name}")
+        else:
+            Path(self.url, name).unlink()
+
+    def make_folder(self, name: str) -> None:
+        """Create an empty subfolder; a store has none."""
+        if self.fs is None:
+            Path(self.url, name).mkdir()
+
+    def remove_folder(self, name: str) -> None:
+        """Delete a subfolder that holds no files any more; a store has none."""
+        if self.fs is None:
+            shutil.rmtree(Path(self.url, name))
 
     def files(self, *, hidden: bool = False) -> dict[str, bytes]:
         """Return what is there, by name."""

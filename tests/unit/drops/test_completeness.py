@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sailpoint_provider.drops.completeness import (
     Observations,
     companions_of,
@@ -71,11 +73,33 @@ def test_a_companion_that_an_earlier_file_left_does_not_count():
     assert companions_of(late, listing(late, entry("hr.csv.done", modified=99.1))) != []
 
 
-def test_the_digest_is_read_as_sha256sum_writes_it():
-    digest = "0a" * 32
-    assert digest_in(f"{digest.upper()}  hr.csv\n") == digest_in(digest) == digest
-    assert digest_in(digest + "0") is None
-    assert digest_in("") is None
+DIGEST = "0a" * 32
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        DIGEST,
+        f"{DIGEST.upper()}  hr.csv\n",
+        f"\\{DIGEST}  h\\\\r.csv\n",
+        f"{DIGEST} *{'1b' * 32}.csv\n",
+        f"SHA256 (hr.csv) = {DIGEST}\n",
+        f"SHA256 ({'1b' * 32}.csv) = {DIGEST}\n",
+        f"SHA256 hash of hr.csv:\r\n{DIGEST}\r\nCertUtil: -hashfile command completed successfully.\r\n",
+        f"\r\nAlgorithm  Hash  Path\r\n-----\r\nSHA256          {DIGEST.upper()}       C:\\hr.csv\r\n",
+    ],
+)
+@pytest.mark.parametrize("coding", ["ascii", "utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_the_digest_is_read_as_the_usual_tools_write_it(content, coding):
+    mark = "\ufeff" if coding.startswith("utf-16") else ""
+    assert digest_in((mark + content).encode(coding)) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "content", [b"", f"{DIGEST}0".encode(), DIGEST[1:].encode(), b"\xff\xfe\x00", b"\x00\xff"]
+)
+def test_other_text_has_no_digest(content):
+    assert digest_in(content) is None
 
 
 def test_drops_are_in_order_of_their_time_and_then_their_name():

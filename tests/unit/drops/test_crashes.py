@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from sailpoint_provider.drops import local
-from sailpoint_provider.drops.filing import last_loaded
+from sailpoint_provider.drops.last_load import last_loaded
 from tests.unit.drops.drop_cases import HR, names
 
 REPORT = {"report": {"rows": 1}, "report_text": "1 row\n"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from sailpoint_provider.drops.filing import last_loaded
+from sailpoint_provider.drops import filing, last_load
+from sailpoint_provider.drops.last_load import last_loaded
 from sailpoint_provider.exceptions import InvalidInputError
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, NOW, names
 
@@ -48,6 +50,36 @@ def test_a_name_that_is_in_use_gets_a_suffix(folder):
     assert folder.files()["refused/hr (2).csv.report.txt"] == b"2"
 
 
+def test_a_name_of_a_folder_is_in_use_too(local_folder):
+    local_folder.drop("refused/hr.csv/notes.txt")
+    assert local_folder.file(taken(local_folder), "refused").endswith("/refused/hr (2).csv")
+
+
+@pytest.mark.parametrize("length", [244, 249, 255])
+def test_a_file_with_a_very_long_name_is_filed_with_all_that_belongs_to_it(local_folder, length):
+    name = "n" * (length - 4) + ".csv"
+    companion = name + (".ok" if length < 250 else "")
+    for run in ("1", "2"):
+        drop = taken_with(local_folder, name, companion, run)
+        local_folder.file(drop, "refused", report={}, report_text=run)
+    filed = local_folder.files()
+    assert sorted(one for one in filed if one.endswith(".csv")) == [
+        f"refused/{'n' * 235} (2).csv",
+        f"refused/{'n' * 239}.csv",
+    ]
+    assert len(filed) == (8 if length < 250 else 6)
+
+
+def taken_with(folder, name, companion, run):
+    """Take a file and, if its name is shorter than the longest, its companion."""
+    folder.drop(name, run)
+    if companion != name:
+        folder.drop(companion, "")
+    rules = folder.rules(complete="companion" if companion != name else "renamed")
+    (drop,) = folder.take(run, rules).drops
+    return drop
+
+
 def test_a_repetition_returns_the_same_place_and_changes_nothing(every_folder):
     drop = taken(every_folder)
     location = every_folder.file(drop)
@@ -63,6 +95,27 @@ def test_a_late_repetition_does_not_set_the_last_file_back(folder):
     location = folder.file(second, now=NOW + 1)
     folder.file(first)
     assert last_loaded(second, HR)[0] == location
+
+
+@pytest.mark.parametrize("stalls", ["before its last look", "before its writing"])
+def test_a_process_that_stalls_while_filing_does_not_set_the_last_file_back(folder, monkeypatch, stalls):
+    first, later = taken(folder, "run 1", "1"), []
+
+    def overtaken(step):
+        def stepped(*arguments):
+            monkeypatch.undo()
+            folder.file(first)
+            later.append(folder.file(taken(folder, "run 2", "2"), now=NOW + 1))
+            return step(*arguments)
+
+        return stepped
+
+    stalled = "remember" if stalls == "before its last look" else "_remembered"
+    module = filing if stalled == "remember" else last_load
+    monkeypatch.setattr(module, stalled, overtaken(getattr(module, stalled)))
+    folder.file(first)
+    folder.file(taken(folder, "run 3", "3"), "refused")
+    assert last_loaded(first, HR)[0] == later[0]
 
 
 def test_the_last_loaded_file_of_each_source_is_findable(every_folder):
@@ -102,6 +155,19 @@ def test_of_a_last_file_that_somebody_moved_the_record_remains(folder):
     assert record["sha256"] == "5" * 64
 
 
+@pytest.mark.parametrize("journal", ["kept", "shortened"])
+def test_the_last_file_is_found_where_the_folder_is_now(local_folder, tmp_path, journal):
+    local_folder.file(taken(local_folder))
+    if journal == "shortened":
+        local_folder.remove_folder(".sailpoint/sources")
+    moved = tmp_path / "moved"
+    os.rename(local_folder.url, moved)
+    local_folder.url = str(moved)
+    location, record = last_loaded(taken(local_folder, "run 2"), HR)
+    assert location == record["location"] == f"{moved}/loaded/2026-11-25/hr.csv"
+    assert local_folder.read(location) == b"id\n1\n"
+
+
 def test_a_drop_that_is_not_taken_cannot_be_filed(folder):
     drop = taken(folder)
     folder.file(drop)
@@ -111,11 +177,16 @@ def test_a_drop_that_is_not_taken_cannot_be_filed(folder):
         folder.file({"name": "x"})
 
 
-def test_a_run_that_was_overtaken_may_still_file_what_it_loaded(folder):
+@pytest.mark.parametrize("outcome", ["loaded", "refused", "duplicate"])
+def test_a_run_that_was_overtaken_files_nothing_that_the_next_run_has(folder, outcome):
     drop = taken(folder)
     (overtaken,) = folder.take("run 2").drops
-    location = folder.file(drop)
-    assert folder.file(overtaken, "duplicate") == location
+    before = folder.files(hidden=True)
+    with pytest.raises(InvalidInputError, match="was taken over by run run 2 of DAG load"):
+        folder.file(drop, outcome)
+    assert folder.files(hidden=True) == before
+    location = folder.file(overtaken)
+    assert folder.file(drop, outcome) == location
 
 
 def test_a_taken_file_that_somebody_deleted_does_not_block_its_source(folder):

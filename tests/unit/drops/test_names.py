@@ -13,6 +13,7 @@ from sailpoint_provider.drops.names import (
     safe_name,
     source_in_mapping,
     source_in_name,
+    why_unusable,
     with_suffix,
 )
 from tests.unit.drops.drop_cases import HR
@@ -74,6 +75,15 @@ def test_32_digits_are_an_id_and_not_an_old_number():
     assert source_in_name(f"{'7' * 32}-hr.csv") == DropSource(source_id="7" * 32)
 
 
+def test_a_name_that_is_not_utf8_is_unusable_and_shown_escaped():
+    assert why_unusable(r"sub/Zoë \udcdc.csv") is None
+    reason = why_unusable("sub\udcfc/Zoë\udcdc.csv")
+    assert reason == (
+        r"The name sub\udcfc/Zoë\udcdc.csv is not valid UTF-8, so no event can hold it. Rename the file."
+    )
+    reason.encode()
+
+
 def test_the_first_pattern_that_fits_says_the_source():
     sources = [("hr-*.csv", DropSource.named("HR")), ("*.csv", DropSource.named(HR.upper()))]
     assert source_in_mapping("hr-1.csv", sources) == DropSource(source_name="HR")
@@ -93,3 +103,16 @@ def test_a_safe_name_has_no_character_that_means_something_in_a_url():
 def test_a_suffix_keeps_the_beginning_and_the_file_type():
     assert with_suffix("a.b/hr.csv.gz", 1) == "a.b/hr.csv.gz"
     assert with_suffix("a.b/hr.csv.gz", 2) == "a.b/hr (2).csv.gz"
+
+
+@pytest.mark.parametrize("number", [1, 2, 1000])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", "", ".CSV"])
+@pytest.mark.parametrize("letter", ["n", "ü", "€"])
+def test_a_name_that_is_too_long_keeps_its_file_type_and_number(number, ending, letter):
+    long = letter * ((255 - len(ending)) // len(letter.encode())) + ending
+    given = with_suffix(f"sub/{long}", number, room=12)
+    folder, _, last = given.partition("/")
+    assert folder == "sub"
+    assert 240 <= len(last.encode()) <= 243
+    assert last.startswith(letter * 70)
+    assert last.endswith(("" if number == 1 else f" ({number})") + ending)

@@ -117,6 +117,36 @@ def test_a_new_file_of_the_same_name_is_reported_again(folder):
     assert asyncio.run(story()) == [1, 2]
 
 
+def test_a_file_whose_name_is_not_utf8_is_logged_once_and_not_reported(local_folder, caplog, capsys):
+    async def main():
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.has(1)
+            await watcher.stays_quiet()
+            assert watcher.names == ["hr.csv"]
+
+    local_folder.drop("\udcdcber.csv", age=10)
+    local_folder.drop("hr.csv")
+    asyncio.run(main())
+    warning = rf"Ignoring a file in {local_folder.url}: The name \udcdcber.csv is not valid UTF-8"
+    assert sorted(logged.count(warning) for logged in (caplog.text, capsys.readouterr().out))[-1] == 1
+
+
+def test_a_digest_that_does_not_fit_is_logged_once_for_each_state(local_folder, caplog, capsys):
+    async def main():
+        async with watching_for(rules_of(local_folder, complete="companion")) as watcher:
+            await watcher.stays_quiet()
+            local_folder.drop("hr.csv.sha256", "1" * 64)
+            await watcher.stays_quiet()
+            assert watcher.names == []
+
+    local_folder.drop("hr.csv")
+    local_folder.drop("hr.csv.sha256", "0" * 64)
+    asyncio.run(main())
+    logged = (caplog.text, capsys.readouterr().out)
+    for digest in ("0" * 64, "1" * 64):
+        assert sorted(text.count(f"but hr.csv.sha256 says {digest}") for text in logged)[-1] == 1
+
+
 def test_a_growing_file_is_not_reported_before_it_is_quiet(local_folder):
     async def story():
         path = f"{local_folder.url}/hr.csv"
@@ -328,6 +358,21 @@ def test_a_mount_point_without_its_mount_is_not_a_folder_without_files(local_fol
     asyncio.run(story())
     (message,) = [record.getMessage() for record in caplog.records if "mount" in record.getMessage()]
     assert "had one before. If it is a mount point, check that it is mounted." in message
+
+
+def test_a_folder_that_lost_its_records_is_an_outage_and_nothing_is_reported(local_folder, caplog):
+    async def main():
+        async with watching_for(rules_of(local_folder)) as watcher:
+            await watcher.stays_quiet()
+            assert watcher.names == []
+            local_folder.make_folder(".sailpoint")
+            await watcher.has(1)
+
+    local_folder.drop("loaded/2026-01-01/hr.csv")
+    local_folder.drop("hr.csv")
+    asyncio.run(main())
+    (outage,) = [one.getMessage() for one in caplog.records if "keeps trying" in one.getMessage()]
+    assert "Restore .sailpoint, or move loaded away" in outage
 
 
 def test_many_folders_of_one_place_are_listed_once(local_folder, monkeypatch):

@@ -1,6 +1,7 @@
 """The operator with a drop: checked, loaded once, filed away, whatever happens in between."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,29 @@ def test_without_the_scopes_the_report_names_them_and_strict_refuses(tenant, dro
     assert "idn:source-schema:read" in json.dumps(ti.pushed["file_report"])
     with pytest.raises(FileRefusedError, match="idn:"):
         carried_out(lambda: operator(drop=drop(21, "b.csv"), check={"strict": True, "key": key_of(tenant)}))
+
+
+@pytest.mark.parametrize(
+    ("lost", "refusal"),
+    [
+        (["last"], "would delete 7 of 20 accounts"),
+        (
+            ["last", "sources"],
+            r"could delete any number of accounts: the last loaded file hr\.csv is no longer",
+        ),
+    ],
+    ids=["the pointer", "all records"],
+)
+def test_the_limit_for_deletions_holds_although_records_were_lost(tenant, folder, drop, lost, refusal):
+    tenant.client(scopes=["idn:sources:read", "idn:sources:manage", "idn:task-management:read"])
+    tenant.plan(HR)
+    check = FileCheck(key=key_of(tenant))
+    carried_out(lambda: operator(drop=drop(20), check=check))
+    for records in lost:
+        shutil.rmtree(folder / ".sailpoint" / records)
+    with pytest.raises(FileRefusedError, match=refusal):
+        carried_out(lambda: operator(drop=drop(13, "short.csv"), check=check))
+    assert len(counted(tenant, HR)) == 1
 
 
 def key_of(tenant):

@@ -181,7 +181,8 @@ class Tables:
             f"SELECT k, CASE WHEN {_IS_PLAIN} THEN k ELSE trim(k, $spaces) END t, n, o, x <> 0 changed "
             "FROM (SELECT k, count(*) FILTER (is_new) n, "
             f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
-            f"WHERE NOT ({plain}) OR t <> k OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
+            f"WHERE NOT ({plain}) OR t = '' OR t <> k "
+            "OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
         )
         values = {"spaces": _SPACES, "key": key}
         self._execute(
@@ -211,7 +212,7 @@ class Tables:
             for at in range(1, len(names) + 1)
         )
         counts = ", ".join(f"count(*) FILTER (d{at})" for at in range(1, len(names) + 1))
-        movers = "SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed"
+        movers = "SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed AND t <> ''"
         row = self._one(
             f"SELECT {counts} FROM (SELECT {sums} FROM rows_of_both WHERE k IN ({movers}) GROUP BY k)"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop
 from sailpoint_provider.files.check.case import Case, counted, shortened
+from sailpoint_provider.files.check.deletions import most_deletions
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
 from sailpoint_provider.files.check.report import Accounts, FileReport, RuleOutcome, Verdict
 from sailpoint_provider.files.check.staging import DamagedFileError, StagedFile, private_folder
@@ -149,6 +150,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         name=case.name,
         sha256=found.content.sha256 if found.content is not None else "",
         size_bytes=found.content.size_bytes if found.content is not None else 0,
+        source_id=case.facts.source_id if case.facts is not None else None,
         key=case.key,
         columns=_header(case, outcomes),
         rows=found.rows,
@@ -160,6 +162,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         joiners=accounts(compared.joiners) if compared is not None else None,
         movers=accounts(compared.movers) if compared is not None else None,
         leavers=accounts(compared.leavers) if compared is not None else None,
+        deletions=most_deletions(case),
         changed_columns=found.changed_columns,
         rules=outcomes,
         notes=_notes(case, outcomes),

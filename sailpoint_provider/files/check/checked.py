@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from sailpoint_provider.files.check.approval import Approval
     from sailpoint_provider.files.check.report import FileReport
 
 
@@ -32,7 +33,7 @@ class CheckedFile(FileSource):
         self,
         file: FileSource,
         check: Callable[[FileSource], FileReport],
-        approved: str | None,
+        approved: Approval | None,
         log: logging.Logger,
     ) -> None:
         self.name = file.name

@@ -6,11 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.files.check.case import counted, listed, outcome
+from sailpoint_provider.files.check.deletions import known_deletions
 from sailpoint_provider.files.check.limits import Limit, read_limit, share
 from sailpoint_provider.files.check.report import RuleOutcome
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.check.case import Case
+    from sailpoint_provider.files.check.deletions import Deletions
 
 
 def rows(case: Case) -> RuleOutcome:
@@ -54,8 +56,7 @@ def shrinkage(case: Case) -> RuleOutcome:
         return RuleOutcome("shrinkage", "off")
     if case.accounts is None:
         return case.without_rows("shrinkage")
-    by_key, by_count = _gone_by_key(case), _gone_by_count(case)
-    known = [one for one in (by_key, by_count) if one is not None]
+    known = known_deletions(case)
     figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
     for gone, base, _ in known:
         if limit.is_exceeded(gone, base):
@@ -115,37 +116,19 @@ def changes(case: Case) -> RuleOutcome:
     return outcome("changes", refusal, ", ".join(figures) or "none")
 
 
-def _gone_by_key(case: Case) -> tuple[int, int, str] | None:
-    """Return how many accounts of the last file are gone, and of how many."""
-    base, accounts = case.last_accounts, case.accounts
-    if base is None or accounts is None:
-        return None
-    if case.found.keys is not None:
-        return case.found.keys.leavers.count, base, "in the last file"
-    return max(0, base - accounts), base, "rows of the last file"
-
-
-def _gone_by_count(case: Case) -> tuple[int, int, str] | None:
-    """Return how many accounts ISC would lose at least, and of how many."""
-    base, accounts = case.tenant_accounts, case.accounts
-    if base is None or accounts is None:
-        return None
-    return max(0, base - accounts), base, "in ISC"
-
-
 def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
     part = f"{share(gone, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
     return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
 
 
-def _above_threshold(case: Case, known: tuple[int, int, str]) -> str | None:
+def _above_threshold(case: Case, known: Deletions) -> str | None:
     """Return the refusal for deletions that ISC itself would skip."""
     percentage = case.facts.delete_threshold if case.facts is not None else None
     # 0 is not taken as a limit: SailPoint does not say whether it means none, and no account is at stake.
     if not percentage:
         return None
     threshold = Limit(Fraction(str(percentage)), is_percentage=True)
-    gone, base = known[0], case.tenant_accounts or known[1]
+    gone, base = known.gone, case.tenant_accounts or known.base
     if not threshold.is_exceeded(gone, base):
         return None
     return (

@@ -128,7 +128,7 @@ def test_an_approval_ends_when_another_file_is_loaded_in_between(tenant, drop):
         carried_out(lambda: operator(drop=drop(13, "short.csv")))
     tenant.plan(HR)
     carried_out(lambda: operator(drop=drop(40, "other.csv")))
-    with pytest.raises(FileRefusedError, match="another file was loaded since"):
+    with pytest.raises(FileRefusedError, match="another file has been loaded since"):
         carried_out(lambda: operator(drop=drop(13, "again.csv"), approved=refused.value.report["approval"]))
 
 

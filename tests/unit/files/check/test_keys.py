@@ -10,7 +10,9 @@ _BLANK = ("", "Nobody", "IT", "")
 
 @pytest.mark.parametrize("last", [None, PEOPLE, [*PEOPLE, _BLANK]], ids=["none", "without it", "with it"])
 def test_the_only_row_without_a_key_is_refused_and_counts_as_no_account(tmp_path, last):
-    report = checked(tmp_path, csv([*PEOPLE, _BLANK]), last=None if last is None else csv(last), repeat="load")
+    report = checked(
+        tmp_path, csv([*PEOPLE, _BLANK]), last=None if last is None else csv(last), repeat="load"
+    )
     assert report.sentence == "Loading hr.csv would mix up accounts: 1 row has no id."
     assert outcome(report, "rows").figure == "10 accounts"
     assert (report.rows, report.accounts, report.last_accounts) == (11, 10, None if last is None else 10)

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop
+from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop, judge_header
 from sailpoint_provider.files.check.case import Case, counted, shortened
 from sailpoint_provider.files.check.deletions import most_deletions
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # In the order in which a refusal is named: what a file is comes before what it would do.
 _RULES: tuple[tuple[str, Callable[[Case], RuleOutcome]], ...] = (
     ("readable", judge_content.readable),
-    ("header", judge_content.header),
+    ("header", judge_header.header),
     ("shape", judge_content.shape),
     ("rows", judge_accounts.rows),
     ("foreign", judge_drop.foreign),

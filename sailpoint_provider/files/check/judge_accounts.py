@@ -61,7 +61,7 @@ def shrinkage(case: Case) -> RuleOutcome:
     for gone, base, _ in known:
         if limit.is_exceeded(gone, base):
             return outcome("shrinkage", _deletion(case, gone, base, limit), figure, str(limit))
-    if known and (refusal := _above_threshold(case, known[0])):
+    if known and (refusal := _above_threshold(case, max(known))):
         return outcome("shrinkage", refusal, figure, str(limit))
     return _completed(case, figure, limit, is_known=bool(known))
 
@@ -121,14 +121,18 @@ def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
     return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
 
 
-def _above_threshold(case: Case, known: Deletions) -> str | None:
-    """Return the refusal for deletions that ISC itself would skip."""
+def _above_threshold(case: Case, most: Deletions) -> str | None:
+    """
+    Return the refusal for deletions that ISC itself would skip.
+
+    :param most: the largest count, because the last file may lack accounts that ISC still holds.
+    """
     percentage = case.facts.delete_threshold if case.facts is not None else None
     # 0 is not taken as a limit: SailPoint does not say whether it means none, and no account is at stake.
     if not percentage:
         return None
     threshold = Limit(Fraction(str(percentage)), is_percentage=True)
-    gone, base = known.gone, case.tenant_accounts or known.base
+    gone, base = most.gone, case.tenant_accounts or most.base
     if not threshold.is_exceeded(gone, base):
         return None
     return (

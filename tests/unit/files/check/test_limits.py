@@ -120,6 +120,15 @@ def test_the_delete_threshold_of_the_source_refuses_what_isc_would_skip(tmp_path
     assert checked(tmp_path, _many(94), last=_many(100), facts=facts, max_deletions=None).verdict == "passed"
 
 
+def test_the_delete_threshold_is_compared_with_the_largest_number_of_deletions(tmp_path):
+    facts = replace(FACTS, accounts=1000, delete_threshold=10)
+    report = checked(tmp_path, _many(800), last=_many(805), facts=facts, max_deletions="30%")
+    assert report.sentence == (
+        "Loading hr.csv would delete 200 of 1,000 accounts (20 %), and ISC skips all deletions above the "
+        "source's own delete threshold of 10 %."
+    )
+
+
 def test_without_the_scope_the_rule_names_it_and_strict_refuses(tmp_path):
     report = checked(tmp_path, GOOD, facts=_UNKNOWN)
     assert report.verdict == "passed"

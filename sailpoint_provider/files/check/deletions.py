@@ -27,6 +27,11 @@ def known_deletions(case: Case) -> list[Deletions]:
     return [one for one in (_by_key(case), _by_count(case)) if one is not None]
 
 
+def is_doubtful(case: Case) -> bool:
+    """Return whether ISC states that it holds no account, although a load is recorded."""
+    return case.tenant_accounts == 0 and case.last is not None
+
+
 def most_deletions(case: Case) -> int | None:
     """Return the largest count; None where nothing can be compared, or if a load deletes nothing."""
     if case.facts is not None and not case.facts.replaces:
@@ -45,8 +50,12 @@ def _by_key(case: Case) -> Deletions | None:
 
 
 def _by_count(case: Case) -> Deletions | None:
-    """Return how many accounts ISC would lose at least, and of how many."""
+    """
+    Return how many accounts ISC would lose at least, and of how many.
+
+    Where a load is recorded, that ISC holds none says nothing: it may not have counted them yet.
+    """
     base, accounts = case.tenant_accounts, case.accounts
-    if base is None or accounts is None:
+    if base is None or accounts is None or is_doubtful(case):
         return None
     return Deletions(max(0, base - accounts), base, "in ISC")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.files.check.case import counted, listed, outcome
-from sailpoint_provider.files.check.deletions import known_deletions
+from sailpoint_provider.files.check.deletions import is_doubtful, known_deletions
 from sailpoint_provider.files.check.limits import Limit, read_limit, share
 from sailpoint_provider.files.check.report import RuleOutcome
 
@@ -149,10 +149,13 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
         sentence = "" if is_known else "This is the first load, so there is nothing to compare with."
         return RuleOutcome("shrinkage", "passed" if is_known else "not_checked", figure, str(limit), sentence)
     if not is_known and problem is not None and case.last is not None:
+        why = (
+            f"ISC states that it holds no {case.noun}." if is_doubtful(case) else case.why_missing("accounts")
+        )
         return outcome(
             "shrinkage",
             f"Loading {case.name} could delete any number of {case.noun}s: the last loaded file "
-            f"{case.last.name} {problem}. {case.why_missing('accounts')}",
+            f"{case.last.name} {problem}. {why}",
             limit=str(limit),
         )
     if case.key is None and case.last is not None:

@@ -153,6 +153,18 @@ def test_a_last_file_that_cannot_be_compared_with_is_never_taken_for_a_first_loa
     assert "would delete 8 of 10 accounts" in known.sentence
 
 
+def test_no_account_in_isc_is_no_comparison_where_a_load_is_recorded(tmp_path):
+    gone, none = replace(last_of(tmp_path, GOOD), file=None), replace(FACTS, accounts=0)
+    report = checked(tmp_path, csv(PEOPLE[:2]), last=gone, facts=none)
+    assert report.sentence == (
+        "Loading hr.csv could delete any number of accounts: the last loaded file hr-last.csv is no longer "
+        "kept. ISC states that it holds no account."
+    )
+    assert checked(tmp_path, csv(PEOPLE[:2]), facts=none).verdict == "passed"
+    kept = checked(tmp_path, csv(PEOPLE), last=csv(PEOPLE[:9]), facts=none)
+    assert (kept.verdict, outcome(kept, "shrinkage").figure) == ("passed", "0 of 9 in the last file")
+
+
 def test_limits_on_rows_growth_and_changes(tmp_path):
     assert "would leave the source with 10 accounts" in checked(tmp_path, GOOD, min_rows=11).sentence
     assert "would bring the source to 10 accounts" in checked(tmp_path, GOOD, max_rows=9).sentence

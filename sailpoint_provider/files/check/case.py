@@ -61,6 +61,11 @@ class Case:
         return self.found.keys.accounts if self.found.keys is not None else self.found.rows
 
     @property
+    def has_rows_alone(self) -> bool:
+        """Whether only rows are known, and several of them may be one account."""
+        return self.merges_rows and self.found.keys is None
+
+    @property
     def last_accounts(self) -> int | None:
         """Accounts in the last file, counted alike; None if it cannot be compared with."""
         if self.last is None or self.found.last_problem is not None:

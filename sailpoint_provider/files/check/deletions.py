@@ -23,7 +23,13 @@ class Deletions(NamedTuple):
 
 
 def known_deletions(case: Case) -> list[Deletions]:
-    """Return every count that can be made; none if nothing can be compared."""
+    """
+    Return every count that can be made; none if nothing can be compared.
+
+    Where a source merges rows, their number hides how many accounts are gone.
+    """
+    if case.has_rows_alone:
+        return []
     return [one for one in (_by_key(case), _by_count(case)) if one is not None]
 
 

@@ -56,6 +56,8 @@ def shrinkage(case: Case) -> RuleOutcome:
         return RuleOutcome("shrinkage", "off")
     if case.accounts is None:
         return case.without_rows("shrinkage")
+    if case.has_rows_alone:
+        return _without_accounts(case, limit)
     known = known_deletions(case)
     figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
     for gone, base, _ in known:
@@ -138,6 +140,22 @@ def _above_threshold(case: Case, most: Deletions) -> str | None:
     return (
         f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({share(gone, base, threshold)}), "
         f"and ISC skips all deletions above the source's own delete threshold of {threshold}."
+    )
+
+
+def _without_accounts(case: Case, limit: Limit) -> RuleOutcome:
+    """Return the outcome where several rows may be one account, and no key tells which."""
+    if case.last is None and not case.tenant_accounts:
+        instead = f"Rows were not compared with {case.noun}s, because several may be one."
+        return case.lacking("shrinkage", "identity_attribute", instead, limit=str(limit))
+    why = f"{case.name} has no column {case.key!r}."
+    if case.key is None:
+        why = case.why_missing("identity_attribute")
+    return outcome(
+        "shrinkage",
+        f"Loading {case.name} could delete any number of {case.noun}s: several rows may be one {case.noun}. "
+        f"{why} Set key to the name of that column.",
+        limit=str(limit),
     )
 
 

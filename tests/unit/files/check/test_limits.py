@@ -165,6 +165,23 @@ def test_no_account_in_isc_is_no_comparison_where_a_load_is_recorded(tmp_path):
     assert (kept.verdict, outcome(kept, "shrinkage").figure) == ("passed", "0 of 9 in the last file")
 
 
+def test_rows_that_a_source_merges_are_never_compared_with_accounts(tmp_path):
+    rows = csv([(*person[:3], str(at)) for at in range(4) for person in PEOPLE[:3]])
+    merging = replace(FACTS, identity_attribute=None, merges_rows=True)
+    never_loaded = replace(merging, accounts=0)
+    for last, facts in ((None, merging), (GOOD, merging), (GOOD, never_loaded)):
+        report = checked(tmp_path, rows, last=last, facts=facts)
+        assert report.sentence == (
+            "Loading hr.csv could delete any number of accounts: several rows may be one account. ISC does "
+            "not state the column that identifies an account. Set key to the name of that column."
+        )
+        assert report.deletions is None
+    first = checked(tmp_path, rows, facts=never_loaded)
+    assert (first.verdict, outcome(first, "shrinkage").state) == ("passed", "not_checked")
+    assert checked(tmp_path, rows, facts=never_loaded, strict=True).verdict == "refused"
+    assert "would delete 7 of 10 accounts" in checked(tmp_path, rows, facts=merging, key="id").sentence
+
+
 def test_limits_on_rows_growth_and_changes(tmp_path):
     assert "would leave the source with 10 accounts" in checked(tmp_path, GOOD, min_rows=11).sentence
     assert "would bring the source to 10 accounts" in checked(tmp_path, GOOD, max_rows=9).sentence

@@ -121,6 +121,17 @@ class Case:
         :param is_partly_checked: whether it could still refuse something.
         """
         sentence = f"{self.why_missing(fact)} {instead}"
+        return self.undecided(rule, sentence, figure=figure, limit=limit, is_partly_checked=is_partly_checked)
+
+    def undecided(
+        self, rule: str, sentence: str, *, figure: str = "", limit: str = "", is_partly_checked: bool = False
+    ) -> RuleOutcome:
+        """
+        Return the outcome of a rule that could not check all, which refuses only with ``strict``.
+
+        :param sentence: why it could not.
+        :param is_partly_checked: whether it could still refuse something.
+        """
         if self.rules.strict:
             return RuleOutcome(
                 rule, "refused", figure, limit, f"{self.name} is refused because strict is set: {sentence}"

@@ -33,7 +33,7 @@ def foreign(case: Case) -> RuleOutcome:
         return case.without_rows("foreign")
     keys = case.found.keys
     if keys is None or not case.last_accounts:
-        return RuleOutcome("foreign", "passed", "name only")
+        return _by_name_alone(case)
     figure = f"{keys.common:,} of {keys.last_accounts:,} keys in common"
     if keys.common or not keys.accounts:
         return outcome("foreign", None, figure)
@@ -45,6 +45,20 @@ def foreign(case: Case) -> RuleOutcome:
         f"Loading {case.name} would delete {lost}, so it is probably the file of another source.",
         figure,
     )
+
+
+def _by_name_alone(case: Case) -> RuleOutcome:
+    """Return the outcome where keys cannot be compared; a first load has none to compare with."""
+    figure, instead = "name only", "Only the name was looked at."
+    if case.last is None or case.last_accounts == 0 or (case.noun != "account" and case.key is None):
+        return RuleOutcome("foreign", "not_checked", figure)
+    if case.key is None:
+        return case.lacking("foreign", "identity_attribute", instead, figure=figure)
+    if (problem := case.found.last_problem) is not None:
+        why = f"The last loaded file {case.last.name} {problem}."
+    else:
+        why = f"{case.name} has no column {case.key!r}."
+    return case.undecided("foreign", f"{why} {instead}", figure=figure)
 
 
 def fresh(case: Case) -> RuleOutcome:
@@ -75,8 +89,8 @@ def fresh(case: Case) -> RuleOutcome:
         if case.dropped_at < case.last.dropped_at:
             older = (_moment(case.dropped_at), _moment(case.last.dropped_at))
     else:
-        return RuleOutcome(
-            "fresh", "not_checked", figure, limit, "Neither name nor time tells which is older."
+        return case.undecided(
+            "fresh", "Neither name nor time tells which file is older.", figure=figure, limit=limit
         )
     if older is None:
         return outcome("fresh", None, figure, limit)

@@ -34,6 +34,8 @@ class Case:
     :param facts: what the tenant says; None if it was not asked.
     :param last: the last good file; None if nothing was loaded yet.
     :param dropped_at: when the file was dropped, in seconds since the epoch; None where unknown.
+    :param modified_at: when the stored file was last modified, in seconds since the epoch; None where
+        unknown, or if nobody needs to know.
     :param now: seconds since the epoch.
     :param key: column that identifies an account; None if none is known.
     :param merges_rows: whether several rows of one key are one account.
@@ -45,6 +47,7 @@ class Case:
     facts: SourceFacts | None
     last: LastLoaded | None
     dropped_at: float | None
+    modified_at: float | None
     now: float
     key: str | None
     merges_rows: bool

@@ -75,8 +75,10 @@ def check_file(
     merges_rows = rules.merges_rows
     if merges_rows is None:
         merges_rows = facts.merges_rows if facts is not None else False
+    needs_time = rules.fresh and rules.max_age_seconds is not None and dropped_at is None
     found = _findings(file, last, key, merges_rows=merges_rows or not rules.keys)
-    case = Case(name, rules, facts, last, dropped_at, now, key, merges_rows, found)
+    modified_at = file.modified_at() if needs_time else None
+    case = Case(name, rules, facts, last, dropped_at, modified_at, now, key, merges_rows, found)
     outcomes = tuple(_outcome(case, rule, judge) for rule, judge in _RULES)
     return _report(case, outcomes)
 

@@ -48,6 +48,10 @@ class CheckedFile(FileSource):
         """Return the current state of the file; see :meth:`FileSource.stat`."""
         return self._file.stat()
 
+    def modified_at(self) -> float | None:
+        """Return when the stored file was last modified; see :meth:`FileSource.modified_at`."""
+        return self._file.modified_at()
+
     def open(self) -> BinaryIO:
         """Open what is sent."""
         return self._file.open()

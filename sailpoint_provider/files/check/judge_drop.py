@@ -119,10 +119,13 @@ def _age(case: Case, own: NameDate | None) -> tuple[str, float | None]:
 def _dates(case: Case, own: NameDate | None, last: LastLoaded) -> _Dates | None:
     """Return what tells which of two files is older; None if nothing does."""
     before = date_in(last.name, case.now)
+    by_name = None
     if own is not None and before is not None:
-        return _Dates(own.is_before(before), str(own), str(before))
+        by_name = _Dates(own.is_before(before), str(own), str(before))
+        if by_name.is_older or before.is_before(own) or (own.has_time and before.has_time):
+            return by_name
     if case.dropped_at is None or last.dropped_at is None:
-        return None
+        return by_name
     is_older = case.dropped_at < last.dropped_at
     return _Dates(is_older, _moment(case.dropped_at), _moment(last.dropped_at))
 

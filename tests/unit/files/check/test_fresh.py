@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import gzip
 import os
+from dataclasses import replace
 
 import pytest
 
 from sailpoint_provider.files.check.check import check_file
 from sailpoint_provider.files.check.rules import FileCheck
 from sailpoint_provider.files.locate import file_source
-from tests.unit.files.check.bad_files import GOOD
-from tests.unit.files.check.cases import FACTS, NOW, outcome
+from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
+from tests.unit.files.check.cases import FACTS, NOW, checked, last_of, outcome
 
+_OTHER = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
 _DAY = 86400
 
 
@@ -61,3 +63,31 @@ def test_an_unknown_age_is_not_checked_and_refused_if_strict(plain, monkeypatch)
     )
     assert plain(0, max_age=_DAY, strict=True).state == "refused"
     assert plain(0, strict=True).state == "passed"
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("hr-2026-11-18.csv", "hr-2026-11-18.csv"),
+        ("hr-2026-11-18.csv", "hr-20261118T0830.csv"),
+        ("hr-20261118-1534.csv", "hr-20261118-0312.csv"),
+    ],
+)
+def test_files_of_the_same_day_are_compared_by_when_they_were_dropped(tmp_path, name, last):
+    before = last_of(tmp_path, GOOD, last)
+    later = checked(tmp_path, _OTHER, last=before, name=name, dropped_at=NOW)
+    assert outcome(later, "fresh").state == "passed"
+    earlier = checked(tmp_path, _OTHER, last=before, name=name, dropped_at=NOW - 100_000)
+    assert "would undo a newer load: it is dated 2026-11-17" in outcome(earlier, "fresh").sentence
+    unknown = checked(tmp_path, _OTHER, last=replace(before, dropped_at=None), name=name, strict=True)
+    assert outcome(unknown, "fresh").state == "passed"
+
+
+def test_dates_that_differ_and_times_in_both_names_count_before_when_files_were_dropped(tmp_path):
+    for name, last in (
+        ("a-2026-11-18.csv", "a-2026-11-17.csv"),
+        ("a-20261118T09.30.csv", "a-20261118T0830.csv"),
+    ):
+        before = last_of(tmp_path, GOOD, last)
+        report = checked(tmp_path, _OTHER, last=before, name=name, dropped_at=NOW - 100_000)
+        assert outcome(report, "fresh").state == "passed"

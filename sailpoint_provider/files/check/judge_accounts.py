@@ -70,7 +70,7 @@ def shrinkage(case: Case) -> RuleOutcome:
 
 def growth(case: Case) -> RuleOutcome:
     """Refuse a file with which too many accounts would be new."""
-    limit = read_limit(case.rules.max_additions, "max_additions")
+    limit = read_limit(case.rules.max_additions, "max_additions", is_part=False)
     if limit is None:
         return RuleOutcome("growth", "off")
     if (accounts := case.accounts) is None:
@@ -96,6 +96,12 @@ def changes(case: Case) -> RuleOutcome:
         return RuleOutcome("changes", "off")
     if case.accounts is None:
         return case.without_rows("changes")
+    if lacking := [name for name in case.rules.limited_columns if name not in case.found.columns]:
+        return outcome(
+            "changes",
+            f"Loading {case.name} could change any number of {case.noun}s: it lacks "
+            f"{listed(map(repr, lacking))}, which max_changes names.",
+        )
     if case.found.changed_columns is None or case.found.keys is None:
         instead = "No values were compared."
         if case.key is None:
@@ -117,8 +123,14 @@ def changes(case: Case) -> RuleOutcome:
         if limit.is_exceeded(count, base):
             part = f"{share(count, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
             faults.append(f"{column!r} of {count:,} of {base:,} {case.noun}s ({part})")
-    refusal = f"Loading {case.name} would change {listed(faults)}." if faults else None
-    return outcome("changes", refusal, ", ".join(figures) or "none")
+    figure = ", ".join(figures) or "none"
+    if faults:
+        return outcome("changes", f"Loading {case.name} would change {listed(faults)}.", figure)
+    before = case.found.last_columns or ()
+    if added := [name for name in case.rules.limited_columns if name not in before]:
+        why = f"The last loaded file lacks {listed(map(repr, added))}, so no values were compared there."
+        return case.undecided("changes", why, figure=figure, is_partly_checked=True)
+    return outcome("changes", None, figure)
 
 
 def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:

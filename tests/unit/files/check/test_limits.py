@@ -57,6 +57,15 @@ def test_a_value_that_is_no_limit_is_refused_when_the_check_is_made(value):
 
 
 @pytest.mark.parametrize(
+    "limits", [{"max_deletions": "101%"}, {"max_changes": "100.1 %"}, {"max_changes": {"dept": "500%"}}]
+)
+def test_more_than_all_accounts_are_no_limit(limits):
+    with pytest.raises(InvalidInputError, match="must not be above 100 %"):
+        FileCheck(**limits)
+    assert FileCheck(max_additions="200%", max_deletions="100%").max_additions == "200%"
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"min_rows": -1},
@@ -193,6 +202,23 @@ def test_limits_on_rows_growth_and_changes(tmp_path):
     assert report.sentence == "Loading hr.csv would change 'dept' of 10 of 10 accounts (100 %, limit 50 %)."
     assert report.changed_columns == {"dept": 10}
     assert checked(tmp_path, moved, last=GOOD, max_changes={"name": 0}).verdict == "passed"
+
+
+@pytest.mark.parametrize("last", [None, GOOD])
+def test_a_limit_on_a_column_that_the_file_lacks_refuses_it(tmp_path, last):
+    content = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
+    report = checked(tmp_path, content, last=last, max_changes={"dept": 5, "detp": 5, "nmae": 0})
+    assert report.sentence == (
+        "Loading hr.csv could change any number of accounts: it lacks 'detp' and 'nmae', which "
+        "max_changes names."
+    )
+
+
+def test_a_limit_on_a_column_that_the_last_file_lacks_is_named_and_refused_if_strict(tmp_path):
+    last, limits = csv([p[:3] for p in PEOPLE], columns=COLUMNS[:3]), {"dept": 5, "note": 0}
+    report = checked(tmp_path, GOOD, last=last, max_changes=limits)
+    assert (report.verdict, "lacks 'note'" in outcome(report, "changes").sentence) == ("passed", True)
+    assert checked(tmp_path, GOOD, last=last, max_changes=limits, strict=True).verdict == "refused"
 
 
 def test_an_older_file_is_refused_by_the_date_in_its_name_or_by_its_time(tmp_path):

@@ -12,7 +12,7 @@ from sailpoint_provider.files.check.case import Case, counted, shortened
 from sailpoint_provider.files.check.deletions import most_deletions
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
 from sailpoint_provider.files.check.report import Accounts, FileReport, RuleOutcome, Verdict
-from sailpoint_provider.files.check.staging import DamagedFileError, StagedFile, private_folder
+from sailpoint_provider.files.check.staging import DamagedFileError, NoRoomError, StagedFile, private_folder
 from sailpoint_provider.files.source import unreadable
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def _last_file(last: LastLoaded, path: str) -> LastFile:
         return LastFile(StagedFile(last.file, path).path, last.sha256)
     except DamagedFileError:
         return LastFile(None, last.sha256, "is damaged")
+    except NoRoomError:
+        raise
     except InvalidInputError:
         return LastFile(None, last.sha256, "cannot be found or read")
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.files.check.facts import SourceFacts
+    from sailpoint_provider.files.check.key_figures import KeyGroup
     from sailpoint_provider.files.check.last import LastLoaded
     from sailpoint_provider.files.check.rules import FileCheck
-    from sailpoint_provider.files.check.tables import KeyGroup
     from sailpoint_provider.files.source import FileSource
 
 # In the order in which a refusal is named: what a file is comes before what it would do.

@@ -6,8 +6,9 @@ report: nothing is sent until a person chooses *Approve*. *Reject*, or three day
 under ``refused`` with its report. Newer files of the source wait meanwhile, so that no file overtakes an
 older one.
 
-The approval holds for exactly the bytes that were checked, and only until another file of the source is
-loaded. A broken file, such as one with a wrong header, cannot be approved; the load refuses it at once.
+The approval holds for exactly the bytes that were checked, only until another file of the source is loaded,
+and for no more deletions than were shown. A broken file, such as one with a wrong header, cannot be approved;
+the load refuses it at once.
 
 Give each source a folder and a DAG of its own. Do not put these tasks into a mapped task group: Airflow 3.3.2
 does not skip tasks there, so a file would be loaded although a person rejected it.

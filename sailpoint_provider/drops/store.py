@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -12,12 +11,12 @@ from sailpoint_provider.drops.conditional_writes import create_once, remove_file
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.files.store_times import modified_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "md5")
-_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 
 
 class StorePlace:
@@ -228,7 +227,7 @@ class StorePlace:
 
 
 def _entry(name: str, found: Mapping[str, Any]) -> Entry:
-    modified = next((_epoch(found[key]) for key in _TIMES if found.get(key) is not None), 0.0)
+    modified = modified_in(found) or 0.0
     tag = next((str(found[key]) for key in _TAGS if found.get(key)), None)
     # Whole seconds, because listings and look-ups of one store can differ in the fraction.
     marker = f"{tag}@{int(modified)}" if tag else str(modified) if modified else ""
@@ -239,14 +238,3 @@ def _comparable(entry: Entry) -> tuple[int, str]:
     """Return a state without the quotes of its tag, which a package may leave out of listings or look-ups."""
     tag, at, modified = entry.marker.rpartition("@")
     return entry.size_bytes, tag.removeprefix("W/").strip('"') + at + modified
-
-
-def _epoch(value: Any) -> float:
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import re
 import sys
@@ -31,15 +32,26 @@ _DEFAULTS = FileCheck()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a file, print the report, and return the exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal need not know every character of a key.
+            stream.reconfigure(errors="backslashreplace")
     try:
         # Airflow logs to standard output, which belongs to the report.
         with contextlib.redirect_stdout(sys.stderr):
             report = _check(options)
+        print(_shown(report, options.format), end="", flush=True)
     except SailPointError as error:
-        print(f"Could not check {options.file}: {error}", file=sys.stderr)
-        return NOT_CHECKED
-    print(_shown(report, options.format), end="")
+        return _not_checked(options.file, str(error))
+    except Exception as error:
+        # Python itself would end with 1, which means refused; and a message may quote the file.
+        return _not_checked(options.file, f"an unexpected {type(error).__name__}.")
     return REFUSED if report.verdict == "refused" else PASSED
+
+
+def _not_checked(file: str, why: str) -> int:
+    print(f"Could not check {file}: {why}", file=sys.stderr)
+    return NOT_CHECKED
 
 
 def _check(options: argparse.Namespace) -> FileReport:
@@ -79,7 +91,8 @@ def _limit(text: str | None) -> str | None:
 
 def _shown(report: FileReport, form: str) -> str:
     if form == "json":
-        return json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+        is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        return json.dumps(report.to_json(), indent=2, ensure_ascii=not is_unicode) + "\n"
     return report.as_markdown() if form == "markdown" else report.as_text()
 
 

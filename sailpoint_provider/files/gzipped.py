@@ -39,6 +39,10 @@ class GzippedFile(FileSource):
         """Return the current state of the file as stored; see :meth:`FileSource.stat`."""
         return self._stored.stat()
 
+    def modified_at(self) -> float | None:
+        """Return when the file as stored was last modified; see :meth:`FileSource.modified_at`."""
+        return self._stored.modified_at()
+
     def open(self) -> BinaryIO:
         """Open the decompressed content."""
         return cast("BinaryIO", _Decompressed(self._stored.open()))

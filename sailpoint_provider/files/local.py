@@ -39,6 +39,13 @@ class LocalFile(FileSource):
             raise empty(self)
         return FileState(found.st_size, str(found.st_mtime_ns))
 
+    def modified_at(self) -> float | None:
+        """Return when the file was last modified; see :meth:`FileSource.modified_at`."""
+        try:
+            return os.stat(self.location).st_mtime
+        except OSError as error:
+            raise missing(self, error) from None
+
     def open(self) -> BinaryIO:
         """Open the file."""
         return open(self.location, "rb")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.source import FileSource, FileState, empty, folder, missing
+from sailpoint_provider.files.store_times import modified_in
 
 if TYPE_CHECKING:
     import os
@@ -63,6 +64,10 @@ class StoredFile(FileSource):
         if size == 0:
             raise empty(self)
         return FileState(size, _change_marker(found))
+
+    def modified_at(self) -> float | None:
+        """Return when the store last modified the file; see :meth:`FileSource.modified_at`."""
+        return modified_in(self._info())
 
     def open(self) -> BinaryIO:
         """Open the file in such a way that little of it is in memory at any time."""

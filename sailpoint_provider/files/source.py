@@ -45,6 +45,14 @@ class FileSource(Protocol):
             unreadable (not final, because a later try may find it).
         """
 
+    def modified_at(self) -> float | None:
+        """
+        Return when the stored file was last modified, in seconds since the epoch; None where unknown.
+
+        :raises InvalidInputError: as :meth:`stat`.
+        """
+        return None
+
     def open(self) -> BinaryIO:
         """Open what is sent for reading from its beginning."""
 

@@ -31,7 +31,8 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
         as a mapping, or a boolean. By default a drop is checked and a plain ``file`` is not. The report is in
         the log and in the XCom ``file_report``.
     :param approved: the approval of a person for a file that the check refuses: ``approval`` of its report,
-        or the SHA-256 of its content. It holds for exactly that content. (templated)
+        or the SHA-256 of its content. It holds for exactly that content, and for no more deletions than the
+        report showed. (templated)
     :param compare_with: the last good file, with which a plain ``file`` is compared by the check; a drop is
         compared with the last one that was loaded. (templated)
     :param disable_optimization: whether unchanged accounts are processed too. (templated)

@@ -34,6 +34,8 @@ class Case:
     :param facts: what the tenant says; None if it was not asked.
     :param last: the last good file; None if nothing was loaded yet.
     :param dropped_at: when the file was dropped, in seconds since the epoch; None where unknown.
+    :param modified_at: when the stored file was last modified, in seconds since the epoch; None where
+        unknown, or if nobody needs to know.
     :param now: seconds since the epoch.
     :param key: column that identifies an account; None if none is known.
     :param merges_rows: whether several rows of one key are one account.
@@ -45,6 +47,7 @@ class Case:
     facts: SourceFacts | None
     last: LastLoaded | None
     dropped_at: float | None
+    modified_at: float | None
     now: float
     key: str | None
     merges_rows: bool
@@ -59,6 +62,11 @@ class Case:
     def accounts(self) -> int | None:
         """Accounts in the file, or its rows where no key is known; None if they cannot be read."""
         return self.found.keys.accounts if self.found.keys is not None else self.found.rows
+
+    @property
+    def has_rows_alone(self) -> bool:
+        """Whether only rows are known, and several of them may be one account."""
+        return self.merges_rows and self.found.keys is None
 
     @property
     def last_accounts(self) -> int | None:
@@ -116,6 +124,17 @@ class Case:
         :param is_partly_checked: whether it could still refuse something.
         """
         sentence = f"{self.why_missing(fact)} {instead}"
+        return self.undecided(rule, sentence, figure=figure, limit=limit, is_partly_checked=is_partly_checked)
+
+    def undecided(
+        self, rule: str, sentence: str, *, figure: str = "", limit: str = "", is_partly_checked: bool = False
+    ) -> RuleOutcome:
+        """
+        Return the outcome of a rule that could not check all, which refuses only with ``strict``.
+
+        :param sentence: why it could not.
+        :param is_partly_checked: whether it could still refuse something.
+        """
         if self.rules.strict:
             return RuleOutcome(
                 rule, "refused", figure, limit, f"{self.name} is refused because strict is set: {sentence}"

@@ -7,26 +7,27 @@ import os
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop
+from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop, judge_header
 from sailpoint_provider.files.check.case import Case, counted, shortened
+from sailpoint_provider.files.check.deletions import most_deletions
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
 from sailpoint_provider.files.check.report import Accounts, FileReport, RuleOutcome, Verdict
-from sailpoint_provider.files.check.staging import DamagedFileError, StagedFile, private_folder
+from sailpoint_provider.files.check.staging import DamagedFileError, NoRoomError, StagedFile, private_folder
 from sailpoint_provider.files.source import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.files.check.facts import SourceFacts
+    from sailpoint_provider.files.check.key_figures import KeyGroup
     from sailpoint_provider.files.check.last import LastLoaded
     from sailpoint_provider.files.check.rules import FileCheck
-    from sailpoint_provider.files.check.tables import KeyGroup
     from sailpoint_provider.files.source import FileSource
 
 # In the order in which a refusal is named: what a file is comes before what it would do.
 _RULES: tuple[tuple[str, Callable[[Case], RuleOutcome]], ...] = (
     ("readable", judge_content.readable),
-    ("header", judge_content.header),
+    ("header", judge_header.header),
     ("shape", judge_content.shape),
     ("rows", judge_accounts.rows),
     ("foreign", judge_drop.foreign),
@@ -74,8 +75,10 @@ def check_file(
     merges_rows = rules.merges_rows
     if merges_rows is None:
         merges_rows = facts.merges_rows if facts is not None else False
+    needs_time = rules.fresh and rules.max_age_seconds is not None and dropped_at is None
     found = _findings(file, last, key, merges_rows=merges_rows or not rules.keys)
-    case = Case(name, rules, facts, last, dropped_at, now, key, merges_rows, found)
+    modified_at = file.modified_at() if needs_time else None
+    case = Case(name, rules, facts, last, dropped_at, modified_at, now, key, merges_rows, found)
     outcomes = tuple(_outcome(case, rule, judge) for rule, judge in _RULES)
     return _report(case, outcomes)
 
@@ -129,6 +132,8 @@ def _last_file(last: LastLoaded, path: str) -> LastFile:
         return LastFile(StagedFile(last.file, path).path, last.sha256)
     except DamagedFileError:
         return LastFile(None, last.sha256, "is damaged")
+    except NoRoomError:
+        raise
     except InvalidInputError:
         return LastFile(None, last.sha256, "cannot be found or read")
 
@@ -149,6 +154,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         name=case.name,
         sha256=found.content.sha256 if found.content is not None else "",
         size_bytes=found.content.size_bytes if found.content is not None else 0,
+        source_id=case.facts.source_id if case.facts is not None else None,
         key=case.key,
         columns=_header(case, outcomes),
         rows=found.rows,
@@ -160,6 +166,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         joiners=accounts(compared.joiners) if compared is not None else None,
         movers=accounts(compared.movers) if compared is not None else None,
         leavers=accounts(compared.leavers) if compared is not None else None,
+        deletions=most_deletions(case),
         changed_columns=found.changed_columns,
         rules=outcomes,
         notes=_notes(case, outcomes),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from sailpoint_provider.files.check.approval import Approval
     from sailpoint_provider.files.check.report import FileReport
 
 
@@ -32,7 +33,7 @@ class CheckedFile(FileSource):
         self,
         file: FileSource,
         check: Callable[[FileSource], FileReport],
-        approved: str | None,
+        approved: Approval | None,
         log: logging.Logger,
     ) -> None:
         self.name = file.name
@@ -46,6 +47,10 @@ class CheckedFile(FileSource):
     def stat(self) -> FileState:
         """Return the current state of the file; see :meth:`FileSource.stat`."""
         return self._file.stat()
+
+    def modified_at(self) -> float | None:
+        """Return when the stored file was last modified; see :meth:`FileSource.modified_at`."""
+        return self._file.modified_at()
 
     def open(self) -> BinaryIO:
         """Open what is sent."""

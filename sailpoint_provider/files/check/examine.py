@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from sailpoint_provider.files.check.tables import KeyFigures
+    from sailpoint_provider.files.check.key_figures import KeyFigures
 
 _SHOWN_LINES = 5
 

@@ -6,11 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.files.check.case import counted, listed, outcome
+from sailpoint_provider.files.check.deletions import is_doubtful, known_deletions
 from sailpoint_provider.files.check.limits import Limit, read_limit, share
 from sailpoint_provider.files.check.report import RuleOutcome
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.check.case import Case
+    from sailpoint_provider.files.check.deletions import Deletions
 
 
 def rows(case: Case) -> RuleOutcome:
@@ -54,20 +56,21 @@ def shrinkage(case: Case) -> RuleOutcome:
         return RuleOutcome("shrinkage", "off")
     if case.accounts is None:
         return case.without_rows("shrinkage")
-    by_key, by_count = _gone_by_key(case), _gone_by_count(case)
-    known = [one for one in (by_key, by_count) if one is not None]
+    if case.has_rows_alone:
+        return _without_accounts(case, limit)
+    known = known_deletions(case)
     figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
     for gone, base, _ in known:
         if limit.is_exceeded(gone, base):
             return outcome("shrinkage", _deletion(case, gone, base, limit), figure, str(limit))
-    if known and (refusal := _above_threshold(case, known[0])):
+    if known and (refusal := _above_threshold(case, max(known))):
         return outcome("shrinkage", refusal, figure, str(limit))
     return _completed(case, figure, limit, is_known=bool(known))
 
 
 def growth(case: Case) -> RuleOutcome:
     """Refuse a file with which too many accounts would be new."""
-    limit = read_limit(case.rules.max_additions, "max_additions")
+    limit = read_limit(case.rules.max_additions, "max_additions", is_part=False)
     if limit is None:
         return RuleOutcome("growth", "off")
     if (accounts := case.accounts) is None:
@@ -93,14 +96,23 @@ def changes(case: Case) -> RuleOutcome:
         return RuleOutcome("changes", "off")
     if case.accounts is None:
         return case.without_rows("changes")
+    if lacking := [name for name in case.rules.limited_columns if name not in case.found.columns]:
+        return outcome(
+            "changes",
+            f"Loading {case.name} could change any number of {case.noun}s: it lacks "
+            f"{listed(map(repr, lacking))}, which max_changes names.",
+        )
     if case.found.changed_columns is None or case.found.keys is None:
         instead = "No values were compared."
         if case.key is None:
             return case.lacking("changes", "identity_attribute", instead)
+        if case.last is None and case.tenant_accounts == 0:
+            # A first load changes no account, so nothing is lacking.
+            return RuleOutcome("changes", "not_checked", sentence=f"This is the first load. {instead}")
         why = "No earlier file is known."
         if case.last is not None:
             why = f"The last loaded file {case.last.name} {case.found.last_problem}."
-        return RuleOutcome("changes", "not_checked", sentence=f"{why} {instead}")
+        return case.undecided("changes", f"{why} {instead}")
     base = case.found.keys.common
     faults, figures = [], []
     for column, count in case.found.changed_columns.items():
@@ -111,26 +123,14 @@ def changes(case: Case) -> RuleOutcome:
         if limit.is_exceeded(count, base):
             part = f"{share(count, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
             faults.append(f"{column!r} of {count:,} of {base:,} {case.noun}s ({part})")
-    refusal = f"Loading {case.name} would change {listed(faults)}." if faults else None
-    return outcome("changes", refusal, ", ".join(figures) or "none")
-
-
-def _gone_by_key(case: Case) -> tuple[int, int, str] | None:
-    """Return how many accounts of the last file are gone, and of how many."""
-    base, accounts = case.last_accounts, case.accounts
-    if base is None or accounts is None:
-        return None
-    if case.found.keys is not None:
-        return case.found.keys.leavers.count, base, "in the last file"
-    return max(0, base - accounts), base, "rows of the last file"
-
-
-def _gone_by_count(case: Case) -> tuple[int, int, str] | None:
-    """Return how many accounts ISC would lose at least, and of how many."""
-    base, accounts = case.tenant_accounts, case.accounts
-    if base is None or accounts is None:
-        return None
-    return max(0, base - accounts), base, "in ISC"
+    figure = ", ".join(figures) or "none"
+    if faults:
+        return outcome("changes", f"Loading {case.name} would change {listed(faults)}.", figure)
+    before = case.found.last_columns or ()
+    if added := [name for name in case.rules.limited_columns if name not in before]:
+        why = f"The last loaded file lacks {listed(map(repr, added))}, so no values were compared there."
+        return case.undecided("changes", why, figure=figure, is_partly_checked=True)
+    return outcome("changes", None, figure)
 
 
 def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
@@ -138,19 +138,39 @@ def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
     return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
 
 
-def _above_threshold(case: Case, known: tuple[int, int, str]) -> str | None:
-    """Return the refusal for deletions that ISC itself would skip."""
+def _above_threshold(case: Case, most: Deletions) -> str | None:
+    """
+    Return the refusal for deletions that ISC itself would skip.
+
+    :param most: the largest count, because the last file may lack accounts that ISC still holds.
+    """
     percentage = case.facts.delete_threshold if case.facts is not None else None
     # 0 is not taken as a limit: SailPoint does not say whether it means none, and no account is at stake.
     if not percentage:
         return None
     threshold = Limit(Fraction(str(percentage)), is_percentage=True)
-    gone, base = known[0], case.tenant_accounts or known[1]
+    gone, base = most.gone, case.tenant_accounts or most.base
     if not threshold.is_exceeded(gone, base):
         return None
     return (
         f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({share(gone, base, threshold)}), "
         f"and ISC skips all deletions above the source's own delete threshold of {threshold}."
+    )
+
+
+def _without_accounts(case: Case, limit: Limit) -> RuleOutcome:
+    """Return the outcome where several rows may be one account, and no key tells which."""
+    if case.last is None and not case.tenant_accounts:
+        instead = f"Rows were not compared with {case.noun}s, because several may be one."
+        return case.lacking("shrinkage", "identity_attribute", instead, limit=str(limit))
+    why = f"{case.name} has no column {case.key!r}."
+    if case.key is None:
+        why = case.why_missing("identity_attribute")
+    return outcome(
+        "shrinkage",
+        f"Loading {case.name} could delete any number of {case.noun}s: several rows may be one {case.noun}. "
+        f"{why} Set key to the name of that column.",
+        limit=str(limit),
     )
 
 
@@ -162,10 +182,13 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
         sentence = "" if is_known else "This is the first load, so there is nothing to compare with."
         return RuleOutcome("shrinkage", "passed" if is_known else "not_checked", figure, str(limit), sentence)
     if not is_known and problem is not None and case.last is not None:
+        why = (
+            f"ISC states that it holds no {case.noun}." if is_doubtful(case) else case.why_missing("accounts")
+        )
         return outcome(
             "shrinkage",
             f"Loading {case.name} could delete any number of {case.noun}s: the last loaded file "
-            f"{case.last.name} {problem}. {case.why_missing('accounts')}",
+            f"{case.last.name} {problem}. {why}",
             limit=str(limit),
         )
     if case.key is None and case.last is not None:
@@ -189,8 +212,4 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
     sentence = (
         f"The last loaded file {case.last.name} {problem}, so only the number in ISC was compared with."
     )
-    if case.rules.strict:
-        sentence = f"{case.name} is refused because strict is set: {sentence}"
-    return RuleOutcome(
-        "shrinkage", "refused" if case.rules.strict else "passed", figure, str(limit), sentence
-    )
+    return case.undecided("shrinkage", sentence, figure=figure, limit=str(limit), is_partly_checked=True)

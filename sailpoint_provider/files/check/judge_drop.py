@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sailpoint_provider.files.check.case import outcome
 from sailpoint_provider.files.check.names import date_in, source_id_in
@@ -11,8 +11,18 @@ from sailpoint_provider.files.check.report import RuleOutcome
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.check.case import Case
+    from sailpoint_provider.files.check.last import LastLoaded
+    from sailpoint_provider.files.check.names import NameDate
 
 _UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+
+
+class _Dates(NamedTuple):
+    """Which of two files is older, with the dates that tell it."""
+
+    is_older: bool
+    own: str
+    last: str
 
 
 def foreign(case: Case) -> RuleOutcome:
@@ -33,7 +43,7 @@ def foreign(case: Case) -> RuleOutcome:
         return case.without_rows("foreign")
     keys = case.found.keys
     if keys is None or not case.last_accounts:
-        return RuleOutcome("foreign", "passed", "name only")
+        return _by_name_alone(case)
     figure = f"{keys.common:,} of {keys.last_accounts:,} keys in common"
     if keys.common or not keys.accounts:
         return outcome("foreign", None, figure)
@@ -47,46 +57,77 @@ def foreign(case: Case) -> RuleOutcome:
     )
 
 
+def _by_name_alone(case: Case) -> RuleOutcome:
+    """Return the outcome where keys cannot be compared; a first load has none to compare with."""
+    figure, instead = "name only", "Only the name was looked at."
+    if case.last is None or case.last_accounts == 0 or (case.noun != "account" and case.key is None):
+        return RuleOutcome("foreign", "not_checked", figure)
+    if case.key is None:
+        return case.lacking("foreign", "identity_attribute", instead, figure=figure)
+    if (problem := case.found.last_problem) is not None:
+        why = f"The last loaded file {case.last.name} {problem}."
+    else:
+        why = f"{case.name} has no column {case.key!r}."
+    return case.undecided("foreign", f"{why} {instead}", figure=figure)
+
+
 def fresh(case: Case) -> RuleOutcome:
     """Refuse a file that is older than the last loaded one, or older than allowed."""
     age = case.rules.max_age_seconds
     limit = f"at most {_duration(age)} old" if age is not None else ""
     own = date_in(case.name, case.now)
-    figure = f"dated {own}" if own is not None else ""
-    if own is None and case.dropped_at is not None:
-        figure = f"dropped {_moment(case.dropped_at)}"
-    if age is not None:
-        born = own.latest if own is not None else case.dropped_at
-        if born is not None and case.now - born > age:
+    figure, born = _age(case, own)
+    unknown = []
+    if age is not None and born is None:
+        unknown.append("Neither name nor time tells how old the file is.")
+    elif age is not None and born is not None and case.now - born > age:
+        return outcome(
+            "fresh",
+            f"Loading {case.name} would bring back old {case.noun}s: it is "
+            f"{_duration(case.now - born)} old (limit {_duration(age)}).",
+            figure,
+            limit,
+        )
+    if case.last is not None:
+        dates = _dates(case, own, case.last)
+        if dates is None:
+            unknown.append("Neither name nor time tells which file is older.")
+        elif dates.is_older:
             return outcome(
                 "fresh",
-                f"Loading {case.name} would bring back old {case.noun}s: it is "
-                f"{_duration(case.now - born)} old (limit {_duration(age)}).",
+                f"Loading {case.name} would undo a newer load: it is dated {dates.own}, and "
+                f"{case.last.name}, dated {dates.last}, is already loaded.",
                 figure,
                 limit,
             )
-    if case.last is None:
-        return outcome("fresh", None, figure, limit)
-    before = date_in(case.last.name, case.now)
-    older = None
+    if unknown:
+        return case.undecided("fresh", " ".join(unknown), figure=figure, limit=limit)
+    return outcome("fresh", None, figure, limit)
+
+
+def _age(case: Case, own: NameDate | None) -> tuple[str, float | None]:
+    """Return what tells the age of a file, in words and in seconds since the epoch."""
+    if own is not None:
+        return f"dated {own}", own.latest
+    if case.dropped_at is not None:
+        return f"dropped {_moment(case.dropped_at)}", case.dropped_at
+    if case.modified_at is not None:
+        return f"modified {_moment(case.modified_at)}", case.modified_at
+    return "", None
+
+
+def _dates(case: Case, own: NameDate | None, last: LastLoaded) -> _Dates | None:
+    """Return what tells which of two files is older; None if nothing does."""
+    before = date_in(last.name, case.now)
+    by_name = None
     if own is not None and before is not None:
-        older = (str(own), str(before)) if own.is_before(before) else None
-    elif case.dropped_at is not None and case.last.dropped_at is not None:
-        if case.dropped_at < case.last.dropped_at:
-            older = (_moment(case.dropped_at), _moment(case.last.dropped_at))
-    else:
-        return RuleOutcome(
-            "fresh", "not_checked", figure, limit, "Neither name nor time tells which is older."
-        )
-    if older is None:
-        return outcome("fresh", None, figure, limit)
-    return outcome(
-        "fresh",
-        f"Loading {case.name} would undo a newer load: it is dated {older[0]}, and "
-        f"{case.last.name}, dated {older[1]}, is already loaded.",
-        figure,
-        limit,
-    )
+        by_name = _Dates(own.is_before(before), str(own), str(before))
+        if by_name.is_older or before.is_before(own) or (own.has_time and before.has_time):
+            return by_name
+    if case.dropped_at is None or last.dropped_at is None:
+        return by_name
+    is_older = case.dropped_at < last.dropped_at
+    return _Dates(is_older, _moment(case.dropped_at), _moment(last.dropped_at))
 
 
 def repeat(case: Case) -> RuleOutcome:

@@ -12,6 +12,7 @@ from sailpoint_provider.exceptions import InvalidInputError
 _NUMBER = re.compile(r"[0-9]+")
 _PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 _MOST_DECIMALS = 6
+_WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,13 @@ class Limit:
         return f"{_shortest(self.amount)} %" if self.is_percentage else f"{int(self.amount):,}"
 
 
-def read_limit(value: Any, name: str) -> Limit | None:
+def read_limit(value: Any, name: str, *, is_part: bool = True) -> Limit | None:
     """
     Return the limit that a user gave.
 
     :param value: a whole number, or a percentage such as ``10%`` or ``2.5 %``; None for no limit.
     :param name: name of the parameter, for the error.
+    :param is_part: whether it limits a part of the accounts, of which there cannot be more than 100 %.
     :raises InvalidInputError: it is neither. A float is refused: 0.1 could mean 10 % or an account.
     """
     if value is None:
@@ -54,7 +56,10 @@ def read_limit(value: Any, name: str) -> Limit | None:
         if _NUMBER.fullmatch(text):
             return Limit(Fraction(int(text)), is_percentage=False)
         if percentage := _PERCENTAGE.fullmatch(text):
-            return Limit(Fraction(percentage[1]), is_percentage=True)
+            share_allowed = Fraction(percentage[1])
+            if is_part and share_allowed > _WHOLE:
+                raise InvalidInputError(f"{name} must not be above 100 %, as {value!r} is.")
+            return Limit(share_allowed, is_percentage=True)
     raise InvalidInputError(
         f'{name} must be a whole number of accounts or a percentage such as "10%", not {value!r}.'
     )

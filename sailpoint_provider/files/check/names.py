@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-# 2026-11-24 or 20261124, alone or with a time: T0830, _08-30-00, -083000.
+# 2026-11-24 or 20261124, alone or with a time: T0830, _08-30-00, -083000. Four digits that stand apart, as in
+# 20261124-0312, are no time: they may number a job.
 _DATE = re.compile(
     r"(?<!\d)(20\d\d)(-?)(\d\d)\2(\d\d)"
-    r"(?:(?:[T_ -]?)([01]\d|2[0-3])[:.-]?([0-5]\d)(?:[:.-]?([0-5]\d))?Z?(?!-?\d))?(?!\d)",
+    r"(?:(?:T?|[_ -](?!\d{4}(?![\dZ])))([01]\d|2[0-3])[:.-]?([0-5]\d)(?:[:.-]?([0-5]\d))?Z?(?!-?\d))?(?!\d)",
     re.ASCII,
 )
 _LEADING_ID = re.compile(r"\s*([0-9a-f]{32})(?![0-9a-z])", re.ASCII | re.IGNORECASE)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.exceptions import FileRefusedError
+from sailpoint_provider.files.check.approval import approval_of
 from sailpoint_provider.isc.amounts import size
 from sailpoint_provider.results import CheckSummary
 
@@ -66,6 +67,7 @@ class FileReport:
     :param name: name of the file as it was dropped.
     :param sha256: SHA-256 of the bytes that ISC would receive; empty if they cannot be read.
     :param size_bytes: how many bytes these are.
+    :param source_id: ID of the source that it is for; None where unknown.
     :param key: column that identifies an account; None if none is known.
     :param columns: its header, if the rule ``header`` has compared it with another and passed; None
         otherwise, because the first row of a file without a header holds the values of a person.
@@ -78,6 +80,7 @@ class FileReport:
     :param joiners: accounts that would be new; None if nothing was compared.
     :param movers: accounts that would change; None if nothing was compared.
     :param leavers: accounts that would be deleted; None if nothing was compared.
+    :param deletions: accounts that would be deleted, by the largest count; None where unknown.
     :param changed_columns: accounts with a changed value, by column; None if nothing was compared.
     :param rules: what each rule says, in the order in which they are asked.
     :param notes: what else is worth knowing.
@@ -88,6 +91,7 @@ class FileReport:
     name: str
     sha256: str
     size_bytes: int
+    source_id: str | None = None
     key: str | None = None
     columns: tuple[str, ...] | None = None
     rows: int | None = None
@@ -99,6 +103,7 @@ class FileReport:
     joiners: Accounts | None = None
     movers: Accounts | None = None
     leavers: Accounts | None = None
+    deletions: int | None = None
     changed_columns: Mapping[str, int] | None = None
     rules: tuple[RuleOutcome, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -108,10 +113,10 @@ class FileReport:
         """
         What a person who approves this report passes to the operator as ``approved``.
 
-        It names the bytes of the file, and those of the file that it was compared with: if another file is
-        loaded in between, the approved figures no longer hold.
+        It names the bytes of the file and of the file that it was compared with, the source, the rules that
+        refuse, and the number of deletions: if any of it is no longer as shown, the approval does not hold.
         """
-        return f"{self.sha256}/{self.last_sha256 or 'first'}"
+        return str(approval_of(self))
 
     @property
     def needs_approval(self) -> bool:

@@ -77,7 +77,7 @@ class FileCheck:
         if self.repeat not in get_args(Repeat):
             raise InvalidInputError(f"repeat must be one of skip, load, fail, not {self.repeat!r}.")
         read_limit(self.max_deletions, "max_deletions")
-        read_limit(self.max_additions, "max_additions")
+        read_limit(self.max_additions, "max_additions", is_part=False)
         self.limit_of_changes("")
         _ = self.max_age_seconds
 
@@ -92,6 +92,11 @@ class FileCheck:
                 f"max_age must be a number of seconds above 0 or a timedelta, not {self.max_age!r}."
             )
         return float(age)
+
+    @property
+    def limited_columns(self) -> tuple[str, ...]:
+        """The columns that ``max_changes`` names; empty if it is for every column."""
+        return tuple(self.max_changes) if isinstance(self.max_changes, Mapping) else ()
 
     def limit_of_changes(self, column: str) -> Limit | None:
         """Return the most accounts that may change in a column; None for no limit."""

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import FileSource
 
 _BLOCK = 1024 * 1024
+_RESERVED_PART = 20
+_MOST_RESERVED = 1024**3
 
 
 class DamagedFileError(Exception):
     """A compressed file is damaged or incomplete."""
+
+
+class NoRoomError(InvalidInputError):
+    """The temporary folder has no room for a copy, which says nothing about the file."""
 
 
 @contextmanager
@@ -84,6 +90,7 @@ class StagedFile:
             try:
                 with self.file.open() as source:
                     while block := source.read(_BLOCK):
+                        _check_room(self.path, len(block))
                         _write(target.fileno(), block)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise DamagedFileError(type(error).__name__) from None
@@ -94,14 +101,29 @@ class StagedFile:
                 raise unreadable(self.file, error) from None
 
 
+def _check_room(path: str, size_bytes: int) -> None:
+    """
+    Make sure that others can still write to the disk: a small compressed file may hold more than fits on it.
+
+    :raises NoRoomError: they could not (not final).
+    """
+    disk = shutil.disk_usage(os.path.dirname(path))
+    if size_bytes > disk.free - min(disk.total // _RESERVED_PART, _MOST_RESERVED):
+        raise _no_room("the disk would be full")
+
+
 def _write(descriptor: int, block: bytes) -> None:
     view = memoryview(block)
     while view:
         try:
             view = view[os.write(descriptor, view) :]
         except OSError as error:
-            raise InvalidInputError(
-                f"No copy of the file can be made for its check: {error.strerror}. Set TMPDIR to a disk with "
-                "room for it. Nothing was sent.",
-                final=False,
-            ) from None
+            raise _no_room(str(error.strerror)) from None
+
+
+def _no_room(reason: str) -> NoRoomError:
+    return NoRoomError(
+        f"No copy of the file can be made for its check: {reason}. Set TMPDIR to a disk with room for it. "
+        "Nothing was sent.",
+        final=False,
+    )

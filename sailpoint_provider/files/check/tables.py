@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check.csv_rows import LONGEST_ROW
+from sailpoint_provider.files.check.key_figures import KeyFigures, KeyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     import duckdb
 
 SHOWN_KEYS = 20
-_MEMORY = "256MB"
+_MEMORY = "256 MB"
 _THREADS = 2
 _BUFFER = 4 * LONGEST_ROW
 _PARTS = 16
+_GROUP = 100
 # Python's str.strip() and what is invisible besides.
 _SPACES = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
@@ -36,48 +38,6 @@ class UnreadableTableError(Exception):
 
 class _OutOfMemoryError(InvalidInputError):
     """DuckDB did not get along with the memory it has."""
-
-
-@dataclass(frozen=True)
-class KeyGroup:
-    """
-    Keys of accounts that have something in common.
-
-    :param count: how many there are.
-    :param keys: the first twenty, sorted.
-    """
-
-    count: int
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class KeyFigures:
-    """
-    What the keys of two files say.
-
-    :param accounts: keys in the new file, without the blank ones.
-    :param last_accounts: keys in the last file.
-    :param common: keys in both.
-    :param blank_rows: rows of the new file without a key.
-    :param repeated: keys that occur more than once in the new file.
-    :param padded: new keys that begin or end with a space.
-    :param headers: rows of the new file that repeat its header.
-    :param joiners: keys in the new file alone.
-    :param movers: keys in both, with other values.
-    :param leavers: keys in the last file alone.
-    """
-
-    accounts: int
-    last_accounts: int
-    common: int
-    blank_rows: int
-    repeated: KeyGroup
-    padded: KeyGroup
-    headers: KeyGroup
-    joiners: KeyGroup
-    movers: KeyGroup
-    leavers: KeyGroup
 
 
 @dataclass(frozen=True)
@@ -181,7 +141,8 @@ class Tables:
             f"SELECT k, CASE WHEN {_IS_PLAIN} THEN k ELSE trim(k, $spaces) END t, n, o, x <> 0 changed "
             "FROM (SELECT k, count(*) FILTER (is_new) n, "
             f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
-            f"WHERE NOT ({plain}) OR t <> k OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
+            f"WHERE NOT ({plain}) OR t = '' OR t <> k "
+            "OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
         )
         values = {"spaces": _SPACES, "key": key}
         self._execute(
@@ -204,18 +165,23 @@ class Tables:
 
         :param names: names of the compared columns, in their order.
         """
-        if not names:
-            return {}
+        counts: list[int] = []
+        for start in range(0, len(names), _GROUP):
+            counts += self._changed(range(start + 1, min(start + _GROUP, len(names)) + 1))
+        return {name: count for name, count in zip(names, counts, strict=True) if count}
+
+    def _changed(self, places: range) -> list[int]:
+        """Count the accounts whose value changed, for some of the columns; more would not fit into memory."""
         sums = ", ".join(
             f"sum(CASE WHEN is_new THEN v[{at}]::BIGINT ELSE -v[{at}]::BIGINT END) <> 0 d{at}"
-            for at in range(1, len(names) + 1)
+            for at in places
         )
-        counts = ", ".join(f"count(*) FILTER (d{at})" for at in range(1, len(names) + 1))
-        movers = "SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed"
+        counts = ", ".join(f"count(*) FILTER (d{at})" for at in places)
+        movers = "SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed AND t <> ''"
         row = self._one(
             f"SELECT {counts} FROM (SELECT {sums} FROM rows_of_both WHERE k IN ({movers}) GROUP BY k)"
         )
-        return {name: int(count) for name, count in zip(names, row, strict=True) if count}
+        return [int(count) for count in row]
 
     def _figures(self, key: str, has_last: bool) -> KeyFigures:
         total_new, total_last = self._one(
@@ -270,7 +236,7 @@ class Tables:
         except self._errors.InvalidInputException:
             raise UnreadableTableError from None
         except self._errors.OutOfMemoryException as error:
-            raise _OutOfMemoryError(*_no_room(error).args, final=False) from None
+            raise _OutOfMemoryError(*_too_little(error).args, final=False) from None
         except self._errors.IOException as error:
             raise _no_room(error) from None
         except self._errors.Error as error:
@@ -278,6 +244,17 @@ class Tables:
                 f"The check of the file failed in DuckDB ({type(error).__name__}). Nothing was sent.",
                 final=False,
             ) from None
+
+
+def _too_little(error: Exception) -> InvalidInputError:
+    """Return the error for too little memory, as DuckDB also calls it if it may not write more to a disk."""
+    if "temp_directory" in str(error):
+        return _no_room(error)
+    return InvalidInputError(
+        f"The check of the file failed in DuckDB ({type(error).__name__}): {_MEMORY} of memory do not "
+        "suffice for so many columns, or for such long values. Nothing was sent.",
+        final=False,
+    )
 
 
 def _no_room(error: Exception) -> InvalidInputError:

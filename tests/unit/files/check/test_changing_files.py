@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +18,7 @@ from sailpoint_provider.files.locate import file_source
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, NOW, checked, last_of
 
+_MIB = 2**20
 _OTHER = csv([(p[0], p[1][:1], *p[2:]) for p in PEOPLE])
 
 
@@ -98,6 +102,25 @@ def test_no_copy_and_no_spilled_row_is_left(tmp_path, monkeypatch, content, name
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     checked(tmp_path, content, last=GOOD, name=name)
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_unpacking_ends_before_the_disk_is_full(tmp_path, monkeypatch, is_last):
+    def usage(folder):
+        written = sum(one.stat().st_size for one in Path(folder).glob("*.csv") if not one.is_symlink())
+        return SimpleNamespace(total=200 * _MIB, free=15 * _MIB - written)
+
+    bomb, copied = gzip.compress(b"id\n" + b"x" * 30 * _MIB), []
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    write = staging._write
+    monkeypatch.setattr(
+        staging, "_write", lambda file, block: (copied.append(len(block)), write(file, block))
+    )
+    new, last = (GOOD, last_of(tmp_path, bomb, "last.csv.gz")) if is_last else (bomb, None)
+    with pytest.raises(InvalidInputError, match=r"the disk would be full\. Set TMPDIR to a disk") as caught:
+        checked(tmp_path, new, last=last, name="hr.csv" if is_last else "hr.csv.gz")
+    assert not caught.value.final
+    assert sum(copied) <= 5 * _MIB
 
 
 def test_the_folder_of_a_check_is_private():

@@ -57,6 +57,15 @@ def test_a_value_that_is_no_limit_is_refused_when_the_check_is_made(value):
 
 
 @pytest.mark.parametrize(
+    "limits", [{"max_deletions": "101%"}, {"max_changes": "100.1 %"}, {"max_changes": {"dept": "500%"}}]
+)
+def test_more_than_all_accounts_are_no_limit(limits):
+    with pytest.raises(InvalidInputError, match="must not be above 100 %"):
+        FileCheck(**limits)
+    assert FileCheck(max_additions="200%", max_deletions="100%").max_additions == "200%"
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"min_rows": -1},
@@ -120,6 +129,15 @@ def test_the_delete_threshold_of_the_source_refuses_what_isc_would_skip(tmp_path
     assert checked(tmp_path, _many(94), last=_many(100), facts=facts, max_deletions=None).verdict == "passed"
 
 
+def test_the_delete_threshold_is_compared_with_the_largest_number_of_deletions(tmp_path):
+    facts = replace(FACTS, accounts=1000, delete_threshold=10)
+    report = checked(tmp_path, _many(800), last=_many(805), facts=facts, max_deletions="30%")
+    assert report.sentence == (
+        "Loading hr.csv would delete 200 of 1,000 accounts (20 %), and ISC skips all deletions above the "
+        "source's own delete threshold of 10 %."
+    )
+
+
 def test_without_the_scope_the_rule_names_it_and_strict_refuses(tmp_path):
     report = checked(tmp_path, GOOD, facts=_UNKNOWN)
     assert report.verdict == "passed"
@@ -144,6 +162,35 @@ def test_a_last_file_that_cannot_be_compared_with_is_never_taken_for_a_first_loa
     assert "would delete 8 of 10 accounts" in known.sentence
 
 
+def test_no_account_in_isc_is_no_comparison_where_a_load_is_recorded(tmp_path):
+    gone, none = replace(last_of(tmp_path, GOOD), file=None), replace(FACTS, accounts=0)
+    report = checked(tmp_path, csv(PEOPLE[:2]), last=gone, facts=none)
+    assert report.sentence == (
+        "Loading hr.csv could delete any number of accounts: the last loaded file hr-last.csv is no longer "
+        "kept. ISC states that it holds no account."
+    )
+    assert checked(tmp_path, csv(PEOPLE[:2]), facts=none).verdict == "passed"
+    kept = checked(tmp_path, csv(PEOPLE), last=csv(PEOPLE[:9]), facts=none)
+    assert (kept.verdict, outcome(kept, "shrinkage").figure) == ("passed", "0 of 9 in the last file")
+
+
+def test_rows_that_a_source_merges_are_never_compared_with_accounts(tmp_path):
+    rows = csv([(*person[:3], str(at)) for at in range(4) for person in PEOPLE[:3]])
+    merging = replace(FACTS, identity_attribute=None, merges_rows=True)
+    never_loaded = replace(merging, accounts=0)
+    for last, facts in ((None, merging), (GOOD, merging), (GOOD, never_loaded)):
+        report = checked(tmp_path, rows, last=last, facts=facts)
+        assert report.sentence == (
+            "Loading hr.csv could delete any number of accounts: several rows may be one account. ISC does "
+            "not state the column that identifies an account. Set key to the name of that column."
+        )
+        assert report.deletions is None
+    first = checked(tmp_path, rows, facts=never_loaded)
+    assert (first.verdict, outcome(first, "shrinkage").state) == ("passed", "not_checked")
+    assert checked(tmp_path, rows, facts=never_loaded, strict=True).verdict == "refused"
+    assert "would delete 7 of 10 accounts" in checked(tmp_path, rows, facts=merging, key="id").sentence
+
+
 def test_limits_on_rows_growth_and_changes(tmp_path):
     assert "would leave the source with 10 accounts" in checked(tmp_path, GOOD, min_rows=11).sentence
     assert "would bring the source to 10 accounts" in checked(tmp_path, GOOD, max_rows=9).sentence
@@ -155,6 +202,23 @@ def test_limits_on_rows_growth_and_changes(tmp_path):
     assert report.sentence == "Loading hr.csv would change 'dept' of 10 of 10 accounts (100 %, limit 50 %)."
     assert report.changed_columns == {"dept": 10}
     assert checked(tmp_path, moved, last=GOOD, max_changes={"name": 0}).verdict == "passed"
+
+
+@pytest.mark.parametrize("last", [None, GOOD])
+def test_a_limit_on_a_column_that_the_file_lacks_refuses_it(tmp_path, last):
+    content = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
+    report = checked(tmp_path, content, last=last, max_changes={"dept": 5, "detp": 5, "nmae": 0})
+    assert report.sentence == (
+        "Loading hr.csv could change any number of accounts: it lacks 'detp' and 'nmae', which "
+        "max_changes names."
+    )
+
+
+def test_a_limit_on_a_column_that_the_last_file_lacks_is_named_and_refused_if_strict(tmp_path):
+    last, limits = csv([p[:3] for p in PEOPLE], columns=COLUMNS[:3]), {"dept": 5, "note": 0}
+    report = checked(tmp_path, GOOD, last=last, max_changes=limits)
+    assert (report.verdict, "lacks 'note'" in outcome(report, "changes").sentence) == ("passed", True)
+    assert checked(tmp_path, GOOD, last=last, max_changes=limits, strict=True).verdict == "refused"
 
 
 def test_an_older_file_is_refused_by_the_date_in_its_name_or_by_its_time(tmp_path):
@@ -181,6 +245,13 @@ def test_an_older_file_is_refused_by_the_date_in_its_name_or_by_its_time(tmp_pat
         ("hr_2026-11-02T08:30:15Z.csv", "2026-11-02 08:30"),
         ("hr-20261102-083015.csv", "2026-11-02 08:30"),
         ("hr-20261102083015.csv", "2026-11-02 08:30"),
+        ("hr-202611020830.csv", "2026-11-02 08:30"),
+        ("hr-20261102T0830.csv", "2026-11-02 08:30"),
+        ("hr-20261102_0830Z.csv", "2026-11-02 08:30"),
+        ("hr-20261102_08-30.csv", "2026-11-02 08:30"),
+        ("hr-20261102-0312.csv", "2026-11-02"),
+        ("hr-2026-11-02_0830.csv", "2026-11-02"),
+        ("hr-20261102 0830-15.csv", "2026-11-02"),
         ("2026-11-01_2026-11-02.csv", "2026-11-02"),
         ("hr-2026-13-02.csv", None),
         ("hr-2026-1102.csv", None),

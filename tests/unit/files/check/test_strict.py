@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
+from tests.unit.files.check.cases import FACTS, checked, last_of, outcome
+
+_OTHER = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
+_REFUSED = "hr.csv is refused because strict is set: "
+
+
+@pytest.fixture
+def gone(tmp_path):
+    """The record of a last load whose file is gone."""
+    return replace(last_of(tmp_path, GOOD), file=None)
+
+
+def test_what_only_the_name_tells_is_not_checked(tmp_path, gone):
+    for last, facts in ((None, FACTS), (gone, FACTS), (GOOD, replace(FACTS, identity_attribute=None))):
+        found = outcome(checked(tmp_path, _OTHER, last=last, facts=facts), "foreign")
+        assert (found.state, found.figure) == ("not_checked", "name only")
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (FACTS, "The last loaded file hr-last.csv is no longer kept. Only the name was looked at."),
+        (
+            replace(FACTS, identity_attribute=None),
+            "ISC does not state the column that identifies an account. Only the name was looked at.",
+        ),
+    ],
+)
+def test_strict_refuses_a_file_of_which_only_the_name_was_looked_at(tmp_path, gone, facts, sentence):
+    found = outcome(checked(tmp_path, _OTHER, last=gone, facts=facts, strict=True), "foreign")
+    assert (found.state, found.sentence) == ("refused", _REFUSED + sentence)
+
+
+def test_strict_refuses_a_file_if_nothing_tells_which_is_older(tmp_path):
+    last = replace(last_of(tmp_path, GOOD), dropped_at=None)
+    found = outcome(checked(tmp_path, _OTHER, last=last, strict=True), "fresh")
+    assert found.sentence == f"{_REFUSED}Neither name nor time tells which file is older."
+    assert outcome(checked(tmp_path, _OTHER, last=last), "fresh").state == "not_checked"
+    assert checked(tmp_path, _OTHER, last=last, strict=True, fresh=False).verdict == "passed"
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_strict_refuses_a_file_whose_changes_cannot_be_counted(tmp_path, gone, is_recorded):
+    last = gone if is_recorded else None
+    found = outcome(checked(tmp_path, _OTHER, last=last, strict=True, max_changes=1), "changes")
+    assert (found.state, "No values were compared" in found.sentence) == ("refused", True)
+    assert outcome(checked(tmp_path, _OTHER, last=last, max_changes=1), "changes").state == "not_checked"
+
+
+def test_strict_passes_a_first_load(tmp_path):
+    report = checked(tmp_path, GOOD, facts=replace(FACTS, accounts=0), strict=True, max_changes=1)
+    assert report.verdict == "passed"
+    assert "This is the first load. No values were compared." in report.notes
+    assert checked(tmp_path, GOOD, strict=True).verdict == "passed"

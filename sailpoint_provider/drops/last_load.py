@@ -100,8 +100,7 @@ def _newest(place: Place, journal: Journal, source_id: str) -> dict[str, Any] | 
     its look at the journal and its writing sets back. The pointer alone knows of loads that are no longer in
     the journal, or in that of another description of the source.
     """
-    content = place.read(_pointer(source_id))
-    pointed: dict[str, Any] | None = None if content is None else json.loads(content)
+    pointed = _pointed(place, source_id)
     loads = (one for one in _loads(journal) if _is_of(one, source_id))
     newest = next(loads, None)
     if newest is None:
@@ -113,6 +112,16 @@ def _newest(place: Place, journal: Journal, source_id: str) -> dict[str, Any] | 
         pointed["filed_as"] == older.body["target"] for older in loads
     )
     return recorded if is_set_back else pointed
+
+
+def _pointed(place: Place, source_id: str) -> dict[str, Any] | None:
+    """Return what the pointer holds, None if there is none or it is damaged."""
+    try:
+        found = json.loads(place.read(_pointer(source_id)) or b"null")
+    except ValueError:
+        return None
+    is_whole = isinstance(found, dict) and isinstance(found.get("loaded_at"), int | float)
+    return found if is_whole and isinstance(found.get("filed_as"), str) else None
 
 
 def _loads(journal: Journal) -> Iterator[Record]:
@@ -136,9 +145,10 @@ def _trace(
         for target, name, entry in _filed_as_loaded(place, rules)
         if target not in of_others and rules.is_candidate(name) and rules.source_of(name) == source
     ]
-    if not found:
+    if not found and place.entry(_pointer(source_id)) is None:
         return None
-    modified, name, target = max(found)
+    # A damaged pointer shows a load, too.
+    modified, name, target = max(found, default=(0.0, "an unknown file", ""))
     return {
         "sha256": _UNKNOWN_DIGEST,
         "aggregation_id": None,
@@ -162,9 +172,9 @@ def _filed_as_loaded(place: Place, rules: FolderRules) -> Iterator[tuple[str, st
 def _remembered(place: Place, decided: Record) -> dict[str, Any]:
     body = decided.body
     return {
-        "sha256": None,
         "aggregation_id": None,
         **body["record"],
+        "sha256": body["record"].get("sha256") or _UNKNOWN_DIGEST,
         "name": decided.entry.name,
         "location": place.location(str(body["target"])),
         "filed_as": body["target"],

@@ -87,3 +87,19 @@ def test_a_record_that_is_lost_with_its_file_is_still_a_load(folder):
     found, record = last_loaded(drop, HR)
     assert found is None
     assert record["sha256"] == "5" * 64
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"filed_as": 3}'])
+@pytest.mark.parametrize("what_is_left", ["journal", "loaded files", "nothing"])
+def test_a_damaged_pointer_never_hides_that_there_was_a_load(local_folder, content, what_is_left):
+    loaded(local_folder)
+    (pointer,) = [name for name in local_folder.files(hidden=True) if name.startswith(".sailpoint/last/")]
+    local_folder.drop(pointer, content)
+    if what_is_left != "journal":
+        delete(local_folder, ".sailpoint/sources/")
+    if what_is_left == "nothing":
+        delete(local_folder, "loaded/")
+    found, record = last_loaded(next_drop(local_folder), HR)
+    assert (found is not None) is (what_is_left == "journal")
+    assert record["name"] == ("an unknown file" if what_is_left == "nothing" else "hr.csv")
+    assert len(record["sha256"]) == 64

@@ -156,18 +156,17 @@ def _add(accessor: Any, uri: str, event: LoadEvent) -> None:
     from airflow.sdk import Asset
 
     extra = alias_extra(event)
-    try:
+    for is_last in (False, True):
         try:
             accessor.add(Asset.ref(uri=uri), extra=extra)
+            return
         except Exception as error:
             if _no_dag_names_it(error):
+                break
+            # Another failure says nothing about the name, and under another name the event starts no DAG.
+            if is_last:
                 raise
-            accessor.add(Asset.ref(uri=uri), extra=extra)
-    except Exception as error:
-        # Another failure says nothing about the name, and under another name the event starts no DAG.
-        if not _no_dag_names_it(error):
-            raise
-        accessor.add(Asset(uri), extra=extra)
+    accessor.add(Asset(uri), extra=extra)
 
 
 def _no_dag_names_it(error: Exception) -> bool:

@@ -104,13 +104,7 @@ def as_table(checked: Sequence[SourceReadiness]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     are = "source is" if len(checked) == 1 else "sources are"
-    return "\n".join(
-        [
-            f"{ready} of {len(checked)} {are} ready to be loaded.",
-            "",
-            *lines,
-        ]
-    )
+    return "\n".join([f"{ready} of {len(checked)} {are} ready to be loaded.", "", *lines])
 
 
 def _has_connection(source: Source) -> bool:

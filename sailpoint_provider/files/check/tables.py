@@ -251,8 +251,8 @@ def _too_little(error: Exception) -> InvalidInputError:
     if "temp_directory" in str(error):
         return _no_room(error)
     return InvalidInputError(
-        f"The check of the file failed in DuckDB ({type(error).__name__}): {_MEMORY} of memory do not "
-        "suffice for so many columns, or for such long values. Nothing was sent.",
+        f"The check of the file failed in DuckDB ({type(error).__name__}): {_MEMORY} of memory is not "
+        "enough for so many columns, or for such long values. Nothing was sent.",
         final=False,
     )
 

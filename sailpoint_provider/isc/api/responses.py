@@ -133,7 +133,8 @@ def _kind_of_other(call: Request[Any], status: int) -> tuple[type[SailPointError
     Return the error for a status that a proxy, a gateway or another server has sent.
 
     It says nothing about the tenant: neither that an aggregation is unknown, nor that a file, a client or a
-    scope is wrong. So a retry, or a wait that goes on, may succeed.
+    scope is wrong. So a retry, or a wait that goes on, may succeed. Only a file that is too large (413)
+    stays so, whoever refuses it.
     """
     is_token_status = status == 401 and not call.is_token_request
     if 400 <= status < 500 and status not in (408, 413, 429) and not is_token_status:

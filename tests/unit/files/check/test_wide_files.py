@@ -35,7 +35,7 @@ def test_a_file_of_1500_columns_is_compared(tmp_path):
 
 def test_too_many_columns_are_not_blamed_on_the_disk(tmp_path):
     with pytest.raises(
-        InvalidInputError, match="256 MB of memory do not suffice for so many columns"
+        InvalidInputError, match="256 MB of memory is not enough for so many columns"
     ) as caught:
         _checked(tmp_path, 5000)
     assert "TMPDIR" not in str(caught.value)

@@ -224,5 +224,5 @@ def _reach(point: str, comes: bool) -> None:
 def put(owner: object, name: str, stand_in: object) -> None:
     """Replace an attribute, which must be there, for the rest of this process."""
     if not hasattr(owner, name):
-        raise AttributeError(f"{owner!r} no longer has {name}: adapt tests/live/chaos_hooks.py")
+        raise AttributeError(f"{owner!r} no longer has {name}: adapt the caller of this function")
     setattr(owner, name, stand_in)

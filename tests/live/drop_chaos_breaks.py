@@ -12,7 +12,9 @@ from sailpoint_provider.drops import taking
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.local import LocalPlace
 from sailpoint_provider.drops.taking import _Taker
+from sailpoint_provider.operators import file_load
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from tests.live.chaos_hooks import put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,18 +34,18 @@ def take_without_rename() -> None:
             os.replace(draft, path)
         return done
 
-    LocalPlace.take = copied  # type: ignore[method-assign]
+    put(LocalPlace, "take", copied)
 
 
 def load_in_place() -> None:
     """Take a file without moving it, so that the load reads whatever lies under its name by then."""
-    LocalPlace.take = lambda self, entry, target: True  # type: ignore[method-assign]
+    put(LocalPlace, "take", lambda self, entry, target: True)
     described = _Taker.described
 
     def in_place(self: _Taker, source: Any, record: Any) -> dict[str, Any]:
         return described(self, source, record) | {"file": self._place.location(record.entry.name)}
 
-    _Taker.described = in_place  # type: ignore[method-assign]
+    put(_Taker, "described", in_place)
 
 
 def filed_before_load() -> None:
@@ -61,7 +63,7 @@ def filed_before_load() -> None:
             os.replace(f"{path}.kept", path)
         return request
 
-    SailPointAccountAggregationOperator._start_request = filed_first  # type: ignore[method-assign]
+    put(SailPointAccountAggregationOperator, "_start_request", filed_first)
 
 
 def order_ignored() -> None:
@@ -73,7 +75,7 @@ def order_ignored() -> None:
         waiting.sources = {source: entries[::-1] for source, entries in waiting.sources.items()}
         return waiting
 
-    vars(taking)["_waiting"] = newest_first
+    put(taking, "_waiting", newest_first)
 
 
 def undecided_ignored() -> None:
@@ -83,7 +85,7 @@ def undecided_ignored() -> None:
     def nobody_active(self: _Taker, place: Any, rules: Any, run: Any, listing: Any, active: Any) -> None:
         execute(self, place, rules, run, listing, lambda _: False)
 
-    _Taker.__init__ = nobody_active  # type: ignore[method-assign]
+    put(_Taker, "__init__", nobody_active)
 
 
 def pointer_not_updated() -> None:
@@ -94,19 +96,17 @@ def pointer_not_updated() -> None:
         if not (name.startswith(f"{STATE_FOLDER}/last/") and self.read(name)):
             replace(self, name, content)
 
-    LocalPlace.replace = forgotten  # type: ignore[method-assign]
+    put(LocalPlace, "replace", forgotten)
 
 
 def digest_not_verified() -> None:
     """Send whatever the file holds by now."""
-    multipart._FileReader.check = lambda self: self._upload.check_unchanged()  # type: ignore[method-assign]
+    put(multipart._FileReader, "check", lambda self: self._upload.check_unchanged())
 
 
 def check_skipped() -> None:
     """Load drops without a check."""
-    from sailpoint_provider.operators import aggregation
-
-    vars(aggregation)["read_check"] = lambda check, *, default: None
+    put(file_load, "read_check", lambda check, *, default: None)
 
 
 def claims_not_exclusive() -> None:
@@ -116,7 +116,7 @@ def claims_not_exclusive() -> None:
         self.replace(name, content)
         return bool(json.loads(content))
 
-    LocalPlace.create = overwritten  # type: ignore[method-assign]
+    put(LocalPlace, "create", overwritten)
 
 
 BREAKS: dict[str, Callable[[], None]] = {

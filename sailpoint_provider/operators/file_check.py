@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from sailpoint_provider._airflow.drop import read_drop
 from sailpoint_provider._airflow.errors import airflow_errors
@@ -17,6 +14,7 @@ from sailpoint_provider._airflow.start import check_source_is_named_once, look_u
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
+from sailpoint_provider.operators.connected import ConnectedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +28,7 @@ _PUSHED = ("sentence", "approval", "markdown")
 """What other tasks take from the result one by one, as does a task that asks a person."""
 
 
-class SailPointFileCheckOperator(BaseOperator):
+class SailPointFileCheckOperator(ConnectedOperator):
     """
     Checks a CSV as a load would, and returns the report. It sends nothing, and needs no write scope.
 
@@ -64,7 +62,6 @@ class SailPointFileCheckOperator(BaseOperator):
         "sailpoint_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
-    ui_color = "#cfe3f7"
 
     def __init__(
         self,
@@ -113,11 +110,6 @@ class SailPointFileCheckOperator(BaseOperator):
                 raise InvalidInputError(
                     f"Set either drop or {named[0]}, not both: a drop names its source and its file."
                 )
-
-    @cached_property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
-        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the file and return the report."""

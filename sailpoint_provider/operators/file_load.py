@@ -52,7 +52,6 @@ class FileLoadOperator(LoadOperator):
         "sailpoint_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
-    ui_color = "#cfe3f7"
 
     object_type: str | None = None
 

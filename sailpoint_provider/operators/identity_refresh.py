@@ -6,10 +6,9 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 
 from sailpoint_provider._airflow.deferral import (
     backstop,
@@ -26,6 +25,7 @@ from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, Unkn
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
+from sailpoint_provider.operators.connected import ConnectedOperator
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _UNKNOWN_END = (
 )
 
 
-class SailPointIdentityRefreshOperator(BaseOperator):
+class SailPointIdentityRefreshOperator(ConnectedOperator):
     """
     Has identities processed by Identity Security Cloud (ISC): attributes, lifecycle states, roles, managers.
 
@@ -77,7 +77,6 @@ class SailPointIdentityRefreshOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("identity_ids", "identity_profile_id", "sailpoint_conn_id")
-    ui_color = "#cfe3f7"
 
     kind = IDENTITY_REFRESH
 
@@ -121,15 +120,6 @@ class SailPointIdentityRefreshOperator(BaseOperator):
             self.poll_interval = seconds(poll_interval, "poll_interval")
             self.timeout = seconds(timeout, "timeout")
             self.tolerate_outage = seconds(tolerate_outage, "tolerate_outage")
-
-    def _place(self) -> str:
-        """Return what this task works on, for errors."""
-        return f"connection {self.sailpoint_conn_id}"
-
-    @cached_property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
-        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> IdentityRefreshResult:
         """Send the parts that no earlier try has sent, and wait for their end."""

@@ -6,10 +6,9 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from sailpoint_provider._airflow.asset_events import send_load_event
 from sailpoint_provider._airflow.deferral import (
@@ -32,8 +31,8 @@ from sailpoint_provider._airflow.start import (
 )
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
-from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
+from sailpoint_provider.operators.connected import ConnectedOperator
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
     from sailpoint_provider.isc.start.request import Busy, StartRequest
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 
-class LoadOperator(BaseOperator, LoadLineage):
+class LoadOperator(ConnectedOperator, LoadLineage):
     """
     Starts a load of a source once, follows it and returns its result.
 
@@ -63,7 +63,6 @@ class LoadOperator(BaseOperator, LoadLineage):
 
     source_id: str | None
     source_name: str | None
-    sailpoint_conn_id: str
     wait_for_completion: bool
     deferrable: bool
     poll_interval: float
@@ -73,11 +72,6 @@ class LoadOperator(BaseOperator, LoadLineage):
     durable: bool
     on_kill_clear_task: bool
     emit_asset_event: bool
-
-    @cached_property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
-        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""

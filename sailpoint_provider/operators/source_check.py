@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.parameters import one_of
 from sailpoint_provider._airflow.start import look_up_source
 from sailpoint_provider.exceptions import InvalidInputError, SourceNotReadyError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.operators.connected import ConnectedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import SourceReadiness
 
 
-class SailPointSourceCheckOperator(BaseOperator):
+class SailPointSourceCheckOperator(ConnectedOperator):
     """
     Checks whether sources are ready to be loaded, before a night of loads, and logs one table.
 
@@ -43,7 +41,6 @@ class SailPointSourceCheckOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("source_ids", "source_names", "sailpoint_conn_id")
-    ui_color = "#cfe3f7"
 
     def __init__(
         self,
@@ -69,15 +66,6 @@ class SailPointSourceCheckOperator(BaseOperator):
                 raise InvalidInputError("Set source_ids or source_names to the sources to check.")
             if not check_connection and not check_health:
                 raise InvalidInputError("check_connection and check_health are both False: set one to True.")
-
-    def _place(self) -> str:
-        """Return what this task works on, for errors."""
-        return f"connection {self.sailpoint_conn_id}"
-
-    @cached_property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
-        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> list[SourceReadiness]:
         """Check the sources."""

@@ -9,37 +9,13 @@ from sailpoint_provider.version_compat import alias_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.hooks.sailpoint import SailPointHook
-    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.operators.load import LoadOperator
     from sailpoint_provider.results import AggregationResult, CheckSummary, LoadEvent
-
-    class WaitingTask(Protocol):
-        """A task that waits for a load."""
-
-        outlets: list[Any]
-
-        @property
-        def log(self) -> Any:
-            """The task's logger."""
-
-        def _load_kind(self) -> LoadKind: ...
-
-    class LoadingTask(WaitingTask, Protocol):
-        """A task that starts a load and waits for it."""
-
-        durable: bool
-        emit_asset_event: bool
-        wait_for_completion: bool
-
-        @property
-        def hook(self) -> SailPointHook:
-            """The hook of the connection."""
-
+    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 LOADS_ALIAS = "sailpoint-loads"
 """Name of the asset alias that a task with ``emit_asset_event`` gets, unless it names one of its own."""
@@ -47,7 +23,7 @@ LOADS_ALIAS = "sailpoint-loads"
 _URI_START = "sailpoint://"
 
 
-def prepare_outlets(task: LoadingTask) -> None:
+def prepare_outlets(task: LoadOperator) -> None:
     """
     Give a task with ``emit_asset_event`` an asset alias as outlet.
 
@@ -70,7 +46,7 @@ def prepare_outlets(task: LoadingTask) -> None:
 
 
 def send_load_event(
-    task: LoadingTask, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
+    task: LoadOperator, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
 ) -> None:
     """
     Describe a good end in the events of the outlets that stand for its source.
@@ -87,24 +63,20 @@ def send_load_event(
         is_of_this = known is not None and known.aggregation_id == result["aggregation_id"]
         return known.check if known is not None and is_of_this else None
 
-    _send(task, context, result, task.hook, check, emits=task.emit_asset_event)
+    _send(task, context, result, check, emits=task.emit_asset_event)
 
 
 def send_event_of_sensor(
-    sensor: WaitingTask,
-    context: Context,
-    result: AggregationResult,
-    hook: SailPointHook,
+    sensor: SailPointAccountAggregationSensor, context: Context, result: AggregationResult
 ) -> None:
     """Do the same for a good end that a sensor has waited for; what was sent is unknown to it."""
-    _send(sensor, context, result, hook, lambda: None, emits=False)
+    _send(sensor, context, result, lambda: None, emits=False)
 
 
 def _send(
-    task: WaitingTask,
+    task: LoadOperator | SailPointAccountAggregationSensor,
     context: Context,
     result: AggregationResult,
-    hook: SailPointHook,
     check: Callable[[], CheckSummary | None],
     *,
     emits: bool,
@@ -119,7 +91,7 @@ def _send(
     try:
         from sailpoint_provider.isc.load_event import load_event
 
-        event = load_event(result, kind=task._load_kind().name, host=hook._tenant.base_url, check=check())
+        event = load_event(result, kind=task.kind.name, host=task.hook._tenant.base_url, check=check())
         _fill(task, accessors, event, emits=emits)
     except Exception as error:
         task.log.warning(
@@ -129,7 +101,9 @@ def _send(
         )
 
 
-def _fill(task: WaitingTask, accessors: Any, event: LoadEvent, *, emits: bool) -> None:
+def _fill(
+    task: LoadOperator | SailPointAccountAggregationSensor, accessors: Any, event: LoadEvent, *, emits: bool
+) -> None:
     uri, is_named = event["source_uri"], False
     for outlet in task.outlets:
         outlet_uri = _uri_of(outlet) or _resolved_uri(outlet, accessors)
@@ -175,7 +149,7 @@ def _no_dag_names_it(error: Exception) -> bool:
     return getattr(kind, "value", kind) == "ASSET_NOT_FOUND" or isinstance(error, ImportError)
 
 
-def check_outlets(task: LoadingTask, source_id: str, hook: SailPointHook) -> None:
+def check_outlets(task: LoadOperator, source_id: str) -> None:
     """
     Check before the start that no outlet is the asset of another source.
 
@@ -188,7 +162,7 @@ def check_outlets(task: LoadingTask, source_id: str, hook: SailPointHook) -> Non
         return
     from sailpoint_provider.isc.source_uri import source_uri
 
-    loaded = source_uri(hook._tenant.base_url, source_id)
+    loaded = source_uri(task.hook._tenant.base_url, source_id)
     if other := next((uri for uri in named if uri != loaded), None):
         raise InvalidInputError(
             f"The outlet {other} is not the source that would be loaded, {loaded}. Airflow would report it "
@@ -197,7 +171,7 @@ def check_outlets(task: LoadingTask, source_id: str, hook: SailPointHook) -> Non
         )
 
 
-def _aliases(task: WaitingTask) -> list[Any]:
+def _aliases(task: LoadOperator | SailPointAccountAggregationSensor) -> list[Any]:
     from airflow.sdk import AssetAlias
 
     return [outlet for outlet in task.outlets if isinstance(outlet, AssetAlias)]

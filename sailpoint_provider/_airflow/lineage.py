@@ -29,6 +29,13 @@ class LoadLineage:
     the responses of the task. What they need is noted by the task itself.
     """
 
+    if TYPE_CHECKING:
+        kind: LoadKind
+
+        @property
+        def hook(self) -> SailPointHook:
+            """The hook of the connection."""
+
     _checkpoint: Checkpoint | None = None
     _ended: AggregationResult | None = None
     _tenant_url: str | None = None
@@ -64,7 +71,7 @@ class LoadLineage:
 
     def _note_tenant(self) -> None:
         if self._tenant_url is None:
-            self._tried(lambda: setattr(self, "_tenant_url", self._lineage_hook()._tenant.base_url))
+            self._tried(lambda: setattr(self, "_tenant_url", self.hook._tenant.base_url))
 
     def _note_report(self, task_instance: Any) -> None:
         """Note the report of the check, which this try may have made before it deferred."""
@@ -76,14 +83,6 @@ class LoadLineage:
                 )
             )
             self._report = found if isinstance(found, dict) else None
-
-    def _load_kind(self) -> LoadKind:
-        """Return the kind of load; operator and sensor, which mix this class in, keep it differently."""
-        raise NotImplementedError
-
-    def _lineage_hook(self) -> SailPointHook:
-        """Return the hook of the tenant, as the task that mixes this class in makes it."""
-        raise NotImplementedError
 
     def _reported(
         self, error: Callable[[], BaseException | None] = lambda: None, *, at_start: bool = False

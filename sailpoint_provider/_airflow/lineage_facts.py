@@ -72,7 +72,7 @@ class LineageTask(Protocol):
     _carried: Mapping[str, Any] | None
     _report: Mapping[str, Any] | None
 
-    def _load_kind(self) -> LoadKind: ...
+    kind: LoadKind
 
     def _tried(self, action: Callable[[], T]) -> T | None: ...
 
@@ -80,7 +80,7 @@ class LineageTask(Protocol):
 def lineage_at_start(task: LineageTask) -> Lineage:
     """Return what is known before the task runs."""
     location = _file_location(task)
-    return Lineage(task._load_kind(), None if location is None else LineageFile(file_dataset(location)))
+    return Lineage(task.kind, None if location is None else LineageFile(file_dataset(location)))
 
 
 def lineage_of(task: LineageTask, error: BaseException | None = None) -> Lineage:
@@ -97,7 +97,7 @@ def lineage_of(task: LineageTask, error: BaseException | None = None) -> Lineage
     if aggregation_id is None and checkpoint is not None:
         aggregation_id = checkpoint.aggregation_id
     return Lineage(
-        task._load_kind(),
+        task.kind,
         file=_sent_file(task, checkpoint, result, error),
         source=source_dataset(url, source_id) if url and source_id else None,
         source_name=source_name,

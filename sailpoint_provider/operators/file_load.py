@@ -252,7 +252,7 @@ class FileLoadOperator(LoadOperator):
         if self._source is None:
             self._source = look_up_source(self.hook, self.source_id, self.source_name, deadlines.end)
         label_by_source(context, self._source.name)
-        check_outlets(self, self._source.id, self.hook)
+        check_outlets(self, self._source.id)
         check_file_fits(self._source, file is not None, self.kind)
         if file is not None:
             file = self._with_check(file, self._source, context, deadlines.end)

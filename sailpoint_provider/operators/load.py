@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.hooks.sailpoint import SailPointHook
-    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
     from sailpoint_provider.isc.start.request import Busy, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -56,7 +54,6 @@ class LoadOperator(ConnectedOperator, LoadLineage):
     It has the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG.
     """
 
-    kind: ClassVar[LoadKind]
     operator_extra_links = LINKS
 
     _shown_file: str | None = None
@@ -301,12 +298,6 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         result["source_name"] = checkpoint.source_name
         result["file"] = checkpoint.sent
         self._note_end(result, context)
-
-    def _load_kind(self) -> LoadKind:
-        return self.kind
-
-    def _lineage_hook(self) -> SailPointHook:
-        return self.hook
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import (
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.wait.watch import Watch
     from sailpoint_provider.results import AggregationResult
 
@@ -98,7 +98,6 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
     operator_extra_links = LINKS
 
     _watch: Watch | None = None
-    _ui_url: str | None = None
 
     def __init__(
         self,
@@ -119,14 +118,19 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
                 if kwargs.get(name) is not None:
                     seconds(kwargs[name], name)
             tolerated = seconds(tolerate_outage, "tolerate_outage")
-            self._kind = kind_of(kind)
+            waited_for = kind_of(kind)
         super().__init__(**kwargs)
         self.tolerate_outage = tolerated
-        self.kind = kind
+        self.kind = waited_for
         self.aggregation_id = aggregation_id
         self.sailpoint_conn_id = sailpoint_conn_id
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
+
+    @cached_property
+    def hook(self) -> SailPointHook:
+        """The hook of the connection."""
+        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that ``deferrable`` and ``mode`` set."""
@@ -135,8 +139,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
                 return self._told(context, super().execute(context))
             deadlines = self._deadlines_from_now()
             watch = self._new_watch(deadlines, context)
-            result = result_before_deferring(self._hook(), watch)
-            show_links(self, context, self._ui_url, watch.source_id)
+            result = result_before_deferring(self.hook, watch)
+            show_links(self, context, self.hook._tenant.ui_url, watch.source_id)
             return self._told(context, self._finish_or_defer(result, deadlines))
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -163,7 +167,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         waited = read_event(event)
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or self._deadlines_from_now()
-        result = result_after_deferring(self._hook(), aggregation_id, deadlines, self.log, self._kind)
+        result = result_after_deferring(self.hook, aggregation_id, deadlines, self.log, self.kind)
         return self._told(context, self._finish_or_defer(result, deadlines))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -178,8 +182,8 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _read_state(self, watch: Watch, context: Context) -> AggregationResult | None:
-        result = self._hook()._run(watch.look(), until=request_limit(watch))
-        show_links(self, context, self._ui_url, watch.source_id)
+        result = self.hook._run(watch.look(), until=request_limit(watch))
+        show_links(self, context, self.hook._tenant.ui_url, watch.source_id)
         begun = None if watch.end is None else watch.end - self.timeout
         return None if result is None else self._finish(result, begun)
 
@@ -187,9 +191,9 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         from sailpoint_provider.isc.verdict import check_end, log_end
 
         self._note_end(result)
-        LoadMetrics(self.sailpoint_conn_id, self._kind).ended(result, begun)
-        log_end(cast("Any", self.log), result, self._kind, fail_on_warning=self.fail_on_warning)
-        return check_end(result, fail_on_warning=self.fail_on_warning, kind=self._kind)
+        LoadMetrics(self.sailpoint_conn_id, self.kind).ended(result, begun)
+        log_end(cast("Any", self.log), result, self.kind, fail_on_warning=self.fail_on_warning)
+        return check_end(result, fail_on_warning=self.fail_on_warning, kind=self.kind)
 
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
@@ -202,7 +206,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
                 deadlines=deadlines,
                 is_ours=False,
                 carried={"deadlines": deadlines.to_json()},
-                kind=self._kind.key,
+                kind=self.kind.key,
             ),
             method_name="execute_complete",
             timeout=backstop(deadlines),
@@ -211,25 +215,14 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
 
     def _told(self, context: Context, result: AggregationResult) -> AggregationResult:
         """Return the result of a good end, after its outlets got it."""
-        send_event_of_sensor(self, context, result, self._hook())
+        send_event_of_sensor(self, context, result)
         return result
 
     def _new_watch(self, deadlines: Deadlines, context: Context) -> Watch:
-        aggregation_id = load_id(self.aggregation_id, self._kind)
-        hook = self._hook()
-        self._ui_url = hook._tenant.ui_url
+        aggregation_id = load_id(self.aggregation_id, self.kind)
         # The record may be unreadable for a while, and only it names the source.
-        show_links(self, context, self._ui_url, None)
-        return hook._watch(aggregation_id, deadlines, log=self.log, kind=self._kind)
-
-    def _hook(self) -> SailPointHook:
-        return SailPointHook(self.sailpoint_conn_id)
-
-    def _load_kind(self) -> LoadKind:
-        return self._kind
-
-    def _lineage_hook(self) -> SailPointHook:
-        return self._hook()
+        show_links(self, context, self.hook._tenant.ui_url, None)
+        return self.hook._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
 
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)
@@ -268,7 +261,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         return for_airflow(error)
 
     def _timed_out(self) -> AggregationTimeoutError:
-        name = f"{self._kind.name} {self.aggregation_id}"
+        name = f"{self.kind.name} {self.aggregation_id}"
         return AggregationTimeoutError(
             f"The sensor's timeout of {self.timeout:g} s passed before {name} ended. {still_running(name)}"
         )

@@ -14,6 +14,7 @@ import pytest
 from airflow import plugins_manager
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider.get_provider_info import get_provider_info
 from sailpoint_provider.operators.load import LoadOperator
 from sailpoint_provider.plugins.page_files import PageFiles, page_files
@@ -103,6 +104,6 @@ def test_the_page_knows_every_operator_that_loads():
 
 
 def test_the_page_knows_every_sensor_of_a_load():
-    waiting = {one.__name__ for one in classes_of("sensors") if hasattr(one, "_load_kind")}
+    waiting = {one.__name__ for one in classes_of("sensors") if issubclass(one, LoadLineage)}
     assert waiting
     assert waiting <= names_in("LOAD_SENSORS")

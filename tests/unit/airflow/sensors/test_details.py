@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk import DAG
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers import aggregation
 from tests.unit.airflow.airflow_cases import (
@@ -54,6 +55,22 @@ def test_the_signature_is_the_published_one():
         "fail_on_warning": False,
         "tolerate_outage": 1800.0,
     }
+
+
+def test_the_connection_is_read_once_for_all_pokes(tenant, monkeypatch):
+    read = []
+    look_up = SailPointHook.get_connection
+
+    def counted(kind, conn_id):
+        read.append(conn_id)
+        return look_up(conn_id)
+
+    monkeypatch.setattr(SailPointHook, "get_connection", classmethod(counted))
+    aggregation_id = tenant.started(DIRECTORY, seconds=0.4)
+    read.clear()
+    assert carried_out(lambda: sensor(aggregation_id))["state"] == "succeeded"
+    assert tenant.calls().count("get_task_status") > 1
+    assert read == ["sailpoint_default"]
 
 
 def test_poll_interval_sets_poke_interval_and_leaves_it_alone_without():

@@ -243,7 +243,13 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
             push_reason(error, context)
             raise self._end_for(error) from error.__cause__
         except (AirflowSensorTimeout, AirflowSkipException, TaskDeferralTimeout) as error:
-            # The base class skips for its timeout only, and does not name the aggregation.
+            if isinstance(error, AirflowSkipException) and (cause := error.__cause__) is not None:
+                # The base class skipped for an error that is not of this package.
+                reason = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+                skip = AirflowSkipException(f"Skipped instead of failed: {reason}")
+                push_reason(skip, context)
+                raise skip from cause
+            # The base class ended for its own timeout, and does not name the aggregation.
             raise self._end_for(self._timed_out()) from error
         except TaskDeferralError as error:
             if self.never_fail:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferred,
     conf,
 )
@@ -17,6 +18,7 @@ from airflow.sdk import DAG
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.wait.watch import Watch
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from sailpoint_provider.triggers import aggregation
 from tests.unit.airflow.airflow_cases import (
@@ -71,6 +73,29 @@ def test_the_connection_is_read_once_for_all_pokes(tenant, monkeypatch):
     assert carried_out(lambda: sensor(aggregation_id))["state"] == "succeeded"
     assert tenant.calls().count("get_task_status") > 1
     assert read == ["sailpoint_default"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        ("never_fail", RuntimeError("the backend of secrets is down")),
+        ("never_fail", AirflowTaskTimeout("Timeout, PID: 7")),
+        ("soft_fail", AirflowTaskTimeout("Timeout, PID: 7")),
+    ],
+    ids=["another error", "never_fail at execution_timeout", "soft_fail at execution_timeout"],
+)
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_skip_for_an_error_gives_that_error_as_its_reason(tenant, monkeypatch, rule, cause, mode):
+    def broken(watch):
+        raise cause
+
+    monkeypatch.setattr(Watch, "look", broken)
+    ti = FakeTaskInstance()
+    end = end_of(lambda: sensor(mode=mode, **{rule: True}), ti)
+    assert isinstance(end, AirflowSkipException)
+    assert str(end) == f"Skipped instead of failed: {type(cause).__name__}: {cause}"
+    assert end.__cause__ is cause
+    assert ti.pushed["reason"]["message"] == str(end)
 
 
 def test_poll_interval_sets_poke_interval_and_leaves_it_alone_without():

@@ -55,6 +55,32 @@ def one_of(value: Any, name: str, *choices: str) -> str:
     return str(value)
 
 
+def given_parameters(task: Any) -> tuple[str, ...]:
+    """
+    Return the names of the templated parameters that the DAG sets, for :func:`check_rendered`.
+
+    Not ``approved``: a task that asks for an approval may be skipped, and without one a check decides.
+    """
+    return tuple(
+        name for name in task.template_fields if name != "approved" and getattr(task, name, None) is not None
+    )
+
+
+def check_rendered(task: Any, given: tuple[str, ...]) -> None:
+    """
+    Check that what the DAG sets is still there: an XCom of a skipped task, for example, is None.
+
+    :param given: names of the parameters, from :func:`given_parameters`.
+    :raises InvalidInputError: the value of one is None.
+    """
+    for name in given:
+        if getattr(task, name) is None:
+            raise InvalidInputError(
+                f"{name} was set, but its value is None at run time: the task that returns it was "
+                "skipped or returned nothing. Nothing was sent."
+            )
+
+
 def plain_path(file: Any) -> Any:
     """
     Return a ``pathlib`` path as text, and anything else unchanged.

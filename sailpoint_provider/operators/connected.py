@@ -20,6 +20,8 @@ class ConnectedOperator(BaseOperator):
 
     sailpoint_conn_id: str
 
+    _given: tuple[str, ...] = ()
+
     @cached_property
     def hook(self) -> SailPointHook:
         """The hook of the connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from sailpoint_provider._airflow.parameters import given_parameters
 from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION
 from sailpoint_provider.operators.file_load import FileLoadOperator
 
@@ -46,3 +47,4 @@ class SailPointEntitlementAggregationOperator(FileLoadOperator):
         super().__init__(**kwargs)
         # Airflow replaces an XComArg by its value when it renders the template fields.
         self.object_type = cast("str | None", object_type)
+        self._given = given_parameters(self)

@@ -9,7 +9,7 @@ from sailpoint_provider._airflow.drop import read_drop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.map_label import label_by_source
-from sailpoint_provider._airflow.parameters import plain_path
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, plain_path
 from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
@@ -90,6 +90,7 @@ class SailPointFileCheckOperator(ConnectedOperator):
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
         self.kind = kind
         self.object_type = object_type
+        self._given = given_parameters(self)
         with airflow_errors():
             if not kind_of(kind).takes_file:
                 raise InvalidInputError(f"kind {kind!r} takes no file.")
@@ -126,6 +127,7 @@ class SailPointFileCheckOperator(ConnectedOperator):
         from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
 
+        check_rendered(self, self._given)
         drop = None if self.drop is None else read_drop(self.drop)
         chosen = {"source_id": self.source_id, "source_name": self.source_name} if drop is None else drop
         source = look_up_source(self.hook, chosen["source_id"], chosen["source_name"], None)

@@ -11,7 +11,14 @@ from sailpoint_provider._airflow.drop import TaskDrop
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.map_label import label_by_source
-from sailpoint_provider._airflow.parameters import boolean, one_of, plain_path, seconds
+from sailpoint_provider._airflow.parameters import (
+    boolean,
+    check_rendered,
+    given_parameters,
+    one_of,
+    plain_path,
+    seconds,
+)
 from sailpoint_provider._airflow.start import check_adoptable, look_up_source
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
 from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
@@ -55,7 +62,6 @@ class FileLoadOperator(LoadOperator):
 
     object_type: str | None = None
 
-    _given: tuple[str, ...] = ()
     _source: Source | None = None
     _drop: TaskDrop | None = None
 
@@ -100,13 +106,12 @@ class FileLoadOperator(LoadOperator):
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
         self.emit_asset_event = emit_asset_event
+        self._given = given_parameters(self)
         with airflow_errors():
             self._check_source()
             if disable_optimization is not False and not self.kind.can_disable_optimization:
                 raise InvalidInputError(f"disable_optimization does not apply to {self.kind.indefinite}.")
             prepare_outlets(self)
-            given = {"file": file, "drop": drop, "compare_with": compare_with}
-            self._given = tuple(name for name, value in given.items() if value is not None)
             self.if_running = cast(
                 "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
             )
@@ -227,22 +232,13 @@ class FileLoadOperator(LoadOperator):
             cast("Any", self.log),
         )
 
-    def _check_rendered(self) -> None:
-        """Check that what was given is still there: an XCom of a skipped task, for example, is None."""
-        for name in self._given:
-            if getattr(self, name) is None:
-                raise InvalidInputError(
-                    f"{name} was set, but its value is None at run time: the task that returns it was "
-                    "skipped or returned nothing. Nothing was sent."
-                )
-
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
         """Return what the task asks to start; the file is found and checked on this worker."""
         from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
         from sailpoint_provider.isc.start.request import StartRequest
 
-        self._check_rendered()
+        check_rendered(self, self._given)
         disable_optimization = boolean(self.disable_optimization, "disable_optimization")
         if self.if_running == "adopt":
             check_adoptable(self.file, disable_optimization, self.kind)

@@ -18,7 +18,7 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
 from sailpoint_provider._airflow.start import start_in_time
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, refresh_checkpoints_of
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
@@ -108,6 +108,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         self.fail_on_warning = fail_on_warning
         self.durable = durable
         self.on_kill_clear_task = on_kill_clear_task
+        self._given = given_parameters(self)
         with airflow_errors():
             if (identity_ids is None) == (identity_profile_id is None):
                 given = "neither is" if identity_ids is None else "both are"
@@ -126,6 +127,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         from sailpoint_provider.isc.start.refresh import start_refresh
 
         with airflow_errors(context, self._place):
+            check_rendered(self, self._given)
             request = self._request(context)
             with start_in_time(request.deadlines, None, self.kind):
                 checkpoint = self.hook._run(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.parameters import one_of
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, one_of
 from sailpoint_provider._airflow.start import look_up_source
 from sailpoint_provider.exceptions import InvalidInputError, SourceNotReadyError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
@@ -60,6 +60,7 @@ class SailPointSourceCheckOperator(ConnectedOperator):
         self.check_connection = check_connection
         self.check_health = check_health
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
+        self._given = given_parameters(self)
         with airflow_errors():
             self.on_problem = one_of(on_problem, "on_problem", "fail", "warn")
             if source_ids is None and source_names is None:
@@ -72,6 +73,7 @@ class SailPointSourceCheckOperator(ConnectedOperator):
         from sailpoint_provider.isc.readiness import as_table, read_readiness
 
         with airflow_errors(context, self._place):
+            check_rendered(self, self._given)
             generation = self.hook._tenant.generation
             if self.check_health and not generation.has_source_health:
                 raise InvalidInputError(

@@ -29,7 +29,7 @@ from sailpoint_provider._airflow.deferral import (
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located, push_reason
 from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.metrics import LoadMetrics
-from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
     AggregationTimeoutError,
@@ -126,6 +126,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         self.sailpoint_conn_id = sailpoint_conn_id
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
+        self._given = given_parameters(self)
 
     @cached_property
     def hook(self) -> SailPointHook:
@@ -219,6 +220,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         return result
 
     def _new_watch(self, deadlines: Deadlines, context: Context) -> Watch:
+        check_rendered(self, self._given)
         aggregation_id = load_id(self.aggregation_id, self.kind)
         # The record may be unreadable for a while, and only it names the source.
         show_links(self, context, self.hook._tenant.ui_url, None)

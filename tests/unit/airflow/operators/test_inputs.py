@@ -11,10 +11,16 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
+from sailpoint_provider.operators.entitlements import SailPointEntitlementAggregationOperator
+from sailpoint_provider.operators.file_check import SailPointFileCheckOperator
+from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
+from sailpoint_provider.operators.source_check import SailPointSourceCheckOperator
+from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.unit.airflow.airflow_cases import (
     DIRECTORY,
     HR,
     MAINFRAME,
+    NOBODY,
     OBJECT_STORAGE,
     FakeTaskInstance,
     carried_out,
@@ -170,3 +176,50 @@ def test_a_file_that_is_none_at_run_time_is_not_taken_for_no_file(tenant, tmp_pa
     error = refusal(make)
     assert f"{name} was set, but its value is None at run time" in str(error)
     assert "load_accounts" not in tenant.calls()
+
+
+LOST = "was set, but its value is None at run time"
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (SailPointAccountAggregationOperator, {"source_id": HR, "file": "hr.csv", "sailpoint_conn_id": "x"}),
+        (SailPointAccountAggregationOperator, {"source_name": "HR Delimited File", "file": "hr.csv"}),
+        (SailPointAccountAggregationOperator, {"drop": {}}),
+        (SailPointAccountAggregationOperator, {"source_id": DIRECTORY, "disable_optimization": True}),
+        (SailPointEntitlementAggregationOperator, {"source_id": HR, "file": "x", "object_type": "group"}),
+        (SailPointFileCheckOperator, {"source_id": HR, "file": "hr.csv", "compare_with": "last.csv"}),
+        (SailPointFileCheckOperator, {"source_name": "HR Delimited File", "file": "hr.csv"}),
+        (SailPointFileCheckOperator, {"drop": {}}),
+        (SailPointSourceCheckOperator, {"source_ids": [DIRECTORY], "source_names": ["Directory"]}),
+        (SailPointIdentityRefreshOperator, {"identity_ids": [NOBODY]}),
+        (
+            SailPointIdentityRefreshOperator,
+            {"identity_profile_id": NOBODY, "wait_for_completion": False},
+        ),
+        (SailPointAccountAggregationSensor, {"aggregation_id": NOBODY}),
+        (SailPointAccountAggregationSensor, {"aggregation_id": NOBODY, "deferrable": True}),
+    ],
+    ids=lambda part: part.__name__ if isinstance(part, type) else " ".join(part),
+)
+def test_every_templated_parameter_that_is_none_at_run_time_is_named_and_nothing_is_sent(tenant, make, given):
+    for name in [one for one in given if one in make.template_fields]:
+        task = make(task_id="task", **given)
+        setattr(task, name, None)
+        error = refusal(lambda task=task: task)
+        assert isinstance(error, AirflowFailException)
+        assert f"{name} {LOST}" in str(error)
+    assert tenant.calls() == []
+
+
+def test_an_approval_that_is_none_at_run_time_is_none(tenant, tmp_path):
+    """The task that asks for it is skipped where the file needs none."""
+    tenant.plan(HR)
+
+    def make():
+        task = operator(source_id=HR, file=tenant.csv(tmp_path), check=True, approved="given")
+        task.approved = None
+        return task
+
+    assert carried_out(make)["state"] == "succeeded"

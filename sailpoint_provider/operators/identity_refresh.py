@@ -150,7 +150,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                 _parts(len(task_ids)),
                 f": {known}" if known else "",
             )
-            return self._follow(context, checkpoint)
+            return self._follow(context, checkpoint, request)
 
     def execute_complete(self, context: Context, event: Any = None) -> IdentityRefreshResult:
         """Go on after the end of a task that the trigger reports, or raise the reported error."""
@@ -169,9 +169,10 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                 )
             with _known(task_id):
                 result = result_after_deferring(self.hook, task_id, checkpoint.deadlines, self.log, self.kind)
+            request = self._request(context)
             if result is not None:
-                checkpoint = self._noted(context, checkpoint, task_id, result)
-            return self._follow(context, checkpoint)
+                checkpoint = self._noted(context, checkpoint, request, task_id, result)
+            return self._follow(context, checkpoint, request)
 
     def on_kill(self) -> None:
         """
@@ -203,7 +204,9 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
             fail_on_warning=self.fail_on_warning,
         )
 
-    def _follow(self, context: Context, checkpoint: RefreshCheckpoint) -> IdentityRefreshResult:
+    def _follow(
+        self, context: Context, checkpoint: RefreshCheckpoint, request: RefreshRequest
+    ) -> IdentityRefreshResult:
         """Wait for the end of every part, one after the other; ISC works on them at the same time."""
         for part in checkpoint.parts if self.wait_for_completion else ():
             if part.ended is not None:
@@ -212,8 +215,8 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                 raise ProtocolError(_UNKNOWN_END.format(why="named no task"))
             self._waiting_for = part.task_id
             result = self._wait(checkpoint, part.task_id)
-            checkpoint = self._noted(context, checkpoint, part.task_id, result)
-        return self._finish(context, checkpoint)
+            checkpoint = self._noted(context, checkpoint, request, part.task_id, result)
+        return self._finish(context, checkpoint, request)
 
     def _wait(self, checkpoint: RefreshCheckpoint, task_id: str) -> AggregationResult:
         watch = self.hook._watch(task_id, checkpoint.deadlines, log=self.log, kind=self.kind)
@@ -238,24 +241,31 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         raise AssertionError("defer() does not return")
 
     def _noted(
-        self, context: Context, checkpoint: RefreshCheckpoint, task_id: str, result: AggregationResult
+        self,
+        context: Context,
+        checkpoint: RefreshCheckpoint,
+        request: RefreshRequest,
+        task_id: str,
+        result: AggregationResult,
     ) -> RefreshCheckpoint:
         """Store how the task of a part has ended."""
         from sailpoint_provider.isc.refresh_outcome import ended_part
 
         self._waiting_for = None
-        sizes = self._request(context).sizes
+        sizes = request.sizes
         for number, part in enumerate(checkpoint.parts):
             if part.task_id == task_id:
                 checkpoint = checkpoint.with_part(number, ended=ended_part(result, sizes[number]))
         refresh_checkpoints_of(context, self.log, durable=self.durable).save(checkpoint)
         return checkpoint
 
-    def _finish(self, context: Context, checkpoint: RefreshCheckpoint) -> IdentityRefreshResult:
+    def _finish(
+        self, context: Context, checkpoint: RefreshCheckpoint, request: RefreshRequest
+    ) -> IdentityRefreshResult:
         """Return the result if every part succeeded, and raise an error otherwise."""
         from sailpoint_provider.isc.refresh_outcome import check_refresh, refresh_result
 
-        result = refresh_result(checkpoint, self._request(context))
+        result = refresh_result(checkpoint, request)
         check_refresh(result, fail_on_warning=self.fail_on_warning)
         done = replace(checkpoint, result=result)
         refresh_checkpoints_of(context, self.log, durable=self.durable).save(done)

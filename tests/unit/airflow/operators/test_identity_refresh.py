@@ -16,6 +16,7 @@ from sailpoint_provider.exceptions import (
     UnknownAggregationError,
 )
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.start import refresh
 from sailpoint_provider.isc.wait import deadlines
 from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
 from tests.unit.airflow.airflow_cases import (
@@ -85,6 +86,20 @@ def test_a_bad_part_fails_the_task_after_all_have_ended_and_a_retry_sends_only_t
     result = carried_out(lambda: operator(600, deferrable=deferrable), ti.next_try())
     assert result["state"] == "succeeded_with_warnings"
     assert [run["identities"] for run in tenant.runs()] == [250, 250, 100, 250]
+
+
+def test_the_ids_are_checked_once_however_many_parts_they_are_sent_in(tenant, monkeypatch):
+    for _ in range(5):
+        plan(tenant)
+    checked, check = [], refresh.checked_identity_ids
+
+    def counted(given):
+        checked.append(len(given))
+        return check(given)
+
+    monkeypatch.setattr(refresh, "checked_identity_ids", counted)
+    assert len(carried_out(lambda: operator(1250))["parts"]) == 5
+    assert checked == [1250]
 
 
 def test_warnings_fail_it_on_demand(tenant):

@@ -11,13 +11,20 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator
+    from typing import TypeAlias
 
     from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.wait.events import WaitEvent
     from sailpoint_provider.isc.wait.watch import Watch
+    from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
+    from sailpoint_provider.operators.load import LoadOperator
     from sailpoint_provider.results import AggregationResult
+    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
+
+    WaitingTask: TypeAlias = (
+        LoadOperator | SailPointIdentityRefreshOperator | SailPointAccountAggregationSensor
+    )
 
 BACKSTOP_SECONDS = 300.0
 """Seconds by which Airflow's own timeout of a deferral exceeds our deadlines, so that ours come first."""
@@ -26,11 +33,14 @@ _VERIFY_SECONDS = 10.0
 _REQUEST_SECONDS = 1.0
 
 
-def deadlines_from_now(task: BaseOperator, timeout: float, tolerate_outage: float) -> Deadlines:
-    """Return the deadlines of a task that begins now; the arguments are in seconds."""
-    limit = task.execution_timeout
-    return Deadlines.starting(
-        time.time(), timeout, tolerate_outage, None if limit is None else limit.total_seconds()
+def deadlines_from_now(task: WaitingTask) -> Deadlines:
+    """Return the deadlines of a task that begins now."""
+    now, limit = time.time(), task.execution_timeout
+    return Deadlines(
+        now + task.timeout,
+        task.tolerate_outage,
+        None if limit is None else now + limit.total_seconds(),
+        begun=now,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -57,6 +57,7 @@ def read_check(check: Any, *, default: bool) -> FileCheck | None:
     return FileCheck() if check else None
 
 
+@dataclass
 class FileChecker:
     """
     Checks the file of a task, and shows the report in the task's log and XCom.
@@ -71,26 +72,14 @@ class FileChecker:
     :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 
-    def __init__(
-        self,
-        hook: SailPointHook,
-        rules: FileCheck,
-        source: Source,
-        *,
-        drop: Mapping[str, Any] | None,
-        compare_with: FileLocation | None,
-        until: float | None,
-        kind: LoadKind = ACCOUNT_AGGREGATION,
-        object_type: str | None = None,
-    ) -> None:
-        self._hook = hook
-        self._rules = rules
-        self._source = source
-        self._drop = drop
-        self._compare_with = compare_with
-        self._until = until
-        self._kind = kind
-        self._object_type = object_type
+    hook: SailPointHook
+    rules: FileCheck
+    source: Source
+    drop: Mapping[str, Any] | None
+    compare_with: FileLocation | None
+    until: float | None
+    kind: LoadKind
+    object_type: str | None
 
     def check(self, file: FileSource) -> FileReport:
         """
@@ -102,18 +91,18 @@ class FileChecker:
         from sailpoint_provider.files.check.check import check_file
         from sailpoint_provider.isc.source_facts import read_source_facts
 
-        facts = self._hook._run(
-            read_source_facts(self._hook._tenant.generation, self._source, self._kind, self._object_type),
-            until=self._until,
+        facts = self.hook._run(
+            read_source_facts(self.hook._tenant.generation, self.source, self.kind, self.object_type),
+            until=self.until,
         )
         return check_file(
             file,
-            self._rules,
+            self.rules,
             facts=facts,
             last=self._last,
-            dropped_at=None if self._drop is None else float(self._drop["dropped_at"]),
+            dropped_at=None if self.drop is None else float(self.drop["dropped_at"]),
             now=time.time(),
-            name=None if self._drop is None else str(self._drop["name"]),
+            name=None if self.drop is None else str(self.drop["name"]),
         )
 
     def check_and_show(self, file: FileSource, context: Context, log: Any) -> FileReport:
@@ -129,13 +118,13 @@ class FileChecker:
         from sailpoint_provider.files.check.last import LastLoaded, last_file
         from sailpoint_provider.files.locate import file_source
 
-        if self._compare_with is not None:
-            return last_file(self._compare_with, time.time())
-        if self._drop is None:
+        if self.compare_with is not None:
+            return last_file(self.compare_with, time.time())
+        if self.drop is None:
             return None
         from sailpoint_provider.drops.last_load import last_loaded
 
-        known = last_loaded(self._drop, self._source.id)
+        known = last_loaded(self.drop, self.source.id)
         if known is None:
             return None
         location, record = known

@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
 from sailpoint_provider._airflow.metrics import prepare_metrics, request_observer
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 
 if TYPE_CHECKING:
     import logging
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.flow import Flow
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.tenant.config import Tenant
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.isc.wait.watch import Watch
@@ -115,7 +115,7 @@ class ConnectedHook(BaseHook):
         *,
         usual_seconds: float | None = None,
         log: Any = None,
-        kind: LoadKind = ACCOUNT_AGGREGATION,
+        kind: LoadKind,
     ) -> Watch:
         """
         Return the wait for an aggregation, to be carried out step by step.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
-
 if TYPE_CHECKING:
+    from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.tenant.config import Tenant
 
 _KILL_SECONDS = 3.0
@@ -21,7 +20,7 @@ def log_kill(
     *,
     source: str | None,
     clear_task: bool,
-    kind: LoadKind = ACCOUNT_AGGREGATION,
+    kind: LoadKind,
 ) -> None:
     """
     Log at a kill that the aggregation is still running; clear ISC's record of it if asked to.

@@ -11,11 +11,10 @@ from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.asynchronous import AsyncMethods
 from sailpoint_provider.hooks.connection import DEFAULT_CONN_ID, connected_to, upload_of
-from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.loads import LoadMethods
 from sailpoint_provider.hooks.session import SailPointSession
 from sailpoint_provider.isc.api.identifiers import given_id, load_id
-from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind, kind_of
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -255,19 +254,6 @@ class SailPointHook(LoadMethods, AsyncMethods):
         except SailPointError as error:
             return False, diagnose(error)
         return True, connected_to(self._tenant)
-
-    def _log_kill(
-        self,
-        log: Any,
-        aggregation_id: str,
-        *,
-        source: str | None,
-        clear_task: bool,
-        kind: LoadKind = ACCOUNT_AGGREGATION,
-    ) -> None:
-        """Log a kill, and clear ISC's record of the aggregation if asked to."""
-        # A kill reads no connection: the interrupted code may hold the locks for it.
-        log_kill(log, self._known_tenant, aggregation_id, source=source, clear_task=clear_task, kind=kind)
 
     def _records(self, pages: TaskPages) -> Iterator[TaskStatus]:
         while (call := pages.next_call()) is not None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 
 from sailpoint_provider._airflow.deferral import (
-    backstop,
     deadlines_from_now,
     result_after_deferring,
     result_before_deferring,
@@ -22,11 +21,12 @@ from sailpoint_provider._airflow.parameters import check_rendered, given_paramet
 from sailpoint_provider._airflow.start import start_in_time
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, refresh_checkpoints_of
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
+from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.operators.connected import ConnectedOperator
-from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.triggers.deferral import wait_on_triggerer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -182,8 +182,9 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         """
         if self._waiting_for is None or isinstance(sys.exception(), AirflowTaskTimeout):
             return
-        self.hook._log_kill(
+        log_kill(
             self.log,
+            self.hook._known_tenant,
             self._waiting_for,
             source=None,
             clear_task=self.on_kill_clear_task,
@@ -198,7 +199,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         return RefreshRequest(
             max_tries=max_tries_of(context),
             clear_number=clear_number_of(context),
-            deadlines=deadlines_from_now(self, self.timeout, self.tolerate_outage),
+            deadlines=deadlines_from_now(self),
             identity_ids=() if profile_id is not None else checked_identity_ids(self.identity_ids),
             profile_id=None if profile_id is None else identity_profile_id(profile_id),
             fail_on_warning=self.fail_on_warning,
@@ -225,20 +226,15 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                 return wait_on_worker(self.hook, watch, self.poll_interval)
             if (result := result_before_deferring(self.hook, watch)) is not None:
                 return result
-        self.defer(
-            trigger=SailPointAccountAggregationTrigger(
-                aggregation_id=task_id,
-                sailpoint_conn_id=self.sailpoint_conn_id,
-                poll_interval=self.poll_interval,
-                deadlines=checkpoint.deadlines,
-                clear_task_on_kill=self.on_kill_clear_task,
-                carried={"checkpoint": checkpoint.to_json()},
-                kind=self.kind.key,
-            ),
-            method_name="execute_complete",
-            timeout=backstop(checkpoint.deadlines),
+        return wait_on_triggerer(
+            self,
+            "execute_complete",
+            task_id,
+            checkpoint.deadlines,
+            poll_interval=self.poll_interval,
+            clear_task_on_kill=self.on_kill_clear_task,
+            carried={"checkpoint": checkpoint.to_json()},
         )
-        raise AssertionError("defer() does not return")
 
     def _noted(
         self,

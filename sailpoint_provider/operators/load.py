@@ -6,13 +6,12 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from sailpoint_provider._airflow.asset_events import send_load_event
 from sailpoint_provider._airflow.deferral import (
-    backstop,
     carried_deadlines,
     deadlines_from_now,
     result_after_deferring,
@@ -31,9 +30,10 @@ from sailpoint_provider._airflow.start import (
 )
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
+from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 from sailpoint_provider.operators.connected import ConnectedOperator
-from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.triggers.deferral import wait_on_triggerer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ class LoadOperator(ConnectedOperator, LoadLineage):
     def execute(self, context: Context) -> AggregationResult:
         """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
         with airflow_errors(context, self._place):
-            return self._start(context, self._deadlines_from_now())
+            return self._start(context, deadlines_from_now(self))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral, with the links of the process before it."""
@@ -90,7 +90,7 @@ class LoadOperator(ConnectedOperator, LoadLineage):
                 waited.ended_aggregation()
             return self._start(
                 context,
-                carried_deadlines(waited) or self._deadlines_from_now(),
+                carried_deadlines(waited) or deadlines_from_now(self),
                 may_run=waited.carried.get("may_run") is True,
             )
 
@@ -122,8 +122,9 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         """
         if self._checkpoint is None or isinstance(sys.exception(), AirflowTaskTimeout):
             return
-        self.hook._log_kill(
+        log_kill(
             self.log,
+            self.hook._known_tenant,
             str(self._checkpoint.aggregation_id),
             source=f"{self._checkpoint.source_name!r} ({self._checkpoint.source_id})",
             clear_task=self.on_kill_clear_task,
@@ -193,10 +194,12 @@ class LoadOperator(ConnectedOperator, LoadLineage):
             if not self.deferrable:
                 wait_on_worker(self.hook, watch, self.poll_interval)
             elif result_before_deferring(self.hook, watch) is None:
-                self._defer(
+                wait_on_triggerer(
+                    self,
                     "execute_turn",
                     busy.aggregation_id,
                     deadlines,
+                    poll_interval=self.poll_interval,
                     is_ours=False,
                     carried={"deadlines": deadlines.to_json(), "may_run": busy.may_run},
                 )
@@ -236,36 +239,17 @@ class LoadOperator(ConnectedOperator, LoadLineage):
             return self._finish(context, checkpoint, wait_on_worker(self.hook, watch, self.poll_interval))
         if (result := result_before_deferring(self.hook, watch)) is not None:
             return self._finish(context, checkpoint, result)
-        return self._defer(
+        return wait_on_triggerer(
+            self,
             "execute_complete",
             aggregation_id,
             checkpoint.deadlines,
+            poll_interval=self.poll_interval,
             source_id=checkpoint.source_id,
             clear_task_on_kill=self.on_kill_clear_task,
             usual_seconds=checkpoint.usual_seconds,
             carried={"checkpoint": checkpoint.to_json()},
         )
-
-    def _defer(self, method_name: str, aggregation_id: str, deadlines: Deadlines, **details: Any) -> NoReturn:
-        """
-        Wait on the triggerer.
-
-        :param method_name: the method that resumes the task.
-        :param details: further arguments of the trigger.
-        """
-        self.defer(
-            trigger=SailPointAccountAggregationTrigger(
-                aggregation_id=aggregation_id,
-                sailpoint_conn_id=self.sailpoint_conn_id,
-                poll_interval=self.poll_interval,
-                deadlines=deadlines,
-                kind=self.kind.key,
-                **details,
-            ),
-            method_name=method_name,
-            timeout=backstop(deadlines),
-        )
-        raise AssertionError("defer() does not return")
 
     def _finish(
         self, context: Context, checkpoint: Checkpoint, result: AggregationResult
@@ -298,9 +282,6 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         result["source_name"] = checkpoint.source_name
         result["file"] = checkpoint.sent
         self._note_end(result, context)
-
-    def _deadlines_from_now(self) -> Deadlines:
-        return deadlines_from_now(self, self.timeout, self.tolerate_outage)
 
     def _store(self, context: Context) -> CheckpointStore:
         return checkpoints_of(context, self.log, durable=self.durable)

@@ -19,7 +19,6 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider._airflow.asset_events import send_event_of_sensor
 from sailpoint_provider._airflow.deferral import (
-    backstop,
     carried_deadlines,
     deadlines_from_now,
     request_limit,
@@ -41,7 +40,7 @@ from sailpoint_provider.isc.api.identifiers import load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE, Deadlines, still_running
 from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
-from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
+from sailpoint_provider.triggers.deferral import wait_on_triggerer
 from sailpoint_provider.version_compat import TaskDeferralError, TaskDeferralTimeout
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         with self._same_end_in_every_mode(context):
             if not self.deferrable:
                 return self._told(context, super().execute(context))
-            deadlines = self._deadlines_from_now()
+            deadlines = deadlines_from_now(self)
             watch = self._new_watch(deadlines, context)
             result = result_before_deferring(self.hook, watch)
             show_links(self, context, self.hook._tenant.ui_url, watch.source_id)
@@ -167,7 +166,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
 
         waited = read_event(event)
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
-        deadlines = carried_deadlines(waited) or self._deadlines_from_now()
+        deadlines = carried_deadlines(waited) or deadlines_from_now(self)
         result = result_after_deferring(self.hook, aggregation_id, deadlines, self.log, self.kind)
         return self._told(context, self._finish_or_defer(result, deadlines))
 
@@ -199,20 +198,15 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
     def _finish_or_defer(self, result: AggregationResult | None, deadlines: Deadlines) -> AggregationResult:
         if result is not None:
             return self._finish(result, deadlines.begun)
-        self.defer(
-            trigger=SailPointAccountAggregationTrigger(
-                aggregation_id=self.aggregation_id,
-                sailpoint_conn_id=self.sailpoint_conn_id,
-                poll_interval=self.poke_interval,
-                deadlines=deadlines,
-                is_ours=False,
-                carried={"deadlines": deadlines.to_json()},
-                kind=self.kind.key,
-            ),
-            method_name="execute_complete",
-            timeout=backstop(deadlines),
+        return wait_on_triggerer(
+            self,
+            "execute_complete",
+            self.aggregation_id,
+            deadlines,
+            poll_interval=self.poke_interval,
+            is_ours=False,
+            carried={"deadlines": deadlines.to_json()},
         )
-        raise AssertionError("defer() does not return")
 
     def _told(self, context: Context, result: AggregationResult) -> AggregationResult:
         """Return the result of a good end, after its outlets got it."""
@@ -225,9 +219,6 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         # The record may be unreadable for a while, and only it names the source.
         show_links(self, context, self.hook._tenant.ui_url, None)
         return self.hook._watch(aggregation_id, deadlines, log=self.log, kind=self.kind)
-
-    def _deadlines_from_now(self) -> Deadlines:
-        return deadlines_from_now(self, self.timeout, self.tolerate_outage)
 
     def _deadline(self, context: Context) -> float:
         """Return the epoch seconds of the base class's timeout; reschedules count from the first poke."""

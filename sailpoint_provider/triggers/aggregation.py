@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sailpoint_provider._airflow.errors import trigger_arguments
 from sailpoint_provider.exceptions import SailPointError
+from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -194,15 +195,16 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
                 await hook._atenant()
         except Exception as error:
             self.log.warning("Could not read the connection (%s).", type(error).__name__)
-        log_kill = partial(
-            hook._log_kill,
+        log_it = partial(
+            log_kill,
             self.log,
+            hook._known_tenant,
             self.aggregation_id,
             source=self.source_id or ("unknown" if self.kind.takes_file else None),
             clear_task=self.clear_task_on_kill,
             kind=self.kind,
         )
-        await in_thread(log_kill)
+        await in_thread(log_it)
 
     async def _has_ended(self, hook: SailPointHook) -> bool:
         """Return whether ISC says that the aggregation has ended; False if it does not answer in time."""

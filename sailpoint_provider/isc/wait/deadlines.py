@@ -51,14 +51,6 @@ class Deadlines:
     execution_deadline: float | None = None
     begun: float | None = None
 
-    @classmethod
-    def starting(
-        cls, now: float, timeout: float, tolerate_outage: float, execution_timeout: float | None = None
-    ) -> Deadlines:
-        """Return the deadlines of a wait that begins now; all arguments are in seconds."""
-        execution_deadline = None if execution_timeout is None else now + execution_timeout
-        return cls(now + timeout, tolerate_outage, execution_deadline, begun=now)
-
     @property
     def end(self) -> float | None:
         """Epoch seconds of the earlier deadline, None for no limit."""

@@ -1,17 +1,5 @@
-"""Airflow assets; each module is imported at the first use of its class."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Airflow assets."""
 
 from sailpoint_provider.airflow_version import require_airflow
-from sailpoint_provider.lazy_names import lazy_names
-
-if TYPE_CHECKING:
-    from sailpoint_provider.assets.drops import SailPointDropFolder
 
 require_airflow()
-
-__all__ = ["SailPointDropFolder"]
-
-__getattr__ = lazy_names(__name__, {"SailPointDropFolder": "drops"})

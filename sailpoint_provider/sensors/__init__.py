@@ -1,20 +1,5 @@
-"""Sensors; each module is imported at the first use of its class."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Sensors."""
 
 from sailpoint_provider.airflow_version import require_airflow
-from sailpoint_provider.lazy_names import lazy_names
-
-if TYPE_CHECKING:
-    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
-    from sailpoint_provider.sensors.drops import SailPointFileDropSensor
 
 require_airflow()
-
-__all__ = ["SailPointAccountAggregationSensor", "SailPointFileDropSensor"]
-
-__getattr__ = lazy_names(
-    __name__, {"SailPointAccountAggregationSensor": "aggregation", "SailPointFileDropSensor": "drops"}
-)

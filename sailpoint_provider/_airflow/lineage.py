@@ -39,7 +39,6 @@ class LoadLineage:
     _checkpoint: Checkpoint | None = None
     _ended: AggregationResult | None = None
     _tenant_url: str | None = None
-    _carried: Mapping[str, Any] | None = None
     _report: Mapping[str, Any] | None = None
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any] | None:
@@ -54,10 +53,9 @@ class LoadLineage:
         """Return what is known of a load that failed, and ISC's messages."""
         return self._reported(lambda: _error_of(task_instance))
 
-    def _note_resume(self, carried: Mapping[str, Any], context: Any) -> None:
-        """Note what a trigger brought back, before the task knows whether the wait ended well."""
+    def _note_resume(self, context: Any) -> None:
+        """Note what a resumed task has not read yet, before it knows whether the wait ended well."""
         if openlineage_listens():
-            self._carried = carried
             self._note_tenant()
             self._note_report(context["ti"])
 
@@ -88,10 +86,9 @@ class LoadLineage:
         self, error: Callable[[], BaseException | None] = lambda: None, *, at_start: bool = False
     ) -> OperatorLineage[Any, Any] | None:
         def report() -> OperatorLineage[Any, Any]:
-            from sailpoint_provider._airflow.lineage_facets import operator_lineage
             from sailpoint_provider._airflow.lineage_facts import lineage_at_start, lineage_of
 
-            return operator_lineage(lineage_at_start(self) if at_start else lineage_of(self, error()))
+            return lineage_at_start(self) if at_start else lineage_of(self, error())
 
         return self._tried(report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.openlineage.extractors import OperatorLineage
@@ -22,7 +23,7 @@ from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.isc.outcome import BAD_STATES, GOOD_STATES
 
 if TYPE_CHECKING:
-    from sailpoint_provider._airflow.lineage_facts import Lineage, LineageFile
+    from sailpoint_provider._airflow.dataset_names import DatasetName
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.results import AggregationResult
 
@@ -106,13 +107,52 @@ class SailPointLoadRunFacet(RunFacet):
     _additional_skip_redact: ClassVar[list[str]] = ["aggregationId", "trackingId"]
 
 
-def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
-    """Return what OpenLineage's events carry about a load."""
-    source = _output(lineage)
+@dataclass(frozen=True)
+class LineageFile:
+    """
+    A file as OpenLineage shows it.
+
+    :param dataset: what OpenLineage calls it.
+    :param name: file name that ISC receives; None if nothing was sent or checked.
+    :param size_bytes: number of bytes that ISC receives; None if unknown.
+    :param sha256: SHA-256 of these bytes; None if unknown.
+    :param rows: rows without the header; None if unknown.
+    :param columns: the header; None if unknown.
+    """
+
+    dataset: DatasetName
+    name: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] | None = None
+
+
+def operator_lineage(
+    kind: LoadKind,
+    *,
+    file: LineageFile | None = None,
+    source: DatasetName | None = None,
+    source_name: str | None = None,
+    aggregation_id: str | None = None,
+    result: AggregationResult | None = None,
+    error: BaseException | None = None,
+) -> OperatorLineage[Any, Any]:
+    """
+    Return what OpenLineage's events carry about a load.
+
+    :param kind: the kind of load.
+    :param file: the file; None for none.
+    :param source: what OpenLineage calls the source; None if it is not known yet.
+    :param source_name: name of the source; None if it is not known yet.
+    :param aggregation_id: ID of the aggregation; None if none was started.
+    :param result: its result; None if it has not ended.
+    :param error: why the task failed; None if it did not.
+    """
     return OperatorLineage(
-        inputs=[] if lineage.file is None else [_input(lineage.file)],
-        outputs=[] if source is None else [source],
-        run_facets={"sailPoint_load": _run_facet(lineage)},
+        inputs=[] if file is None else [_input(file)],
+        outputs=[] if source is None else [_output(source, source_name, result, kind)],
+        run_facets={"sailPoint_load": _run_facet(kind, aggregation_id, result, error)},
     )
 
 
@@ -134,17 +174,14 @@ def _input(file: LineageFile) -> InputDataset:
     return InputDataset(file.dataset.namespace, file.dataset.name, inputFacets=input_facets, facets=facets)
 
 
-def _output(lineage: Lineage) -> OutputDataset | None:
-    if lineage.source is None:
-        return None
+def _output(
+    source: DatasetName, source_name: str | None, result: AggregationResult | None, kind: LoadKind
+) -> OutputDataset:
     facets: dict[str, Any] = {}
-    if lineage.source_name is not None:
-        facets["documentation"] = documentation_dataset.DocumentationDatasetFacet(lineage.source_name)
+    if source_name is not None:
+        facets["documentation"] = documentation_dataset.DocumentationDatasetFacet(source_name)
     return OutputDataset(
-        lineage.source.namespace,
-        lineage.source.name,
-        outputFacets=_output_facets(lineage.result, lineage.kind),
-        facets=facets,
+        source.namespace, source.name, outputFacets=_output_facets(result, kind), facets=facets
     )
 
 
@@ -165,9 +202,13 @@ def _output_facets(result: AggregationResult | None, kind: LoadKind) -> dict[str
     return facets
 
 
-def _run_facet(lineage: Lineage) -> SailPointLoadRunFacet:
-    result, error = lineage.result, lineage.error
-    known: dict[str, Any] = {"load": lineage.kind.name, "aggregationId": lineage.aggregation_id}
+def _run_facet(
+    kind: LoadKind,
+    aggregation_id: str | None,
+    result: AggregationResult | None,
+    error: BaseException | None,
+) -> SailPointLoadRunFacet:
+    known: dict[str, Any] = {"load": kind.name, "aggregationId": aggregation_id}
     if result is not None:
         known |= {
             "state": result["state"],

@@ -1,102 +1,45 @@
-"""What is known about a load when OpenLineage asks."""
+"""What is known about a load when OpenLineage asks; imported only then."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
-from sailpoint_provider._airflow.dataset_names import DatasetName, file_dataset, is_url, source_dataset
-from sailpoint_provider.exceptions import ProtocolError, SailPointError
+from sailpoint_provider._airflow.dataset_names import file_dataset, is_url, source_dataset
+from sailpoint_provider._airflow.lineage_facets import LineageFile, operator_lineage
+from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from sailpoint_provider.isc.kinds import LoadKind
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from sailpoint_provider._airflow.dataset_names import DatasetName
+    from sailpoint_provider._airflow.lineage import LoadLineage
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult, UploadedFile
 
-T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class LineageFile:
-    """
-    A file as OpenLineage shows it.
-
-    :param dataset: what OpenLineage calls it.
-    :param name: file name that ISC receives; None if nothing was sent or checked.
-    :param size_bytes: number of bytes that ISC receives; None if unknown.
-    :param sha256: SHA-256 of these bytes; None if unknown.
-    :param rows: rows without the header; None if unknown.
-    :param columns: the header; None if unknown.
-    """
-
-    dataset: DatasetName
-    name: str | None = None
-    size_bytes: int | None = None
-    sha256: str | None = None
-    rows: int | None = None
-    columns: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """
-    What is known about a load when OpenLineage asks.
-
-    :param kind: the kind of load.
-    :param file: the file; None for none.
-    :param source: what OpenLineage calls the source; None if it is not known yet.
-    :param source_name: name of the source; None if it is not known yet.
-    :param aggregation_id: ID of the aggregation; None if none was started.
-    :param result: its result; None if it has not ended.
-    :param error: why the task failed; None if it did not.
-    """
-
-    kind: LoadKind
-    file: LineageFile | None = None
-    source: DatasetName | None = None
-    source_name: str | None = None
-    aggregation_id: str | None = None
-    result: AggregationResult | None = None
-    error: BaseException | None = None
-
-
-class LineageTask(Protocol):
-    """What a task notes for OpenLineage while it runs."""
-
-    _checkpoint: Checkpoint | None
-    _ended: AggregationResult | None
-    _tenant_url: str | None
-    _carried: Mapping[str, Any] | None
-    _report: Mapping[str, Any] | None
-
-    kind: LoadKind
-
-    def _tried(self, action: Callable[[], T]) -> T | None: ...
-
-
-def lineage_at_start(task: LineageTask) -> Lineage:
+def lineage_at_start(task: LoadLineage) -> OperatorLineage[Any, Any]:
     """Return what is known before the task runs."""
     location = _file_location(task)
-    return Lineage(task.kind, None if location is None else LineageFile(file_dataset(location)))
+    return operator_lineage(task.kind, file=None if location is None else LineageFile(file_dataset(location)))
 
 
-def lineage_of(task: LineageTask, error: BaseException | None = None) -> Lineage:
+def lineage_of(task: LoadLineage, error: BaseException | None = None) -> OperatorLineage[Any, Any]:
     """
     Return what is known when the task has ended.
 
     :param error: why it failed; None if it did not.
     """
-    checkpoint = _known_checkpoint(task)
+    checkpoint = task._checkpoint
     result = task._ended or (checkpoint.result if checkpoint is not None else None)
     source_id, source_name = _known_source(task, checkpoint, result)
     url = _known_url(task)
     aggregation_id = result["aggregation_id"] if result is not None else None
     if aggregation_id is None and checkpoint is not None:
         aggregation_id = checkpoint.aggregation_id
-    return Lineage(
+    return operator_lineage(
         task.kind,
         file=_sent_file(task, checkpoint, result, error),
         source=source_dataset(url, source_id) if url and source_id else None,
@@ -107,20 +50,8 @@ def lineage_of(task: LineageTask, error: BaseException | None = None) -> Lineage
     )
 
 
-def _known_checkpoint(task: LineageTask) -> Checkpoint | None:
-    """Return the checkpoint of this task's aggregation; None if it has started none that is known."""
-    if task._checkpoint is not None or task._carried is None:
-        return task._checkpoint
-    from sailpoint_provider.isc.start.checkpoint import read_checkpoint
-
-    try:
-        return read_checkpoint(task._carried.get("checkpoint"))
-    except ProtocolError:
-        return None
-
-
 def _known_source(
-    task: LineageTask, checkpoint: Checkpoint | None, result: AggregationResult | None
+    task: LoadLineage, checkpoint: Checkpoint | None, result: AggregationResult | None
 ) -> tuple[str | None, str | None]:
     if checkpoint is not None:
         return checkpoint.source_id, checkpoint.source_name
@@ -130,14 +61,14 @@ def _known_source(
     return (None, None) if found is None else (found.id, found.name)
 
 
-def _known_url(task: LineageTask) -> str | None:
+def _known_url(task: LoadLineage) -> str | None:
     if task._tenant_url is None and (hook := task.__dict__.get("hook")) is not None:
         tenant = hook._known_tenant
         return None if tenant is None else str(tenant.base_url)
     return task._tenant_url
 
 
-def _file_location(task: LineageTask) -> str | None:
+def _file_location(task: LoadLineage) -> str | None:
     """Return path or URL under which the file was handed over; None for none."""
     drop = getattr(task, "drop", None)
     if drop is not None:
@@ -148,7 +79,7 @@ def _file_location(task: LineageTask) -> str | None:
 
 
 def _sent_file(
-    task: LineageTask,
+    task: LoadLineage,
     checkpoint: Checkpoint | None,
     result: AggregationResult | None,
     error: BaseException | None,

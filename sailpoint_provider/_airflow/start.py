@@ -37,6 +37,19 @@ def check_source_is_named_once(source_id: Any, source_name: Any) -> None:
         raise InvalidInputError(f"Set either source_id or source_name; {given} set.")
 
 
+def check_drop_is_alone(task: Any) -> None:
+    """
+    Check that a task with a drop sets nothing that the drop names itself.
+
+    :raises InvalidInputError: a source or a file is set.
+    """
+    for name in ("source_id", "source_name", "file", "compare_with"):
+        if getattr(task, name) is not None:
+            raise InvalidInputError(
+                f"Set either drop or {name}, not both: a drop names its source and its file."
+            )
+
+
 def check_adoptable(file: Any, disable_optimization: Any, kind: LoadKind) -> None:
     """
     Check that an adopted aggregation can do what the task asks for.
@@ -92,33 +105,30 @@ def start_in_time(deadlines: Deadlines, source: str | None, kind: LoadKind) -> I
         ) from error
 
 
-def carried_by(event: WaitEvent) -> Checkpoint | None:
-    """Return the checkpoint that a trigger brought back, for an error to name; None if it is unreadable."""
+def carried_checkpoint(event: WaitEvent, log: Any) -> Checkpoint | None:
+    """
+    Return the checkpoint that a trigger brought back; None if it brought none, or an unreadable one.
+
+    The trigger brings it back, because ``airflow dags test`` resumes a task with the event alone.
+    """
     from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
     try:
         return read_checkpoint(event.carried.get("checkpoint"))
-    except ProtocolError:
+    except ProtocolError as error:
+        log.warning("Ignoring the checkpoint in the trigger's event. %s", error)
         return None
 
 
-def carried_checkpoint(event: WaitEvent, aggregation_id: str, store: CheckpointStore, log: Any) -> Checkpoint:
+def checkpoint_of(aggregation_id: str, carried: Checkpoint | None, store: CheckpointStore) -> Checkpoint:
     """
     Return the checkpoint of the aggregation that a trigger waited for.
 
-    The trigger brings it back, because ``airflow dags test`` resumes a task with the event alone.
-
-    :param store: the stored checkpoint, for an event without one.
+    :param carried: the one that the trigger brought back.
+    :param store: the stored one, for an event without one.
     :raises ProtocolError: there is no checkpoint of this aggregation.
     """
-    from sailpoint_provider.isc.start.checkpoint import read_checkpoint
-
-    try:
-        checkpoint = read_checkpoint(event.carried.get("checkpoint"))
-    except ProtocolError as error:
-        log.warning("Ignoring the checkpoint in the trigger's event. %s", error)
-        checkpoint = None
-    checkpoint = checkpoint or store.load()
+    checkpoint = carried or store.load()
     known = None if checkpoint is None else checkpoint.aggregation_id
     if checkpoint is None or known != aggregation_id:
         raise ProtocolError(

@@ -10,7 +10,7 @@ from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, plain_path
-from sailpoint_provider._airflow.start import check_source_is_named_once, look_up_source
+from sailpoint_provider._airflow.start import check_drop_is_alone, check_source_is_named_once, look_up_source
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
@@ -103,14 +103,8 @@ class SailPointFileCheckOperator(ConnectedOperator):
                 check_source_is_named_once(source_id, source_name)
                 if file is None:
                     raise InvalidInputError("Set file to the CSV to check, or drop to a drop.")
-            elif named := [
-                name
-                for name in ("source_id", "source_name", "file", "compare_with")
-                if getattr(self, name) is not None
-            ]:
-                raise InvalidInputError(
-                    f"Set either drop or {named[0]}, not both: a drop names its source and its file."
-                )
+            else:
+                check_drop_is_alone(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the file and return the report."""

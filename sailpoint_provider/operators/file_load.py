@@ -19,7 +19,12 @@ from sailpoint_provider._airflow.parameters import (
     plain_path,
     seconds,
 )
-from sailpoint_provider._airflow.start import check_adoptable, look_up_source
+from sailpoint_provider._airflow.start import (
+    check_adoptable,
+    check_drop_is_alone,
+    check_source_is_named_once,
+    look_up_source,
+)
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
 from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
@@ -122,37 +127,12 @@ class FileLoadOperator(LoadOperator):
             if if_running == "adopt":
                 check_adoptable(self.file if drop is None else drop, self.disable_optimization, self.kind)
 
-    def execute(self, context: Context) -> AggregationResult:
-        """Check the file, start the load or resume that of an earlier try, and wait for its end."""
-        with airflow_errors(context, self._place):
-            self._read_drop(context)
-            if (result := self._result_of_earlier_try(context)) is not None:
-                return result
-        return super().execute(context)
-
-    def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
-        """Start after the wait for another load of the source, however that one ended."""
-        with airflow_errors(context, self._place):
-            self._read_drop(context)
-            if (result := self._result_of_earlier_try(context)) is not None:
-                return result
-        return super().execute_turn(context, event)
-
-    def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
-        """Return the result of the load whose end the trigger reports, or raise the reported error."""
-        with airflow_errors(context, self._place):
-            self._read_drop(context)
-        return super().execute_complete(context, event)
-
     def _check_source(self) -> None:
+        """Check that the parameters name the source exactly once."""
         if self.drop is None:
-            super()._check_source()
+            check_source_is_named_once(self.source_id, self.source_name)
             return
-        given = ("source_id", "source_name", "file", "compare_with")
-        if named := [name for name in given if getattr(self, name) is not None]:
-            raise InvalidInputError(
-                f"Set either drop or {named[0]}, not both: a drop names its source and its file."
-            )
+        check_drop_is_alone(self)
         if not self.wait_for_completion:
             raise InvalidInputError(
                 "A drop needs wait_for_completion=True, because it counts as loaded only after a good end."
@@ -166,8 +146,9 @@ class FileLoadOperator(LoadOperator):
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
             self.file = self._shown_file = described["file"]
 
-    def _result_of_earlier_try(self, context: Context) -> AggregationResult | None:
-        """Return the result of a drop that an earlier try has filed as loaded; None if there is none."""
+    def _before(self, context: Context) -> AggregationResult | None:
+        """Read the drop; return the result if an earlier try has filed it as loaded, None otherwise."""
+        self._read_drop(context)
         result = None if self._drop is None else self._drop.result_of_earlier_try()
         if result is not None:
             self._note_end(result)
@@ -192,8 +173,8 @@ class FileLoadOperator(LoadOperator):
         if self._drop is not None and self._source is not None:
             self._drop.file_away(outcome, self._source.id, report=error.report, sentence=str(error))
 
-    def _conclude(self, context: Context, result: AggregationResult) -> AggregationResult:
-        """File a loaded drop away."""
+    def _conclude(self, result: AggregationResult) -> None:
+        """File a loaded drop away; this may be repeated."""
         if self._drop is not None:
             sent = result["file"]
             self._drop.file_away(
@@ -203,7 +184,6 @@ class FileLoadOperator(LoadOperator):
                 aggregation_id=result["aggregation_id"],
                 result=result,
             )
-        return result
 
     def _with_check(
         self, file: FileSource, source: Source, context: Context, until: float | None

@@ -23,9 +23,8 @@ from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.start import (
-    carried_by,
     carried_checkpoint,
-    check_source_is_named_once,
+    checkpoint_of,
     start_in_time,
 )
 from sailpoint_provider._airflow.task_state import checkpoints_of
@@ -50,29 +49,37 @@ class LoadOperator(ConnectedOperator, LoadLineage):
     """
     Starts a load of a source once, follows it and returns its result.
 
-    A subclass names the kind of load, sets the attributes in its constructor, and builds the start request.
-    It has the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG.
+    :class:`~sailpoint_provider.operators.file_load.FileLoadOperator` adds the parameters and the file. It has
+    the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG.
     """
 
     operator_extra_links = LINKS
 
     _shown_file: str | None = None
 
-    source_id: str | None
-    source_name: str | None
-    wait_for_completion: bool
-    deferrable: bool
-    poll_interval: float
-    timeout: float
-    tolerate_outage: float
-    fail_on_warning: bool
-    durable: bool
-    on_kill_clear_task: bool
-    emit_asset_event: bool
+    if TYPE_CHECKING:
+        source_id: str | None
+        source_name: str | None
+        wait_for_completion: bool
+        deferrable: bool
+        poll_interval: float
+        timeout: float
+        tolerate_outage: float
+        fail_on_warning: bool
+        durable: bool
+        on_kill_clear_task: bool
+        emit_asset_event: bool
+
+        def _read_drop(self, context: Context) -> None: ...
+        def _before(self, context: Context) -> AggregationResult | None: ...
+        def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest: ...
+        def _conclude(self, result: AggregationResult) -> None: ...
 
     def execute(self, context: Context) -> AggregationResult:
-        """Start the aggregation, or resume the one of an earlier try, and wait for its end."""
+        """Check the file, start the load or resume that of an earlier try, and wait for its end."""
         with airflow_errors(context, self._place):
+            if (result := self._before(context)) is not None:
+                return result
             return self._start(context, deadlines_from_now(self))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -81,10 +88,12 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_turn(self, context: Context, event: Any = None) -> AggregationResult:
-        """Start after the wait for another aggregation of the source, whatever its outcome."""
+        """Start after the wait for another load of the source, however that one ended."""
         from sailpoint_provider.isc.wait.events import read_event
 
         with airflow_errors(context, self._place):
+            if (result := self._before(context)) is not None:
+                return result
             waited = read_event(event)
             with self._waiting_for_source():
                 waited.ended_aggregation()
@@ -95,15 +104,16 @@ class LoadOperator(ConnectedOperator, LoadLineage):
             )
 
     def execute_complete(self, context: Context, event: Any = None) -> AggregationResult:
-        """Return the result of the aggregation whose end the trigger reports, or raise the reported error."""
+        """Return the result of the load whose end the trigger reports, or raise the reported error."""
         from sailpoint_provider.isc.wait.events import read_event
 
         with airflow_errors(context, self._place):
+            self._read_drop(context)
             waited = read_event(event)
-            self._note_resume(waited.carried, context)
-            self._checkpoint = carried_by(waited)
+            self._note_resume(context)
+            self._checkpoint = carried_checkpoint(waited, self.log)
             aggregation_id = waited.ended_aggregation()
-            checkpoint = carried_checkpoint(waited, aggregation_id, self._store(context), self.log)
+            checkpoint = checkpoint_of(aggregation_id, self._checkpoint, self._store(context))
             self._checkpoint = checkpoint
             label_by_source(context, checkpoint.source_name)
             result = result_after_deferring(
@@ -139,18 +149,6 @@ class LoadOperator(ConnectedOperator, LoadLineage):
             file = self._checkpoint.file_location
         parts = [f"source {source}", f"connection {self.sailpoint_conn_id}"]
         return ", ".join(parts if file is None else [*parts, f"file {file}"])
-
-    def _check_source(self) -> None:
-        """Check that the parameters name the source exactly once."""
-        check_source_is_named_once(self.source_id, self.source_name)
-
-    def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
-        """Return what the task asks to start."""
-        raise NotImplementedError
-
-    def _conclude(self, context: Context, result: AggregationResult) -> AggregationResult:
-        """Return the result of a good end; a subclass does first what belongs to it. May be repeated."""
-        return result
 
     def _start(self, context: Context, deadlines: Deadlines, *, may_run: bool = False) -> AggregationResult:
         """
@@ -272,9 +270,9 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         return self._end(context, result)
 
     def _end(self, context: Context, result: AggregationResult) -> AggregationResult:
-        concluded = self._conclude(context, result)
-        send_load_event(self, context, concluded, self._checkpoint)
-        return concluded
+        self._conclude(result)
+        send_load_event(self, context, result, self._checkpoint)
+        return result
 
     def _complete(self, context: Context, result: AggregationResult, checkpoint: Checkpoint) -> None:
         """Add to a result what only the start knows."""

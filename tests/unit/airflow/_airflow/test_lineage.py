@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sailpoint_provider._airflow import lineage, lineage_facts
+from sailpoint_provider._airflow import lineage
 from sailpoint_provider.drops.journal import Run
 from sailpoint_provider.drops.rules import FolderRules
 from sailpoint_provider.drops.taking import take_drops
@@ -335,6 +335,8 @@ def test_a_task_succeeds_although_nothing_can_be_noted(
 
 
 def test_facets_that_cannot_be_made_are_none(openlineage, tenant, monkeypatch):
+    from sailpoint_provider._airflow import lineage_facts
+
     monkeypatch.setattr(lineage_facts, "file_dataset", broken)
     task = operator(file="/data/hr.csv")
     assert task.get_openlineage_facets_on_start() is None
@@ -362,7 +364,7 @@ class Refusing:
 def refusing(monkeypatch):
     """Take OpenLineage away."""
     for name in list(sys.modules):
-        if "openlineage" in name.split(".") or name.endswith("lineage_facets"):
+        if "openlineage" in name.split(".") or name.endswith(("lineage_facets", "lineage_facts")):
             monkeypatch.delitem(sys.modules, name)
     finder = Refusing()
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])

@@ -50,7 +50,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "schemes": ["sailpoint"],
                 "handler": "sailpoint_provider.assets.sources.normalize_uri",
-                "to_openlineage_converter": "sailpoint_provider.assets.openlineage.to_dataset",
+                "to_openlineage_converter": "sailpoint_provider.assets.sources.to_dataset",
             }
         ],
         "extra-links": [

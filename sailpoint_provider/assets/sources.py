@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Asset
 
 GROUP = "sailpoint-sources"
@@ -44,3 +45,19 @@ def normalize_uri(parts: SplitResult) -> SplitResult:
     except InvalidInputError as error:
         # Airflow expects this class of every handler.
         raise ValueError(str(error)) from None
+
+
+def to_dataset(asset: Asset, lineage_context: Any) -> Dataset | None:
+    """
+    Return the OpenLineage dataset of a source's asset; OpenLineage calls this for inlets and outlets.
+
+    :param asset: an asset with the URI ``sailpoint://{tenant host}/sources/{id}``.
+    :param lineage_context: what Airflow passes to every converter; not needed.
+    :returns: None for another URI.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    from sailpoint_provider._airflow.dataset_names import asset_dataset
+
+    named = asset_dataset(asset.uri)
+    return None if named is None else Dataset(namespace=named.namespace, name=named.name)

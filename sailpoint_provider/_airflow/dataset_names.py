@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sailpoint_provider.exceptions import InvalidInputError
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AZURE_HOSTS = (".core.windows.net", ".core.usgovcloudapi.net", ".core.chinacloudapi.cn")
 
@@ -21,7 +23,6 @@ _SCHEMES = {
     "wasb": "wasbs",
     "local": "file",
 }
-_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _OBJECT_STORES = frozenset({"s3", "gs", "abfss", "wasbs"})
 """Stores of objects with a key, which begins without a slash; others have paths."""
 
@@ -67,16 +68,20 @@ def file_dataset(location: str) -> DatasetName:
     return DatasetName(namespace, path if scheme in _OBJECT_STORES else f"{slash}{path}")
 
 
-def source_dataset(base_url: str, source_id: str) -> DatasetName:
+def source_dataset(base_url: str, source_id: str) -> DatasetName | None:
     """
     Return what OpenLineage calls a source; together it is the URI of the source's asset.
 
     :param base_url: base URL of the tenant's API.
     :param source_id: ID of the source.
+    :returns: None if the ID is malformed.
     """
-    parts = urlsplit(base_url)
-    host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
-    return DatasetName(f"sailpoint://{host}", f"sources/{source_id.lower()}")
+    from sailpoint_provider.isc.source_uri import source_uri
+
+    try:
+        return asset_dataset(source_uri(base_url, source_id))
+    except InvalidInputError:
+        return None
 
 
 def asset_dataset(uri: str) -> DatasetName | None:

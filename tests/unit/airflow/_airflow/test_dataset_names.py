@@ -83,3 +83,7 @@ def test_only_an_unusual_port_is_in_the_name_of_a_tenant(base_url, host):
 def test_the_case_of_an_id_makes_no_other_source():
     tenant = "https://acme.api.identitynow.com"
     assert source_dataset(tenant, ID.upper()) == source_dataset(tenant, ID)
+
+
+def test_a_malformed_id_names_no_source():
+    assert source_dataset("https://acme.api.identitynow.com", "../x") is None

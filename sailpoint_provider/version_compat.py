@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.triggers.base import BaseTrigger
 
 try:
-    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+    from airflow.sdk.exceptions import TaskDeferralError as TaskDeferralError
+    from airflow.sdk.exceptions import TaskDeferralTimeout as TaskDeferralTimeout
 except ImportError:  # Airflow 3.0 and 3.1
-    from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef] # same names
+    from airflow.exceptions import TaskDeferralError as TaskDeferralError  # type: ignore[no-redef]
+    from airflow.exceptions import TaskDeferralTimeout as TaskDeferralTimeout  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,17 +129,3 @@ def supervisor_cannot_be_awaited() -> bool:
 def openlineage_listens() -> bool:
     """Return whether OpenLineage follows the tasks of this process, for which Airflow loads its listener."""
     return "airflow.providers.openlineage.plugins.listener" in sys.modules
-
-
-__all__ = [
-    "ALIAS_KEY",
-    "TRIGGERS_HAVE_ON_KILL",
-    "TaskDeferralError",
-    "TaskDeferralTimeout",
-    "alias_extra",
-    "in_thread",
-    "openlineage_listens",
-    "state_of_task",
-    "stats_of_this_process",
-    "supervisor_cannot_be_awaited",
-]

@@ -59,14 +59,5 @@ class SailPointAccountAggregationOperator(FileLoadOperator):
     :raises InvalidInputError: a parameter is invalid.
     """
 
-    template_fields: Sequence[str] = (
-        "source_id",
-        "source_name",
-        "file",
-        "drop",
-        "approved",
-        "compare_with",
-        "disable_optimization",
-        "sailpoint_conn_id",
-    )
+    template_fields: Sequence[str] = (*FileLoadOperator.template_fields, "disable_optimization")
     kind = ACCOUNT_AGGREGATION

@@ -14,7 +14,6 @@ from sailpoint_provider.exceptions import FileRefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sailpoint_provider.client.call_flow import Exchanged
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.request import StartEvent
     from sailpoint_provider.results import AggregationResult
@@ -67,29 +66,24 @@ class LoadMetrics:
             raise
 
 
-class RequestMetrics:
+@cache
+def request_observer(conn_id: str) -> Callable[[int | None, float], None]:
     """
-    Counts the requests of a client.
+    Return what counts a connection's requests: one object, because a triggerer has many users.
 
     :param conn_id: ID of the Airflow connection, a tag of each metric.
     """
+    tags = {"conn_id": conn_id}
 
-    def __init__(self, conn_id: str) -> None:
-        self._tags = {"conn_id": conn_id}
+    def sent(status: int | None, waited: float) -> None:
+        """Count a request, and measure what it had to wait for."""
+        _count(REQUESTS, tags)
+        if status == 429:
+            _count("sailpoint.rate_limited", tags)
+        if waited:
+            _measure("sailpoint.request_wait", waited, tags)
 
-    def sent(self, exchanged: Exchanged) -> None:
-        """Count a request, and what it had to wait for."""
-        _count(REQUESTS, self._tags)
-        if exchanged.status == 429:
-            _count("sailpoint.rate_limited", self._tags)
-        if exchanged.waited:
-            _measure("sailpoint.request_wait", exchanged.waited, self._tags)
-
-
-@cache
-def request_observer(conn_id: str) -> Callable[[Exchanged], None]:
-    """Return the counter of a connection's requests: one object, because a triggerer has many users."""
-    return RequestMetrics(conn_id).sent
+    return sent
 
 
 def prepare_metrics() -> None:

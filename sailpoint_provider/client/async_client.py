@@ -7,7 +7,7 @@ import io
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import Unpack
 
-    from sailpoint_provider.client.call_flow import Exchanged
+    from sailpoint_provider.client.call_flow import Observe
     from sailpoint_provider.client.request_budget import RequestBudget
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.raw import RawOptions
@@ -46,15 +46,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.tenant.oauth import Token
 
 
-class Stoppable(Protocol):
-    """What belongs to a client and ends with it."""
-
-    async def stop(self) -> None:
-        """End all that runs in it."""
-
-
 T = TypeVar("T")
-Companion = TypeVar("Companion", bound=Stoppable)
 
 _CONNECTIONS = 10
 
@@ -74,7 +66,7 @@ class AsyncClient:
         self,
         tenant: Tenant,
         policy: RetryPolicy | None = None,
-        observe: Callable[[Exchanged], None] | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self.tenant = tenant
         self.users = 0
@@ -91,17 +83,17 @@ class AsyncClient:
         """The request budget that all calls share."""
         return self._flow.state.budget
 
-    def companion(self, kind: Callable[[AsyncClient], Companion]) -> Companion:
+    def companion(self, kind: Callable[[AsyncClient], T]) -> T:
         """
         Return the one object of that kind that lives as long as this client.
 
-        It is made on first use, and :meth:`close` stops it.
+        It is made on first use, and :meth:`close` stops it with its method ``stop``.
 
         :param kind: makes it for the client.
         """
         if kind not in self._companions:
             self._companions[kind] = kind(self)
-        companion: Companion = self._companions[kind]
+        companion: T = self._companions[kind]
         return companion
 
     async def run(self, procedure: Flow[T], *, until: float | None = None) -> T:
@@ -120,9 +112,7 @@ class AsyncClient:
         """
         return await self._carry_out(self._flow.send(call, until))
 
-    async def request(
-        self, method: str, path: str, *, until: float | None = None, **options: Unpack[RawOptions]
-    ) -> Response:
+    async def request(self, method: str, path: str, **options: Unpack[RawOptions]) -> Response:
         """
         Send a request to any endpoint of the tenant.
 
@@ -130,7 +120,7 @@ class AsyncClient:
 
         :returns: status, headers and body of a successful response (2xx).
         """
-        return await self.send(raw_request(method, path, **options), until=until)
+        return await self.send(raw_request(method, path, **options))
 
     async def close(self) -> None:
         """Stop the companions and close the connections."""
@@ -195,7 +185,7 @@ class AsyncClient:
             response = await self._request(call, token, payload, headers, attempt)
             return replace(response, sent=body.sent())
         finally:
-            await asyncio.to_thread(body.__exit__, None, None, None)
+            await asyncio.to_thread(body.close)
 
     async def _request(
         self, call: Request[Any], token: Token | None, body: Any, headers: dict[str, str], attempt: Attempt

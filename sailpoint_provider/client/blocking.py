@@ -6,7 +6,7 @@ import http.client
 import io
 import math
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,11 +37,11 @@ from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Unpack
 
-    from sailpoint_provider.client.call_flow import Exchanged
+    from sailpoint_provider.client.call_flow import Observe
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.api.raw import RawOptions
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -63,7 +63,7 @@ class BlockingClient:
         self,
         tenant: Tenant,
         policy: RetryPolicy | None = None,
-        observe: Callable[[Exchanged], None] | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self.tenant = tenant
         self._flow = CallFlow(tenant, policy or RetryPolicy(), observe)
@@ -90,19 +90,16 @@ class BlockingClient:
         """
         return self._carry_out(self._flow.send(call, until))
 
-    def request(
-        self, method: str, path: str, *, until: float | None = None, **options: Unpack[RawOptions]
-    ) -> requests.Response:
+    def request(self, method: str, path: str, **options: Unpack[RawOptions]) -> requests.Response:
         """
         Send a request to any endpoint of the tenant; see :func:`~sailpoint_provider.isc.api.raw.raw_request`.
 
-        :param until: epoch seconds at which the call is given up, None for no deadline.
         :returns: a successful response (2xx), read to its end.
         :raises InvalidInputError: a value cannot be sent, such as an absolute URL.
         :raises SailPointError: ISC responded with an error status, or did not respond.
         """
         call = raw_request(method, path, **options)
-        return _as_requests(self.tenant, call, self.send(call, until=until))
+        return _as_requests(self.tenant, call, self.send(call))
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,13 +108,11 @@ class BlockingClient:
             self._session = None
 
     def __enter__(self) -> BlockingClient:
-        """Return the client itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
         self.close()
 
     def _carry_out(self, steps: CallSteps[T]) -> T:
@@ -161,7 +156,7 @@ class BlockingClient:
     def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> Response:
         if not call.multipart:
             return self._request(call, token, call.form or call.content, headers_of(call, token), deadline)
-        with MultipartBody(call) as body:
+        with closing(MultipartBody(call)) as body:
             headers = headers_of(call, token, body.content_type)
             response = self._request(call, token, body, headers, deadline)
             return replace(response, sent=body.sent())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -24,8 +24,6 @@ from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.flow import Effect, Flow, Gather, Sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sailpoint_provider.isc.api.exchange import Request, Response
     from sailpoint_provider.isc.policy import RetryPolicy
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -49,19 +47,6 @@ class Exchange:
     call: Request[Any]
     token: Token | None
     deadline: Deadline
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """
-    One request that was sent, or tried, for metrics.
-
-    :param status: HTTP status of the response, None if there was none.
-    :param waited: seconds that it waited before, for the request budget or a pause that ISC asked for.
-    """
-
-    status: int | None
-    waited: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +91,14 @@ class HoldTokenLock:
 Step: TypeAlias = Exchange | Parse | Parallel | HoldTokenLock | Sleep
 CallSteps: TypeAlias = Generator[Step, Any, T]
 
+Observe: TypeAlias = Callable[[int | None, float], None]
+"""
+Is called with each request that was sent, or tried, for metrics.
+
+It gets the HTTP status of the response, None if there was none, and the seconds that the request waited
+before, for the request budget or a pause that ISC asked for.
+"""
+
 
 class CallFlow:
     """
@@ -116,13 +109,11 @@ class CallFlow:
     :param observe: is called with each request, on an event loop too; None for nothing.
     """
 
-    def __init__(
-        self, tenant: Tenant, policy: RetryPolicy, observe: Callable[[Exchanged], None] | None = None
-    ) -> None:
+    def __init__(self, tenant: Tenant, policy: RetryPolicy, observe: Observe | None = None) -> None:
         self.state = state_of(tenant)
         self._tenant = tenant
         self._policy = policy
-        self._observe = observe or (lambda exchanged: None)
+        self._observe = observe or (lambda status, waited: None)
 
     def run(self, procedure: Flow[T], until: float | None) -> CallSteps[T]:
         """Carry out a procedure of several calls until it returns."""
@@ -257,7 +248,7 @@ class CallFlow:
             redact(error, self._tenant, token)
             raise
         finally:
-            self._observe(Exchanged(status, waited))
+            self._observe(status, waited)
         return replace(response, body=redacted(response.body, self._tenant, token))
 
 

@@ -56,8 +56,11 @@ def failure_of(
         return error.__cause__  # a problem with the file cut the request off
     if attempt.is_over:
         return out_of_time(tenant, call, attempt, status=status)
-    if is_endless_head(error):
-        return endless_head(call, error)
+    root = root_of(error)
+    if isinstance(root, HeadTooLongError):
+        return unusable_response(call, str(root))
+    if any(sign in repr(root) for sign in _ENDLESS_HEADS):
+        return unusable_response(call, "its header has too many lines, or lines that are too long")
     return unreachable(tenant, call, error, never_sent=never_sent)
 
 
@@ -77,23 +80,6 @@ def out_of_time(
     message = f"Could not {call.purpose}: no response from {host_of(tenant, call)} within {limit}."
     message += doubt(call) if attempt.is_sent else " Nothing was sent."
     return TenantUnavailableError(message, sent=attempt.is_sent)
-
-
-def is_endless_head(error: BaseException) -> bool:
-    """Return whether any of the libraries rejected the header of a response as too large."""
-    root = root_of(error)
-    return isinstance(root, HeadTooLongError) or any(sign in repr(root) for sign in _ENDLESS_HEADS)
-
-
-def endless_head(call: Request[Any], error: BaseException) -> SailPointError:
-    """Return the error for a response whose header is too large."""
-    root = root_of(error)
-    why = (
-        str(root)
-        if isinstance(root, HeadTooLongError)
-        else "its header has too many lines, or lines that are too long"
-    )
-    return unusable_response(call, why)
 
 
 _SLOW = (
@@ -123,7 +109,6 @@ def unreachable(
             final=True,
         )
     what = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
-    what = what.replace(tenant.client_secret, "***")
     for _, proxy in tenant.proxies:
         what = what.replace(proxy, "***")
     if never_sent:

@@ -17,7 +17,6 @@ from sailpoint_provider.results import UploadedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Request
@@ -70,13 +69,7 @@ class MultipartBody:
         yield self._tail
         _log(progress.end())
 
-    def __enter__(self) -> MultipartBody:
-        """Use the body for one attempt."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Close the file."""
         if self.file is not None:
             self.file.blocks.stop()

@@ -54,13 +54,13 @@ def ca_path(tenant: Tenant) -> str:
     return certifi.where()
 
 
-def new_tls_context(tenant: Tenant) -> ssl.SSLContext:
+def new_tls_context(path: str) -> ssl.SSLContext:
     """
     Return a TLS context that verifies certificates and host names.
 
-    :raises InvalidInputError: the CA file is missing or holds no certificate.
+    :param path: file or folder of the CA certificates.
+    :raises InvalidInputError: it is missing or holds no certificate.
     """
-    path = ca_path(tenant)
     try:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)
@@ -79,7 +79,7 @@ def shared_tls_context(tenant: Tenant) -> ssl.SSLContext:
     key = (path, os.stat(path).st_mtime_ns)
     context = _contexts.get(key)
     if context is None:
-        context = _contexts.setdefault(key, new_tls_context(tenant))
+        context = _contexts.setdefault(key, new_tls_context(path))
     return context
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BLOCKS_AHEAD = 4
+_STOP_SECONDS = 5.0
 
 
 class Prefetcher:
@@ -21,15 +22,11 @@ class Prefetcher:
 
     :param read: reads the next block, empty at the end.
     :param close: closes what is read from.
-    :param stop_timeout: seconds that :meth:`stop` waits for a read that is in progress.
     """
 
-    def __init__(
-        self, read: Callable[[], bytes], close: Callable[[], None], *, stop_timeout: float = 5.0
-    ) -> None:
+    def __init__(self, read: Callable[[], bytes], close: Callable[[], None]) -> None:
         self._read = read
         self._close = close
-        self._stop_timeout = stop_timeout
         self._blocks: Queue[bytes | BaseException] = Queue(_BLOCKS_AHEAD)
         self._is_stopped = False
         self._lock = threading.Lock()
@@ -53,7 +50,7 @@ class Prefetcher:
         return block
 
     def stop(self) -> None:
-        """Stop reading and close; does not wait longer than ``stop_timeout`` for a store that hangs."""
+        """Stop reading and close; waits no longer than a few seconds for a store that hangs."""
         with self._lock:
             self._is_stopped = True
             thread = self._thread
@@ -61,7 +58,7 @@ class Prefetcher:
             self._close()
             return
         self._drain()
-        thread.join(self._stop_timeout)
+        thread.join(_STOP_SECONDS)
         self._drain()
         with suppress(Full):
             self._blocks.put_nowait(b"")  # releases a thread of the event loop that still waits in next()

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.client.async_client import AsyncClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
-    from sailpoint_provider.client.call_flow import Exchanged
+    from sailpoint_provider.client.call_flow import Observe
     from sailpoint_provider.isc.tenant.config import Tenant
 
 
@@ -27,12 +26,11 @@ class shared_async_client:
 
     __slots__ = ("_client", "_observe", "_tenant")
 
-    def __init__(self, tenant: Tenant, observe: Callable[[Exchanged], None] | None = None) -> None:
+    def __init__(self, tenant: Tenant, observe: Observe | None = None) -> None:
         self._tenant = tenant
         self._observe = observe
 
     async def __aenter__(self) -> AsyncClient:
-        """Return the client."""
         loop = asyncio.get_running_loop()
         with _lock:
             clients = _clients.setdefault(loop, {})

@@ -79,4 +79,4 @@ def _body_of(call: Request[Any]) -> MultipartBody:
 
 def _close_unused(opening: asyncio.Future[MultipartBody]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().__exit__(None, None, None)
+        opening.result().close()

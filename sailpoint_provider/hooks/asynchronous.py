@@ -55,7 +55,7 @@ class AsyncMethods(ConnectedHook):
 
         :returns: the successful response, with ``status``, ``headers``, ``body`` and ``json()``.
         """
-        async with self._connected() as client:
+        async with await self._connected() as client:
             return await client.request(
                 method, path, params=params, json=json, data=data, headers=headers, timeout=timeout
             )
@@ -124,7 +124,7 @@ class AsyncMethods(ConnectedHook):
         )
         generation = (await self._atenant()).generation
         pages = TaskPages(generation, query, newest_first=newest_first, limit=limit)
-        async with self._connected() as client:
+        async with await self._connected() as client:
             while (call := pages.next_call()) is not None:
                 for record in pages.take(await client.send(call)):
                     yield record
@@ -147,12 +147,12 @@ class AsyncMethods(ConnectedHook):
         deadlines = Deadlines(time.time() + seconds(timeout, "timeout"))
         await self._atenant()
         watch = self._watch(aggregation_id, deadlines, kind=waited_for)
-        async with self._connected() as client:
-            from sailpoint_provider.polling.poller import poller_of
+        async with await self._connected() as client:
+            from sailpoint_provider.polling.poller import Poller
 
             result = None
             while result is None:
-                await poller_of(client).end_of(watch, backoff)
+                await client.companion(Poller).end_of(watch, backoff)
                 result = await client.run(watch.settled())
         return check_end(result, kind=waited_for)
 

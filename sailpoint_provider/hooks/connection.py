@@ -17,12 +17,11 @@ from sailpoint_provider.exceptions import InvalidInputError
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator
-    from types import TracebackType
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from sailpoint_provider.client.async_client import AsyncClient
     from sailpoint_provider.client.blocking import BlockingClient
+    from sailpoint_provider.client.shared_client import shared_async_client
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Request
@@ -96,7 +95,7 @@ class ConnectedHook(BaseHook):
 
     async def _arun(self, flow: Flow[T]) -> T:
         """Carry out a procedure of several requests on an event loop."""
-        async with self._connected() as client:
+        async with await self._connected() as client:
             return await client.run(flow)
 
     def _send(self, call: Request[T]) -> T:
@@ -105,7 +104,7 @@ class ConnectedHook(BaseHook):
 
     async def _asend(self, call: Request[T]) -> T:
         """Carry out one call on an event loop."""
-        async with self._connected() as client:
+        async with await self._connected() as client:
             return await client.send(call)
 
     def _watch(
@@ -138,9 +137,13 @@ class ConnectedHook(BaseHook):
             kind=kind,
         )
 
-    def _connected(self) -> SharedClient:
+    async def _connected(self) -> shared_async_client:
         """Return an async context manager for the client that this tenant's users on the loop share."""
-        return SharedClient(self)
+        tenant, module = await self._atenant(), await import_async_client()
+        lent: shared_async_client = module.shared_async_client(
+            tenant, request_observer(self.sailpoint_conn_id)
+        )
+        return lent
 
     def _blocking_client(self) -> BlockingClient:
         if self._client is None:
@@ -183,35 +186,6 @@ def upload_of(file: FileLocation | Upload | None) -> Upload | None:
     if file is None or isinstance(file, Upload):
         return file
     return find_csv(file)
-
-
-class SharedClient:
-    """
-    Lends the client that all users of a hook's tenant on this event loop share.
-
-    A triggerer holds thousands of these; contextlib's generators would take three times the memory.
-
-    :param hook: hook of the tenant.
-    """
-
-    __slots__ = ("_hook", "_lent")
-
-    def __init__(self, hook: ConnectedHook) -> None:
-        self._hook = hook
-
-    async def __aenter__(self) -> AsyncClient:
-        """Read the connection, and lend the client."""
-        tenant = await self._hook._atenant()
-        observe = request_observer(self._hook.sailpoint_conn_id)
-        self._lent: Any = (await import_async_client()).shared_async_client(tenant, observe)
-        client: AsyncClient = await self._lent.__aenter__()
-        return client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Return the client."""
-        await self._lent.__aexit__(kind, error, trace)
 
 
 async def import_async_client() -> Any:

@@ -70,11 +70,9 @@ class SailPointSession:
         self._client.close()
 
     def __enter__(self) -> SailPointSession:
-        """Use the session in a ``with`` statement."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
         self.close()

@@ -35,14 +35,11 @@ _AT_A_TIME = 40
 _SECONDS_PER_LINE = 0.03
 
 
-def poller_of(client: AsyncClient) -> Poller:
-    """Return the poller of a client, which all its users share; it stops when the client closes."""
-    return client.companion(Poller)
-
-
 class Poller:
     """
     Polls all aggregations of one tenant that this event loop waits for.
+
+    All users of a client share one: ``client.companion(Poller)``, which stops when the client closes.
 
     A few waits are polled one by one, each at its own backoff. A crowd is polled together, by lists
     (:class:`~sailpoint_provider.isc.wait.batch_poll.BatchPoller`): only task records end a wait, and the

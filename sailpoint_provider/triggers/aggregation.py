@@ -253,10 +253,10 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
         hook, began = SailPointHook(self.sailpoint_conn_id), time.monotonic()
         deadlines = Deadlines() if self.deadlines is None else Deadlines.from_json(self.deadlines)
         await self._connect(hook, deadlines)
-        async with hook._connected() as client:
+        async with await hook._connected() as client:
             from sailpoint_provider.isc.wait.backoff import Backoff
             from sailpoint_provider.isc.wait.events import ended
-            from sailpoint_provider.polling.poller import poller_of
+            from sailpoint_provider.polling.poller import Poller
 
             watch = hook._watch(
                 self.aggregation_id,
@@ -267,7 +267,7 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
             )
             left = deadlines.seconds_left(time.time())
             settle = min(_SETTLE_SECONDS - (time.monotonic() - began), self.poll_interval, left / 2.0)
-            state = await poller_of(client).end_of(
+            state = await client.companion(Poller).end_of(
                 watch,
                 Backoff(self.poll_interval),
                 first_pause=max(0.0, settle),

@@ -120,7 +120,7 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
         from sailpoint_provider.results import LoadEvents
 
         hook = SailPointHook(self.sailpoint_conn_id)
-        async with hook._connected() as client:
+        async with await hook._connected() as client:
             from sailpoint_provider.polling.ended_scans import EndedScans
 
             scans, pause = client.companion(EndedScans), min(_GATHERING_SECONDS, self.poll_interval)

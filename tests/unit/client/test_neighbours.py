@@ -18,7 +18,7 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
-from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.polling.poller import Poller
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import ONCE, tenant_at
 from tests.unit.client.hostile_server import HostileServer
@@ -79,7 +79,7 @@ async def ends(transport, aggregation_id):
         clock=time.time,
         log=logging.getLogger(__name__),
     )
-    return await poller_of(transport).end_of(watch, Backoff(0.5))
+    return await transport.companion(Poller).end_of(watch, Backoff(0.5))
 
 
 async def side_by_side(url):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 import pytest
 
@@ -17,15 +18,26 @@ from tests.unit.client.client_cases import FAST, HR, tenant_at
 GOOD = endpoints.source(API_VERSIONS["v1"], HR)
 
 
+class Seen(NamedTuple):
+    """What a client tells about one request."""
+
+    status: int | None
+    waited: float
+
+
+def noting(seen):
+    return lambda status, waited: seen.append(Seen(status, waited))
+
+
 def blocking(tenant, seen, calls=1):
-    with BlockingClient(tenant, FAST, seen.append) as client:
+    with BlockingClient(tenant, FAST, noting(seen)) as client:
         for _ in range(calls):
             client.send(GOOD)
 
 
 def on_a_loop(tenant, seen, calls=1):
     async def within():
-        client = AsyncClient(tenant, FAST, seen.append)
+        client = AsyncClient(tenant, FAST, noting(seen))
         try:
             for _ in range(calls):
                 await client.send(GOOD)
@@ -89,8 +101,8 @@ def test_users_of_a_shared_client_are_told_apart_by_the_first(tenant):
 
     async def within():
         async with (
-            shared_async_client(tenant, first.append) as client,
-            shared_async_client(tenant, second.append) as same,
+            shared_async_client(tenant, noting(first)) as client,
+            shared_async_client(tenant, noting(second)) as same,
         ):
             assert client is same
             await same.send(GOOD)

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from sailpoint_provider.client import prefetch
 from sailpoint_provider.client.prefetch import Prefetcher
 
 
@@ -31,8 +32,8 @@ class Blocks:
         return b"%d" % self.read_count
 
 
-def reading(blocks, **settings):
-    return Prefetcher(blocks.read, blocks.closed.set, **settings)
+def reading(blocks):
+    return Prefetcher(blocks.read, blocks.closed.set)
 
 
 def test_blocks_come_in_order_and_the_file_is_closed():
@@ -74,10 +75,11 @@ def test_whoever_asks_after_the_stop_is_not_kept_waiting():
         assert [ahead.next(), ahead.next()] == [b"", b""]
 
 
-def test_whoever_waits_for_a_block_is_let_go_by_the_stop():
+def test_whoever_waits_for_a_block_is_let_go_by_the_stop(monkeypatch):
+    monkeypatch.setattr(prefetch, "_STOP_SECONDS", 0.05)
     blocks = Blocks(5)
     blocks.may_go_on.clear()
-    ahead, got = reading(blocks, stop_timeout=0.05), []
+    ahead, got = reading(blocks), []
     waiting = threading.Thread(target=lambda: got.append(ahead.next()))
     waiting.start()
     ahead.stop()

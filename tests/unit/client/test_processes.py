@@ -28,7 +28,7 @@ from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.tenant.config import Tenant
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
-from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.polling.poller import Poller
 from sailpoint_provider.client import tenant_state
 from sailpoint_provider.client.shared_client import shared_async_client
 
@@ -58,7 +58,7 @@ async def main():
             watch = Seen(
                 one, tenant.generation, deadlines=Deadlines(wanted["until"]), clock=time.time, log=LOG,
             )
-            waits.append(poller_of(transport).end_of(watch, Backoff(wanted["poll_interval"])))
+            waits.append(transport.companion(Poller).end_of(watch, Backoff(wanted["poll_interval"])))
         await asyncio.gather(*waits, return_exceptions=True)
 
 

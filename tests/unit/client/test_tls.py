@@ -21,9 +21,9 @@ def loaded(monkeypatch):
     monkeypatch.setattr(network, "_contexts", {})
     loads = []
 
-    def counted(tenant, load=network.new_tls_context):
-        loads.append(tenant.ca_file)
-        return load(tenant)
+    def counted(path, load=network.new_tls_context):
+        loads.append(path)
+        return load(path)
 
     monkeypatch.setattr(network, "new_tls_context", counted)
     return loads

@@ -17,7 +17,7 @@ from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.wait.backoff import Backoff
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
-from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.polling.poller import Poller
 from tests.unit.client.client_cases import tenant_at
 
 LOG = logging.getLogger("tests.waits")
@@ -69,7 +69,7 @@ def wait_for(
         log=log,
         kind=kind,
     )
-    end = poller_of(transport).end_of(
+    end = transport.companion(Poller).end_of(
         watch, Backoff(poll), first_pause=first_pause, least_seconds=least_seconds
     )
     return asyncio.create_task(end)

@@ -17,7 +17,7 @@ from sailpoint_provider.isc.kinds import UNCORRELATED_ACCOUNTS
 from sailpoint_provider.isc.wait import watch as watch_module
 from sailpoint_provider.isc.wait.batch_poll import BatchPoller
 from sailpoint_provider.polling import poller
-from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.polling.poller import Poller
 from tests.unit.polling.polling_cases import (
     LISTS,
     POLL,
@@ -147,7 +147,7 @@ def test_the_last_to_leave_closes_everything(control, tenant, count):
         loops.append(weakref.ref(loop))
         async with crowd(tenant, ids) as (transport, _):
             await until(lambda: counted(control, "get_task_status", *LISTS) >= 5)
-            session, poller = transport._session, poller_of(transport)
+            session, poller = transport._session, transport.companion(Poller)
         assert session.closed
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert not shared_client._clients[loop]

@@ -19,7 +19,7 @@ from sailpoint_provider.isc.api import summaries
 from sailpoint_provider.isc.api.endpoints import PAGE_SIZE
 from sailpoint_provider.isc.wait import deadlines
 from sailpoint_provider.polling import poller
-from sailpoint_provider.polling.poller import poller_of
+from sailpoint_provider.polling.poller import Poller
 from tests.unit.client.client_cases import tenant_at
 from tests.unit.polling.polling_cases import (
     LISTS,
@@ -265,7 +265,7 @@ def test_secrets_of_one_client_have_pollers_of_their_own_and_one_budget(control,
     async def deed():
         async with crowd(tenant, ids[:30]) as (right_one, waits), crowd(wrong, ids[30:]) as (other, lost):
             assert right_one is not other
-            assert poller_of(right_one) is not poller_of(other)
+            assert right_one.companion(Poller) is not other.companion(Poller)
             assert right_one.budget is other.budget
             ends = await asyncio.gather(*lost, return_exceptions=True)
             assert {type(end) for end in ends} == {AuthenticationError}

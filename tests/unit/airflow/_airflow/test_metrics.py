@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from sailpoint_provider import version_compat
-from sailpoint_provider._airflow.metrics import RequestMetrics, prepare_metrics
-from sailpoint_provider.client.call_flow import Exchanged
+from sailpoint_provider._airflow.metrics import prepare_metrics, request_observer
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.unit.airflow.airflow_cases import DIRECTORY, HR, NEVER, POLL, carried_out, end_of
@@ -98,9 +97,9 @@ def test_a_429_is_counted_as_one_and_as_a_request(tenant, stats):
 
 
 def test_a_wait_for_the_request_budget_is_measured(stats):
-    metrics = RequestMetrics("tenant_of_tests")
-    metrics.sent(Exchanged(200, 0.0))
-    metrics.sent(Exchanged(None, 1.5))
+    sent = request_observer("tenant_of_tests")
+    sent(200, 0.0)
+    sent(None, 1.5)
     tags = {"conn_id": "tenant_of_tests"}
     assert stats.measured == [("sailpoint.request_wait", timedelta(seconds=1.5), tags)]
     assert stats.counted == [("sailpoint.requests", 1, tags)] * 2
@@ -207,7 +206,7 @@ def test_the_copy_that_the_process_has_told_where_to_report_gets_the_metrics(mon
                 if hasattr(owner, attribute):
                     monkeypatch.setattr(owner, attribute, None)
     tell_where_to_report(import_module(told), recorder)
-    RequestMetrics("here").sent(Exchanged(429, 2.0))
+    request_observer("here")(429, 2.0)
     assert [stat for stat, _, _ in recorder.counted] == ["sailpoint.requests", "sailpoint.rate_limited"]
     assert [stat for stat, _, _ in recorder.measured] == ["sailpoint.request_wait"]
 

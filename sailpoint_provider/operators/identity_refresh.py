@@ -159,7 +159,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
 
         with airflow_errors(context, self._place):
             waited = read_event(event)
-            with _known(waited.aggregation_id):
+            with _explain_unknown_task(waited.aggregation_id):
                 task_id = waited.ended_aggregation()
             checkpoint = read_refresh_checkpoint(waited.carried.get("checkpoint"))
             if checkpoint is None or task_id not in {part.task_id for part in checkpoint.parts}:
@@ -167,11 +167,11 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                     f"The trigger's event is about task {task_id}, which this refresh does not wait for. "
                     "Retry the task."
                 )
-            with _known(task_id):
+            with _explain_unknown_task(task_id):
                 result = result_after_deferring(self.hook, task_id, checkpoint.deadlines, self.log, self.kind)
             request = self._request(context)
             if result is not None:
-                checkpoint = self._noted(context, checkpoint, request, task_id, result)
+                checkpoint = self._with_ended_part(context, checkpoint, request, task_id, result)
             return self._follow(context, checkpoint, request)
 
     def on_kill(self) -> None:
@@ -216,12 +216,12 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                 raise ProtocolError(_UNKNOWN_END.format(why="named no task"))
             self._waiting_for = part.task_id
             result = self._wait(checkpoint, part.task_id)
-            checkpoint = self._noted(context, checkpoint, request, part.task_id, result)
+            checkpoint = self._with_ended_part(context, checkpoint, request, part.task_id, result)
         return self._finish(context, checkpoint, request)
 
     def _wait(self, checkpoint: RefreshCheckpoint, task_id: str) -> AggregationResult:
         watch = self.hook._watch(task_id, checkpoint.deadlines, log=self.log, kind=self.kind)
-        with _known(task_id):
+        with _explain_unknown_task(task_id):
             if not self.deferrable:
                 return wait_on_worker(self.hook, watch, self.poll_interval)
             if (result := result_before_deferring(self.hook, watch)) is not None:
@@ -236,7 +236,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
             carried={"checkpoint": checkpoint.to_json()},
         )
 
-    def _noted(
+    def _with_ended_part(
         self,
         context: Context,
         checkpoint: RefreshCheckpoint,
@@ -279,7 +279,7 @@ def _parts(count: int) -> str:
 
 
 @contextmanager
-def _known(task_id: str | None) -> Iterator[None]:
+def _explain_unknown_task(task_id: str | None) -> Iterator[None]:
     """Explain the error for a task that the task status does not know."""
     try:
         yield

@@ -136,12 +136,12 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         """Wait in the way that ``deferrable`` and ``mode`` set."""
         with self._same_end_in_every_mode(context):
             if not self.deferrable:
-                return self._told(context, super().execute(context))
+                return self._with_asset_event(context, super().execute(context))
             deadlines = deadlines_from_now(self)
             watch = self._new_watch(deadlines, context)
             result = result_before_deferring(self.hook, watch)
             show_links(self, context, self.hook._tenant.ui_url, watch.source_id)
-            return self._told(context, self._finish_or_defer(result, deadlines))
+            return self._with_asset_event(context, self._finish_or_defer(result, deadlines))
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the state once; in ``reschedule`` mode, again until an outage or a contradiction is over."""
@@ -168,7 +168,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         aggregation_id = waited.ended_aggregation(self.aggregation_id)
         deadlines = carried_deadlines(waited) or deadlines_from_now(self)
         result = result_after_deferring(self.hook, aggregation_id, deadlines, self.log, self.kind)
-        return self._told(context, self._finish_or_defer(result, deadlines))
+        return self._with_asset_event(context, self._finish_or_defer(result, deadlines))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -208,7 +208,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
             carried={"deadlines": deadlines.to_json()},
         )
 
-    def _told(self, context: Context, result: AggregationResult) -> AggregationResult:
+    def _with_asset_event(self, context: Context, result: AggregationResult) -> AggregationResult:
         """Return the result of a good end, after its outlets got it."""
         send_event_of_sensor(self, context, result)
         return result

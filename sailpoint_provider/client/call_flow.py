@@ -235,7 +235,7 @@ class CallFlow:
 
     def _exchange(self, call: Request[Any], token: Token | None, deadline: Deadline) -> CallSteps[Response]:
         waited, status = 0.0, None
-        while (turn := self.state.line_up(self._policy)).seconds:
+        while (turn := self.state.reserve(self._policy)).seconds:
             waited += (pause := deadline.bounded(turn.seconds))
             yield Sleep(pause)
             deadline.check(call)

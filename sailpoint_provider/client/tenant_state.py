@@ -60,7 +60,7 @@ class TenantState:
         if self._token is token:
             self._token = None
 
-    def line_up(self, policy: RetryPolicy) -> Turn:
+    def reserve(self, policy: RetryPolicy) -> Turn:
         """
         Take one request out of the budget and return its turn.
 

@@ -69,7 +69,7 @@ def test_the_newest_setting_of_the_budget_counts():
 def test_an_outage_without_a_wish_makes_nobody_pause(error):
     share = state_of(tenant_at("acme"))
     share.on_throttled(error)
-    assert share.line_up(FAST).seconds == 0.0
+    assert share.reserve(FAST).seconds == 0.0
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_outage_without_a_wish_makes_nobody_pause(error):
 def test_a_wish_of_isc_makes_all_pause(error, seconds):
     share = state_of(tenant_at("acme"))
     share.on_throttled(error)
-    assert seconds - 1 < share.line_up(FAST).seconds <= seconds
+    assert seconds - 1 < share.reserve(FAST).seconds <= seconds
 
 
 def test_a_rate_limit_makes_the_budget_smaller_and_an_outage_does_not():
@@ -100,7 +100,7 @@ def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
         monkeypatch.setattr(tenant_state, "random", SimpleNamespace(random=lambda jitter=jitter: jitter))
         share = TenantState(RequestBudget(50))
         share.on_throttled(RateLimitError("x", status=429, retry_after=10.0))
-        pauses.append(share.line_up(FAST).seconds)
+        pauses.append(share.reserve(FAST).seconds)
     assert pauses == [
         pytest.approx(10.0, abs=0.5),
         pytest.approx(11.0, abs=0.5),
@@ -110,11 +110,11 @@ def test_processes_come_back_from_a_pause_one_after_the_other(monkeypatch):
 
 def test_a_turn_given_before_a_pause_is_void():
     share = state_of(tenant_at("acme"))
-    turn = share.line_up(FAST)
+    turn = share.reserve(FAST)
     assert share.still_holds(turn)
     share.on_throttled(RateLimitError("x", status=429, retry_after=1.0))
     assert not share.still_holds(turn)
-    assert share.still_holds(share.line_up(FAST))
+    assert share.still_holds(share.reserve(FAST))
 
 
 def test_secret_and_token_are_struck_out_of_bodies():

@@ -29,7 +29,7 @@ from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out
 from sailpoint_provider.client.multipart import MultipartBody
 from sailpoint_provider.client.network import proxy_for, shared_tls_context
 from sailpoint_provider.client.request_head import address_of, headers_of
-from sailpoint_provider.client.response_body import PIECE, ResponseBody
+from sailpoint_provider.client.response_body import CHUNK_SIZE, ResponseBody
 from sailpoint_provider.client.upload_adapter import UploadAdapter
 from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import read_response
@@ -190,7 +190,7 @@ class BlockingClient:
     def _read_body(self, call: Request[Any], response: requests.Response, attempt: Attempt) -> ResponseBody:
         body = ResponseBody(call, response.status_code, response.headers)
         try:
-            for piece in response.raw.stream(PIECE, decode_content=False):
+            for piece in response.raw.stream(CHUNK_SIZE, decode_content=False):
                 for _ in body.add(piece):
                     pass
                 if body.is_full:

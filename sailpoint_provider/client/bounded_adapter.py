@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from sailpoint_provider.client.attempt import current_attempt
-from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
+from sailpoint_provider.client.failures import MAX_HEADER_BYTES, HeadTooLongError
 from sailpoint_provider.client.network import shared_tls_context
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     _Connection = object
 
-_MOST_OF_A_LINE = 64 * 1024
+_MAX_LINE_BYTES = 64 * 1024
 
 
 class BoundedConnection(_Connection):
@@ -234,7 +234,7 @@ class _Bytes(io.RawIOBase):
         # http.client closes the socket before it reads to the end, and this keeps it open.
         self._stream = sock.makefile("rb", buffering=0)
         self._attempt = attempt
-        self.left_of_head: int | None = MOST_OF_A_HEAD
+        self.left_of_head: int | None = MAX_HEADER_BYTES
 
     def readable(self) -> bool:
         return True
@@ -259,8 +259,8 @@ class _Lines(io.BufferedReader):
     def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line; urllib3 does not limit the lines between the chunks of a body."""
         if size is None or size < 0:
-            line = super().readline(_MOST_OF_A_LINE)
-            if len(line) == _MOST_OF_A_LINE and not line.endswith(b"\n"):
+            line = super().readline(_MAX_LINE_BYTES)
+            if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
                 raise http.client.LineTooLong("chunk")
             return line
         return super().readline(size)

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from sailpoint_provider.client.attempt import current_attempt
-from sailpoint_provider.client.failures import MOST_OF_A_HEAD, HeadTooLongError
+from sailpoint_provider.client.failures import MAX_HEADER_BYTES, HeadTooLongError
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.client.attempt import Attempt
     from sailpoint_provider.client.response_body import ResponseBody
 
-_MOST_INTERIM = 100
+_MAX_INTERIM_RESPONSES = 100
 
 
 def bounded_session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
@@ -59,7 +59,7 @@ class _BoundedHandler(ResponseHandler):
             self.attempt.is_answering = True
         if self.left_of_head is not None:
             # Thousands of interim responses fit into one read, and each takes time to parse.
-            if self.left_of_head <= 0 or data.count(b"\r\nHTTP/1.") > _MOST_INTERIM:
+            if self.left_of_head <= 0 or data.count(b"\r\nHTTP/1.") > _MAX_INTERIM_RESPONSES:
                 self.set_exception(HeadTooLongError())
                 self.close()
                 return
@@ -75,7 +75,7 @@ class _BoundedResponse(aiohttp.ClientResponse):
         if attempt is None or not isinstance(handler, _BoundedHandler):
             return await super().start(connection)
         attempt.begin_sending()
-        handler.attempt, handler.left_of_head = attempt, MOST_OF_A_HEAD
+        handler.attempt, handler.left_of_head = attempt, MAX_HEADER_BYTES
         try:
             return await super().start(connection)
         finally:

@@ -26,7 +26,7 @@ class NothingTakenError(TimeoutError):
         super().__init__(f"it accepted none of the upload for {seconds:g} s, see upload_timeout")
 
 
-MOST_OF_A_HEAD = 256 * 1024
+MAX_HEADER_BYTES = 256 * 1024
 """Size limit of the header of a response, interim responses included."""
 
 
@@ -34,7 +34,7 @@ class HeadTooLongError(Exception):
     """The header of a response exceeds the limit."""
 
     def __init__(self) -> None:
-        super().__init__(f"its header is larger than {MOST_OF_A_HEAD // 1024} KiB")
+        super().__init__(f"its header is larger than {MAX_HEADER_BYTES // 1024} KiB")
 
 
 def failure_of(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Request
 
-BLOCK = 256 * 1024
+CHUNK_SIZE = 256 * 1024
 """Bytes of a file that are read, and handed to a connection, at a time."""
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class _FileReader:
 
     def _read(self) -> bytes:
         try:
-            block = self._stream.read(min(BLOCK, self._left) or 1)
+            block = self._stream.read(min(CHUNK_SIZE, self._left) or 1)
         except Exception as error:
             # No chain: a store's error may contain the URL as it was given, signature included.
             raise unreadable(self._upload.source, error) from None

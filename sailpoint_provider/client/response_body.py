@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.tenant.config import Tenant
 
-PIECE = 64 * 1024
+CHUNK_SIZE = 64 * 1024
 """Bytes that are read, and decompressed, at once."""
 
-_MOST_OF_AN_ERROR = 1024 * 1024
-_MOST_LAYERS = 2
+_MAX_ERROR_BYTES = 1024 * 1024
+_MAX_LAYERS = 2
 
 
 class ResponseBody:
@@ -38,13 +38,13 @@ class ResponseBody:
         self._call = call
         self.status = status
         self.is_error = not 200 <= status < 300
-        self._most = min(_MOST_OF_AN_ERROR, call.most_bytes) if self.is_error else call.most_bytes
+        self._most = min(_MAX_ERROR_BYTES, call.most_bytes) if self.is_error else call.most_bytes
         self._headers = {name.lower(): value for name, value in headers.items()}
         self._content = bytearray()
         self.is_full = False
         names = [name.strip().lower() for name in self._headers.get("content-encoding", "").split(",")]
         packings = [name for name in names if name not in ("", "identity")]
-        if len(packings) > _MOST_LAYERS or any(name not in _UNPACKERS for name in packings):
+        if len(packings) > _MAX_LAYERS or any(name not in _UNPACKERS for name in packings):
             self._give_up("its Content-Encoding is not gzip or deflate")
         if (
             not self.is_error
@@ -151,7 +151,7 @@ class _Unpacker:
                 self._end_member()
                 continue
             try:
-                piece = self._inflater.decompress(rest, PIECE)
+                piece = self._inflater.decompress(rest, CHUNK_SIZE)
             except zlib.error:
                 self._try_otherwise()
                 continue

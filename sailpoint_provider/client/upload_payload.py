@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.client.multipart import MultipartBody
     from sailpoint_provider.isc.api.exchange import Request
 
-_PIECE = 64 * 1024
+_CHUNK_SIZE = 64 * 1024
 
 
 class UploadPayload(Payload):
@@ -44,11 +44,11 @@ class UploadPayload(Payload):
         transport: Any = getattr(writer, "transport", None)
         if transport is not None:
             # With a larger buffer, a slow peer could not be told from one that has stopped reading.
-            transport.set_write_buffer_limits(high=_PIECE)
+            transport.set_write_buffer_limits(high=_CHUNK_SIZE)
         blocks = iter(self._body)
         while block := await asyncio.to_thread(next, blocks, b""):
-            for start in range(0, len(block), _PIECE):
-                await self._send(writer, block[start : start + _PIECE])
+            for start in range(0, len(block), _CHUNK_SIZE):
+                await self._send(writer, block[start : start + _CHUNK_SIZE])
         self._attempt.end_sending()
 
     async def _send(self, writer: AbstractStreamWriter, piece: bytes) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sailpoint_provider.client.response_body import PIECE, ResponseBody
+from sailpoint_provider.client.response_body import CHUNK_SIZE, ResponseBody
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
@@ -51,7 +51,7 @@ def test_an_outer_packing_is_bounded_though_the_inner_one_holds_little():
 
 
 def test_unpacking_goes_in_small_steps():
-    assert flow(body(content_encoding="gzip"), gzip.compress(bytes(10 * PIECE))) >= 10
+    assert flow(body(content_encoding="gzip"), gzip.compress(bytes(10 * CHUNK_SIZE))) >= 10
 
 
 def test_more_packings_than_two_are_refused():

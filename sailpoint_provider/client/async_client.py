@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
+from sailpoint_provider.client.aiohttp_session import bounded, bounded_session, read_body
 from sailpoint_provider.client.attempt import Attempt, Deadline
-from sailpoint_provider.client.bounded_client import bounded, bounded_session, read_body
 from sailpoint_provider.client.call_flow import (
     CallFlow,
     CallSteps,

@@ -15,7 +15,6 @@ from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from sailpoint_provider.client.attempt import Attempt, Deadline
-from sailpoint_provider.client.bounded_adapter import bounded_session
 from sailpoint_provider.client.call_flow import (
     CallFlow,
     CallSteps,
@@ -29,6 +28,7 @@ from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out
 from sailpoint_provider.client.multipart import MultipartBody
 from sailpoint_provider.client.network import proxy_for, shared_tls_context
 from sailpoint_provider.client.request_head import address_of, headers_of
+from sailpoint_provider.client.requests_session import bounded_session
 from sailpoint_provider.client.response_body import CHUNK_SIZE, ResponseBody
 from sailpoint_provider.client.upload_adapter import UploadAdapter
 from sailpoint_provider.isc.api.raw import raw_request

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.client.attempt import Attempt, Deadline
-from sailpoint_provider.client.bounded_adapter import bounded_session
 from sailpoint_provider.client.network import proxy_for
 from sailpoint_provider.client.request_head import address_of, headers_of
+from sailpoint_provider.client.requests_session import bounded_session
 from sailpoint_provider.client.tenant_state import token_in_memory
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.client.bounded_adapter import BoundedAdapter, BoundedConnection
 from sailpoint_provider.client.failures import NothingTakenError
+from sailpoint_provider.client.requests_session import BoundedAdapter, BoundedConnection
 
 if TYPE_CHECKING:
     import socket

@@ -84,11 +84,11 @@ class Attempt:
         "_by_deadline",
         "_deadline",
         "_ends",
-        "_is_upload",
         "changed",
         "idle_timeout",
         "is_answering",
         "is_sent",
+        "is_uploading",
         "limit",
     )
 
@@ -97,7 +97,7 @@ class Attempt:
         self.limit = 2 * self.idle_timeout if call.time_limit is None else call.time_limit
         self.is_sent = self.is_answering = False
         self.changed: Callable[[], None] | None = None
-        self._is_upload = call.upload is not None
+        self.is_uploading = call.upload is not None
         self._deadline = deadline
         self._end_in(self.limit, deadline.left())
 
@@ -131,15 +131,15 @@ class Attempt:
     def begin_sending(self) -> None:
         """Note that the connection is made and the request is being sent."""
         self.is_sent = True
-        if self._is_upload:
+        if self.is_uploading:
             self._ends = math.inf
             self._notify()
 
     def end_sending(self) -> None:
         """Note that everything is sent and the response is awaited."""
-        if not self._is_upload:
+        if not self.is_uploading:
             return
-        self._is_upload = False
+        self.is_uploading = False
         self._end_in(self.limit, math.inf)
         self._notify()
 

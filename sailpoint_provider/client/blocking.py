@@ -26,11 +26,10 @@ from sailpoint_provider.client.call_flow import (
 )
 from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out_of_time
 from sailpoint_provider.client.multipart import MultipartBody
-from sailpoint_provider.client.network import proxy_for, shared_tls_context
+from sailpoint_provider.client.network import proxy_for
 from sailpoint_provider.client.request_head import address_of, headers_of
 from sailpoint_provider.client.requests_session import bounded_session
 from sailpoint_provider.client.response_body import CHUNK_SIZE, ResponseBody
-from sailpoint_provider.client.upload_adapter import UploadAdapter
 from sailpoint_provider.isc.api.raw import raw_request
 from sailpoint_provider.isc.api.responses import read_response
 from sailpoint_provider.isc.flow import Flow, Sleep
@@ -216,10 +215,6 @@ class BlockingClient:
             yield self._session
             return
         with bounded_session(self.tenant) as session:
-            if call.upload is not None:
-                context = shared_tls_context(self.tenant)
-                for scheme in ("https://", "http://"):
-                    session.mount(scheme, UploadAdapter(context, self.tenant.upload_timeout))
             yield session
 
 

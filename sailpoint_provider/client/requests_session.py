@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from sailpoint_provider.client.attempt import current_attempt
-from sailpoint_provider.client.failures import MAX_HEADER_BYTES, HeadTooLongError
+from sailpoint_provider.client.failures import MAX_HEADER_BYTES, HeadTooLongError, NothingTakenError
 from sailpoint_provider.client.network import shared_tls_context
 
 if TYPE_CHECKING:
@@ -54,8 +54,22 @@ class BoundedConnection(_Connection):
         attempt = current_attempt.get()
         if attempt is not None:
             attempt.begin_sending()
-            self.timeout = self._sending_timeout(attempt)  # urllib3 gives it to the socket in the next step
+            # urllib3 gives it to the socket in the next step.
+            self.timeout = attempt.wait(attempt.idle_timeout)
         super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send data; of an upload, the timeout limits each piece that the peer accepts, not all of it."""
+        attempt = current_attempt.get()
+        if attempt is None or not attempt.is_uploading or self.sock is None or not isinstance(data, bytes):
+            super().send(data)
+            return
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self.sock.send(rest) :]
+        except TimeoutError:
+            raise NothingTakenError(self.sock.gettimeout()) from None
 
     def getresponse(self) -> Any:
         """Read the header of the response, and note that everything is sent."""
@@ -73,9 +87,6 @@ class BoundedConnection(_Connection):
         if attempt is None:
             return http.client.HTTPResponse(sock, *args, **kwargs)
         return _BoundedResponse(sock, attempt, *args, **kwargs)
-
-    def _sending_timeout(self, attempt: Attempt) -> float:
-        return attempt.wait(cast("float", self.timeout))
 
     def _bound(self) -> None:
         attempt = current_attempt.get()
@@ -131,9 +142,11 @@ class BoundedConnection(_Connection):
         return list(dict.fromkeys(entry[4][0] for entry in found))
 
 
-class SharedTlsAdapter(HTTPAdapter):
+class BoundedAdapter(HTTPAdapter):
     """
-    An adapter that uses an existing TLS context; requests would load the CA certificates for each session.
+    An adapter whose connections end in time.
+
+    It uses an existing TLS context; requests would load the CA certificates for each session.
 
     :param context: verifies certificates and host names.
     """
@@ -163,10 +176,6 @@ class SharedTlsAdapter(HTTPAdapter):
         """Leave the verification to the context."""
         conn.cert_reqs = "CERT_REQUIRED"
 
-
-class BoundedAdapter(SharedTlsAdapter):
-    """An adapter whose connections end in time."""
-
     def get_connection_with_tls_context(
         self, request: PreparedRequest, *args: Any, **kwargs: Any
     ) -> HTTPConnectionPool:
@@ -174,12 +183,8 @@ class BoundedAdapter(SharedTlsAdapter):
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
         kind = pool.ConnectionCls  # a SOCKS proxy brings a class of its own
         if not issubclass(kind, BoundedConnection):
-            pool.ConnectionCls = self.bounded(kind)
+            pool.ConnectionCls = type(kind.__name__, (BoundedConnection, kind), {})
         return pool
-
-    def bounded(self, kind: type[Any]) -> type[Any]:
-        """Return a bounded subclass of a connection class."""
-        return type(kind.__name__, (BoundedConnection, kind), {})
 
 
 def bounded_session(tenant: Tenant) -> requests.Session:

@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.client.request_head import host_of
-from sailpoint_provider.client.response_body import doubt, unusable_response
+from sailpoint_provider.client.response_body import effect_advice, unusable_response
 from sailpoint_provider.exceptions import SailPointError, TenantUnavailableError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def out_of_time(
     if attempt.is_answering:
         return unusable_response(call, f"it was incomplete after {limit}", status=status, advice=_SLOW)
     message = f"Could not {call.purpose}: no response from {host_of(tenant, call)} within {limit}."
-    message += doubt(call) if attempt.is_sent else " Nothing was sent."
+    message += effect_advice(call) if attempt.is_sent else " Nothing was sent."
     return TenantUnavailableError(message, sent=attempt.is_sent)
 
 
@@ -116,7 +116,7 @@ def unreachable(
     elif call.safe_to_repeat:
         advice = "The connection was lost or timed out."
     else:
-        advice = f"The connection was lost or timed out after sending.{doubt(call)}"
+        advice = f"The connection was lost or timed out after sending.{effect_advice(call)}"
     return TenantUnavailableError(
         f"Could not {call.purpose}: no response from {host} ({what}). {advice}", sent=not never_sent
     )

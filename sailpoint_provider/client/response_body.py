@@ -109,12 +109,12 @@ def unusable_response(
 ) -> ProtocolError:
     """Return the error for an unusable response, which leaves open whether a start took effect."""
     return ProtocolError(
-        f"Could not {call.purpose}: unusable response: {why}. {advice}{doubt(call)}",
+        f"Could not {call.purpose}: unusable response: {why}. {advice}{effect_advice(call)}",
         status=status,
     )
 
 
-def doubt(call: Request[Any]) -> str:
+def effect_advice(call: Request[Any]) -> str:
     """Return advice for an error that leaves open whether the call took effect."""
     if call.safe_to_repeat:
         return ""

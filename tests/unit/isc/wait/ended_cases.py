@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, Driver, answer, task_document
@@ -15,6 +16,7 @@ TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 MINUTE = timedelta(minutes=1)
 
 
+@cache
 def iso(moment):
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -12,7 +12,7 @@ import json
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry
@@ -86,16 +86,34 @@ class Journal:
 
     def top(self) -> Record | None:
         """Return the newest record, which says how things stand; None if there is none."""
-        numbers = self._numbers()
-        return self._read(numbers[-1]) if numbers else None
+        return next(self.newest_first(), None)
 
     def of_claim(self, claim: int) -> Record | None:
-        """Return the newest record of a drop."""
-        return next((record for record in self.newest_first() if record.claim == claim), None)
+        """Return the newest record of a drop; None if none can be read."""
+        return next((one for one in self.newest_first() if one.body and one.claim == claim), None)
 
     def newest_first(self) -> Iterator[Record]:
-        """Yield all records, the newest first."""
-        return map(self._read, reversed(self._numbers()))
+        """
+        Yield all records, the newest first.
+
+        A record that was cut off while it was written decided nothing. The one before it stands in its place,
+        with its number, so that the drop of that one stays undecided and the next record finds a free number.
+        """
+        numbers = self._numbers()
+        cut_off: list[int] = []
+        for number in reversed(numbers):
+            record = self._read(number)
+            if record is None and number == numbers[-1]:
+                # On a disk without hard links, the newest record may still be being written.
+                time.sleep(_HALF_WRITTEN_SECONDS)
+                record = self._read(number)
+            if record is None:
+                cut_off.append(number)
+                continue
+            yield from (replace(record, number=one) for one in cut_off)
+            yield record
+            cut_off = []
+        yield from (Record(one, "void", {}) for one in cut_off)
 
     def add(self, after: Record | None, kind: str, body: Mapping[str, Any]) -> Record | None:
         """
@@ -120,16 +138,14 @@ class Journal:
         found = (_NAME.fullmatch(name) for name in self._place.names(self._folder))
         return sorted(int(one[1]) for one in found if one)
 
-    def _read(self, number: int) -> Record:
-        for _ in range(2):
-            content = self._place.read(self._name(number))
-            try:
-                body = json.loads(content or b"")
-                return Record(number, str(body["kind"]), body)
-            except (ValueError, KeyError, TypeError):
-                # Only a disk without hard links can show a record while it is being written.
-                time.sleep(_HALF_WRITTEN_SECONDS)
-        return Record(number, "void", {})
+    def _read(self, number: int) -> Record | None:
+        """Return a record, None if it cannot be read."""
+        content = self._place.read(self._name(number))
+        try:
+            body = json.loads(content or b"")
+            return Record(number, str(body["kind"]), body)
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def _name(self, number: int) -> str:
         return f"{self._folder}/{number:012}.json"

@@ -121,9 +121,12 @@ class LocalPlace:
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS:
                     raise
-                return _write_new(path, content)
+                if not _write_new(path, content):
+                    return False
             finally:
                 os.unlink(draft)
+            # A record must outlast a power failure before the file that it is about is moved.
+            _save_folder_of(path)
             return True
 
     def replace(self, name: str, content: bytes) -> None:
@@ -131,6 +134,7 @@ class LocalPlace:
         with self._answers():
             path = self._prepared(name)
             os.replace(self._draft(content), path)
+            _save_folder_of(path)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a small file; see :meth:`Place.read`."""
@@ -210,8 +214,7 @@ class LocalPlace:
     def _draft(self, content: bytes) -> str:
         """Write a file whole, where one that an interrupted process leaves behind disturbs nobody."""
         draft = self._prepared(f"{STATE_FOLDER}/drafts/{uuid.uuid4().hex}")
-        with open(draft, "xb") as file:
-            file.write(content)
+        _write(draft, content)
         return draft
 
     def _put_back(self, path: str, name: str) -> None:
@@ -269,8 +272,29 @@ def _rename_into_gap(path: str, target: str) -> bool:
 
 def _write_new(path: str, content: bytes) -> bool:
     try:
-        with open(path, "xb") as file:
-            file.write(content)
+        _write(path, content)
     except FileExistsError:
         return False
     return True
+
+
+def _write(path: str, content: bytes) -> None:
+    """
+    Write a new file, and wait until the disk has it.
+
+    :raises FileExistsError: there is one already.
+    """
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _save_folder_of(path: str) -> None:
+    """Wait until the disk has the name of a file, where the file system can do that."""
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -72,7 +72,7 @@ def check_records_are_there(place: Place, rules: FolderRules, listing: Listing) 
 
     :raises FolderUnavailableError: there are loaded files, but no state folder.
     """
-    if listing.is_known or rules.loaded not in listing.subfolders or not place.names(rules.loaded):
+    if listing.is_known or not place.names(rules.loaded):
         return
     raise FolderUnavailableError(
         f"The folder {rules.url} has files in {rules.loaded}, but no {STATE_FOLDER} subfolder: its records "

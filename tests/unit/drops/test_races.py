@@ -12,6 +12,7 @@ import pytest
 
 from sailpoint_provider.drops import conditional_writes
 from sailpoint_provider.drops.conditional_writes import create_once
+from sailpoint_provider.drops.places import place_at
 from tests.unit.drops.drop_cases import Folder, names
 
 SOURCES, FILES = 3, 6
@@ -77,6 +78,22 @@ def test_of_threads_that_take_for_different_runs_only_one_gets_a_drop_of_a_sourc
     for one in threads:
         one.join()
     assert taken == ["0.csv"]
+
+
+@pytest.mark.parametrize("kind", ["taken", "filing", "filed"])
+def test_a_write_whose_answer_was_lost_is_not_taken_for_that_of_another(folder, monkeypatch, kind):
+    place_type = type(place_at(folder.url))
+    create = place_type.create
+
+    def repeated(place, name, content):
+        if f'"kind": "{kind}"'.encode() in content:
+            assert create(place, name, content)
+        return create(place, name, content)
+
+    monkeypatch.setattr(place_type, "create", repeated)
+    folder.drop("a.csv")
+    (drop,) = folder.take("run 1").drops
+    assert folder.file(drop) == f"{folder.url}/loaded/2026-11-25/a.csv"
 
 
 @pytest.fixture

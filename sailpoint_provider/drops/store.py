@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sailpoint_provider.drops.conditional_writes import create_once, remove_file, remove_if
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.names import file_key
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
 from sailpoint_provider.files.store_times import modified_in
@@ -63,7 +64,7 @@ class StorePlace:
         """Return whether there is anything of this name; see :meth:`Place.is_used`."""
         with self._answers():
             self._fs.invalidate_cache()
-            return bool(self._fs.exists(self._path(name)))
+            return any(self._fs.exists(self._path(one)) for one in (name, _receipt_of(name)))
 
     def clock(self) -> float:
         """Return the time by the clock of the store."""
@@ -88,13 +89,16 @@ class StorePlace:
 
     def move(self, name: str, target: str) -> bool:
         """Copy an object and remove the original; see :meth:`Place.move`."""
-        receipt = f"{name}.moving"
+        receipt, content = _receipt_of(target), name.encode()
         if self.entry(name) is None:
             return self.entry(target) is not None
-        if self.read(receipt) != target.encode():
-            if self.entry(target) is not None:
+        if self.read(receipt) != content:
+            # Two sources may file under the same name at the same time.
+            if not self.create(receipt, content) and self.read(receipt) != content:
                 return False
-            self.replace(receipt, target.encode())
+            if self.entry(target) is not None:
+                self.remove(receipt)
+                return False
         if not self._copy(name, target):
             return False
         for done in (name, f"{name}.taken", receipt):
@@ -224,6 +228,11 @@ class StorePlace:
                 f"Cannot use the folder {self._url} ({type(error).__name__}). Check the connection of its "
                 "store."
             ) from None
+
+
+def _receipt_of(target: str) -> str:
+    """Return the name of the object that says which file is being moved to a name."""
+    return f"{STATE_FOLDER}/moving/{file_key(target)}"
 
 
 def _entry(name: str, found: Mapping[str, Any]) -> Entry:

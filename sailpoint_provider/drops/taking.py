@@ -143,7 +143,7 @@ def open_records(
         record = None
         if claim.isdigit():
             journal = Journal(place, key)
-            record = journal.of_claim(int(claim)) or _restored(place, journal, name, is_read_only=is_read_only)
+            record = journal.of_claim(int(claim)) or _restored(place, journal, name, is_read_only)
         if record is None or not record.is_open:
             if not is_read_only:
                 place.remove(f"{STATE_FOLDER}/open/{name}")
@@ -155,7 +155,7 @@ def open_records(
     return found
 
 
-def _restored(place: Place, journal: Journal, name: str, *, is_read_only: bool) -> Record | None:
+def _restored(place: Place, journal: Journal, name: str, is_read_only: bool) -> Record | None:
     """
     Return the record of a taken drop that only its file and the record of the open drop show.
 

@@ -112,7 +112,7 @@ class _Exchange:
             self._note(None)
             raise
         if effect is None and received.start is not None:
-            effect = faults.pick_start(*request, received.start)
+            effect = faults.pick(*request, received.start)
         if effect is None:
             await self._send_answer(answer)
         else:

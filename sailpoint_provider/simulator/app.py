@@ -141,7 +141,7 @@ class _Exchange:
 
     def _note(self, answer: Answer | None) -> None:
         self._received.status = answer.status if answer else None
-        self._tenant.journal.note(self._received)
+        self._tenant.journal.append(self._received)
 
     async def _send_answer(self, answer: Answer) -> None:
         self._note(answer)

@@ -47,15 +47,9 @@ class CheckedFile(FileSource):
         self._is_first = True
 
     def stat(self) -> FileState:
-        """Return the current state of the file; see :meth:`FileSource.stat`."""
         return self._file.stat()
 
-    def modified_at(self) -> float | None:
-        """Return when the stored file was last modified; see :meth:`FileSource.modified_at`."""
-        return self._file.modified_at()
-
     def open(self) -> BinaryIO:
-        """Open what is sent."""
         return self._file.open()
 
     def examine(self) -> Upload:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check.csv_rows import LONGEST_ROW
-from sailpoint_provider.files.check.key_figures import KeyFigures, KeyGroup
+from sailpoint_provider.files.check.report import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +66,35 @@ class CsvTable:
             f"ignore_errors=false, strict_mode={str(not self.mixes_line_ends).lower()}, "
             f"max_line_size={LONGEST_ROW}, buffer_size={_BUFFER}, parallel={str(parallel).lower()})"
         )
+
+
+@dataclass(frozen=True)
+class KeyFigures:
+    """
+    What the keys of two files say.
+
+    :param accounts: keys in the new file, without the blank ones.
+    :param last_accounts: keys in the last file.
+    :param common: keys in both.
+    :param blank_rows: rows of the new file without a key.
+    :param repeated: keys that occur more than once in the new file.
+    :param padded: new keys that begin or end with a space.
+    :param headers: rows of the new file that repeat its header.
+    :param joiners: keys in the new file alone.
+    :param movers: keys in both, with other values.
+    :param leavers: keys in the last file alone.
+    """
+
+    accounts: int
+    last_accounts: int
+    common: int
+    blank_rows: int
+    repeated: Accounts
+    padded: Accounts
+    headers: Accounts
+    joiners: Accounts
+    movers: Accounts
+    leavers: Accounts
 
 
 class Tables:
@@ -204,7 +233,7 @@ class Tables:
             **self._groups(key, has_last),
         )
 
-    def _groups(self, key: str, has_last: bool) -> dict[str, KeyGroup]:
+    def _groups(self, key: str, has_last: bool) -> dict[str, Accounts]:
         """Return the groups of keys, by their name in the figures."""
         conditions = {
             "repeated": "n > 1",
@@ -220,7 +249,7 @@ class Tables:
         )
         row = self._one(f"SELECT {columns} FROM differences WHERE t <> ''", {"key": key})
         return {
-            name: KeyGroup(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
+            name: Accounts(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
             for at, name in enumerate(conditions)
         }
 

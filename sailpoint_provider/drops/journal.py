@@ -9,6 +9,7 @@ number is free, so of two runs that decide at once one loses. This works on ever
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 import uuid
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.drops.place import Place
 
+log = logging.getLogger(__name__)
+
 _KEPT = 40
 """How many records stay, so that a late retry finds where its file went."""
 
 _NAME = re.compile(r"(\d{12})\.json")
 _HALF_WRITTEN_SECONDS = 1.0
+_ACTIVE_STATES = ["queued", "running"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,23 @@ class Run:
 
     dag_id: str
     run_id: str
+
+
+def is_active(run: Run) -> bool | None:
+    """
+    Return whether a run is not over yet; a run that was deleted is over.
+
+    This asks Airflow and waits for its answer, so on an event loop it belongs in a thread.
+
+    :returns: None if Airflow does not say, as outside a task or a triggerer.
+    """
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        return bool(RuntimeTaskInstance.get_dr_count(run.dag_id, run_ids=[run.run_id], states=_ACTIVE_STATES))
+    except Exception as error:  # the type depends on the version and on who asks
+        log.debug("Airflow does not say whether run %s is over: %s", run.run_id, type(error).__name__)
+        return None
 
 
 class Journal:

@@ -9,8 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import Observations
-from sailpoint_provider.drops.journal import Journal
-from sailpoint_provider.drops.owners import is_active
+from sailpoint_provider.drops.journal import Journal, is_active
 from sailpoint_provider.drops.scanner import in_thread, scanning
 from sailpoint_provider.drops.taking import open_records
 from sailpoint_provider.drops.telling import Block, Reminder, Teller

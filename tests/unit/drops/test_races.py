@@ -125,7 +125,7 @@ def test_two_sources_that_file_under_one_name_at_once_keep_both_files(every_fold
 def plain_store(memory_folder, monkeypatch):
     """A store that knows no conditional writes."""
     monkeypatch.setattr(type(memory_folder.fs), "protocol", "plain")
-    monkeypatch.setattr(conditional_writes, "settle_seconds", 0.3)
+    monkeypatch.setattr(conditional_writes, "SETTLE_SECONDS", 0.3)
     return memory_folder
 
 

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of
+from sailpoint_provider.drops.entries import DROP_VERSION
 from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
 _MOST_REASONS = 10
 _TEXTS = ("name", "file", "dag_id", "run_id")
 
@@ -216,7 +216,7 @@ def read_drop(drop: Any) -> Mapping[str, Any]:
 
     :raises InvalidInputError: it is not what :meth:`SailPointDropFolder.drops` returns.
     """
-    if not isinstance(drop, Mapping) or drop.get("version") != _VERSION:
+    if not isinstance(drop, Mapping) or drop.get("version") != DROP_VERSION:
         raise InvalidInputError(
             "drop must be one of the objects that SailPointDropFolder.drops() returns, such as "
             f"expand(drop=folder.take()) passes on, not {type(drop).__name__}."

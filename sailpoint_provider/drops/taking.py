@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import companions_of, is_quiet_by_clock
-from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.entries import DROP_VERSION, STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.filing import close_claim, finish_filing, open_name
 from sailpoint_provider.drops.journal import Journal, Record, is_active
 from sailpoint_provider.drops.last_load import check_records_are_there
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sailpoint_provider.drops.rules import FolderRules
 
 log = logging.getLogger(__name__)
-
-DROP_VERSION = 1
 
 
 @dataclass

@@ -100,15 +100,11 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
 def _waiting(
     place: Place, rules: FolderRules, listing: Listing, seen_complete: Collection[tuple[str, int, str]]
 ) -> Waiting:
-    if rules.complete == "renamed":
-        return sort_out(listing, rules, lambda _: True)
-    if rules.complete == "companion":
-        companions = Companions(place)
-        return sort_out(listing, rules, lambda entry: companions.complete(entry, listing))
-    now = place.clock()
+    now = place.clock() if rules.complete == "quiet" else 0.0
     return sort_out(
         listing,
         rules,
+        Companions(place),
         lambda entry: (
             (entry.name, *entry.state) in seen_complete or is_quiet_by_clock(entry, now, rules.quiet_for)
         ),

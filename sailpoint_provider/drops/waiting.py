@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 1024 * 1024
 _DIGEST_TEXT_BYTES = 4096
 
 
@@ -40,12 +39,21 @@ class Waiting:
     unclaimed: dict[str, str] = field(default_factory=dict)
 
 
-def sort_out(listing: Listing, rules: FolderRules, is_complete: Callable[[Entry], bool]) -> Waiting:
+def sort_out(
+    listing: Listing, rules: FolderRules, companions: Companions, is_quiet: Callable[[Entry], bool]
+) -> Waiting:
     """
     Sort the files of a listing.
 
-    :param is_complete: decides about one candidate that is not empty.
+    :param companions: decides about files with ``complete="companion"``.
+    :param is_quiet: decides about those with ``complete="quiet"``.
     """
+
+    def is_complete(entry: Entry) -> bool:
+        if rules.complete == "companion":
+            return companions.complete(entry, listing)
+        return rules.complete == "renamed" or is_quiet(entry)
+
     waiting = Waiting()
     complete: dict[DropSource, list[Entry]] = {}
     for entry in listing.entries.values():
@@ -97,13 +105,10 @@ class Companions:
         try:
             with self._place.open(companion.name) as stream:
                 expected = digest_in(stream.read(_DIGEST_TEXT_BYTES))
-            digest = hashlib.sha256()
             with self._place.open(entry.name) as stream:
-                while block := stream.read(_BLOCK):
-                    digest.update(block)
+                actual = hashlib.file_digest(stream, "sha256").hexdigest()
         except FileNotFoundError:
             return False
-        actual = digest.hexdigest()
         if expected is None:
             self._log.warning(
                 "%s is not complete: %s holds no SHA-256 that can be read. The file has the SHA-256 %s.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_BLOCK = 1024 * 1024
 _DIGEST_TEXT_BYTES = 4096
 
 
@@ -105,10 +106,13 @@ class Companions:
         try:
             with self._place.open(companion.name) as stream:
                 expected = digest_in(stream.read(_DIGEST_TEXT_BYTES))
+            digest = hashlib.sha256()
             with self._place.open(entry.name) as stream:
-                actual = hashlib.file_digest(stream, "sha256").hexdigest()
+                while block := stream.read(_BLOCK):
+                    digest.update(block)
         except FileNotFoundError:
             return False
+        actual = digest.hexdigest()
         if expected is None:
             self._log.warning(
                 "%s is not complete: %s holds no SHA-256 that can be read. The file has the SHA-256 %s.",

@@ -134,7 +134,7 @@ def read_checkpoint(document: Any) -> Checkpoint | None:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
         checkpoint = msgspec.convert(_completed(document), Checkpoint)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
     if problem := _problem_of(checkpoint):
         raise ProtocolError(f"It is malformed: {problem}.")

@@ -99,7 +99,7 @@ def read_refresh_checkpoint(document: Any) -> RefreshCheckpoint | None:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
         return msgspec.convert(document, RefreshCheckpoint)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
 
 

@@ -156,7 +156,7 @@ def read_event(payload: Any) -> WaitEvent:
 
     try:
         event = msgspec.convert(payload, WaitEvent)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"The trigger's event is malformed: {error}. {_UNKNOWN_END}") from None
     if not _is_consistent(event):
         raise ProtocolError(f"The trigger's event contradicts itself. {_UNKNOWN_END}")

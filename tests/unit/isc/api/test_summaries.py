@@ -67,7 +67,21 @@ def test_what_is_no_array_is_an_error(document):
         summaries(document)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", b'[{"id": "', b"[" * 5000, b"\xff\xfe", b"[NaN"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        b'[{"id": "',
+        b"[" * 5000,
+        b"\xff\xfe",
+        b"[NaN",
+        b'[{"id": "\xff"}]',
+        b'[{"id": "' + RUN.encode() + b'"}, {"completionStatus": "\xc3"}]',
+        b'[{"id": ' + b"[" * 100_000,
+        b'[{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+    ],
+)
 def test_what_is_no_json_is_an_error(body):
     with pytest.raises(ProtocolError):
         read_task_summaries(answer(body=body))

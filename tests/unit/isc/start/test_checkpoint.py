@@ -69,6 +69,7 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         GOOD | {"state": "ended"},
         GOOD | {"state": None},
         GOOD | {"state": ["running"]},
+        GOOD | {"state": "\ud800"},
         GOOD | {"aggregation_id": None},
         GOOD | {"aggregation_id": "../../sources"},
         GOOD | {"aggregation_id": 7},

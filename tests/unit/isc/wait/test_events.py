@@ -130,6 +130,8 @@ def test_what_is_not_an_event_is_refused(junk):
         {"carried": None},
         {"carried": 7},
         {"error": "words"},
+        {"state": "\ud800"},
+        {"\ud800": 1},
     ],
     ids=str,
 )

@@ -129,6 +129,15 @@ class TaskStatus:
     progress: str | None = None
 
     @property
+    def task_type(self) -> str:
+        """
+        Its type as ISC's filters spell it, such as ``CLOUD_ACCOUNT_AGGREGATION``; empty if it is unknown.
+
+        The name of an entitlement aggregation goes on with " - " and an ID (public reports).
+        """
+        return (self.unique_name or "").partition(" - ")[0].upper().replace(" ", "_")
+
+    @property
     def deletions_skipped(self) -> bool:
         """Whether ISC reports that it deleted nothing because the delete threshold was exceeded."""
         return any(message.says(_DELETION_SKIPPED) for message in self.messages)

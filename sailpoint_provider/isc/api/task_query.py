@@ -99,13 +99,11 @@ class TaskQuery:
 
     def matches(self, task: TaskStatus) -> bool:
         """Return whether a record meets the conditions, except ``completion_statuses``, which ISC filters."""
-        # The name of an entitlement aggregation goes on with " - " and an ID (public reports).
-        kind = (task.unique_name or "").partition(" - ")[0].upper().replace(" ", "_")
         return (
             (self.running is None or self.running is (task.completion_status is None))
             and (self.task_ids is None or task.id in self.task_ids)
             and (self.source_ids is None or task.source_id in self.source_ids)
-            and (self.types is None or kind in self.types)
+            and (self.types is None or task.task_type in self.types)
         )
 
 

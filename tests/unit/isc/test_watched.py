@@ -57,6 +57,7 @@ def test_every_end_is_reported_unless_states_are_named():
     [
         ("Cloud Account Aggregation", ACCOUNT_AGGREGATION),
         ("Cloud Group Aggregation", ENTITLEMENT_AGGREGATION),
+        ("Cloud Group Aggregation - 3a68239b12ad4443ba2ab3b1460c321f", ENTITLEMENT_AGGREGATION),
         ("Something New", None),
         (None, None),
     ],

@@ -194,7 +194,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         Each collection may also be a single value; an empty one matches nothing. Pages are requested as the
         iteration reaches them.
 
-        :param task_ids: IDs of the tasks, 32 hex characters each; None for all.
+        :param task_ids: IDs of the tasks, each a UUID or 32 hex characters; None for all.
         :param source_ids: IDs of the sources that the tasks work on, 32 hex characters each; None for all.
         :param types: types of task, such as ``CLOUD_ACCOUNT_AGGREGATION``; None for all.
         :param completion_statuses: completion statuses, such as ``SUCCESS`` or ``ERROR``; None for all,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api.endpoints import quoted
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import given_id, task_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sailpoint_provider.isc.api.models import TaskStatus
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*", re.ASCII)
@@ -61,8 +63,8 @@ class TaskQuery:
                 "status."
             )
         return cls(
-            task_ids=_ids(task_ids, "task_ids"),
-            source_ids=_ids(source_ids, "source_ids"),
+            task_ids=_ids(task_ids, "task_ids", task_id),
+            source_ids=_ids(source_ids, "source_ids", given_id),
             types=_words(types, "types"),
             completion_statuses=_words(completion_statuses, "completion_statuses"),
             running=running,
@@ -113,9 +115,9 @@ def _term(field: str, values: tuple[str, ...]) -> str:
     return f"{field} in ({', '.join(map(quoted, values))})"
 
 
-def _ids(given: Any, name: str) -> tuple[str, ...] | None:
+def _ids(given: Any, name: str, check: Callable[[object, str], str]) -> tuple[str, ...] | None:
     values = _values(given, name)
-    return None if values is None else tuple(given_id(value, name) for value in values)
+    return None if values is None else tuple(check(value, name) for value in values)
 
 
 def _words(given: Any, name: str) -> tuple[str, ...] | None:

@@ -55,7 +55,7 @@ class TaskQuery:
 
         :raises InvalidInputError: a value is invalid, or ``running=True`` comes with ``completion_statuses``.
         """
-        if running not in (True, False, None):
+        if not (running is None or isinstance(running, bool)):
             raise InvalidInputError(f"running is {running!r}; it must be True, False or None.")
         if running and completion_statuses is not None:
             raise InvalidInputError(

@@ -57,7 +57,7 @@ def test_a_running_task_has_no_completion_status_to_list_it_by():
         TaskQuery.from_arguments(running=True, completion_statuses=["SUCCESS"])
 
 
-@pytest.mark.parametrize("running", ["yes", "false", 2])
+@pytest.mark.parametrize("running", ["yes", "false", 2, 0, 1, 1.0])
 def test_running_is_a_truth_value_or_none(running):
     with pytest.raises(InvalidInputError, match="running is"):
         TaskQuery.from_arguments(running=running)

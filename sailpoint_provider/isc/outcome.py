@@ -168,7 +168,7 @@ def progress_of(
     :param last_status: latest known status of the status endpoint, used if it was not read this time.
     """
     if status is not None:
-        return Progress(status.status or "running", status.processed_accounts, status.total_accounts)
+        return Progress(status.status, status.processed_accounts, status.total_accounts)
     if task is not None and task.percent_complete is not None:
         percent = task.percent_complete
         return Progress(f"{last_status or 'running'} ({percent} %)", percent=percent)

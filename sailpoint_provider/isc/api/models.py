@@ -90,10 +90,10 @@ class AccountAggregationStatus:
     """
     The response of the status endpoint; numbers that ISC does not report are None.
 
-    :param status: ``status`` in upper case; None if it is missing.
+    :param status: ``status`` in upper case.
     """
 
-    status: str | None
+    status: str
     start: datetime | None = None
     total_accounts: int | None = None
     processed_accounts: int | None = None

@@ -74,7 +74,6 @@ def test_progress_is_told_by_the_status_endpoint_else_by_the_task_record(word, p
 
 def test_progress_without_any_answer_is_running():
     assert progress_of(None, None) == Progress("running")
-    assert progress_of(AccountAggregationStatus(None), None) == Progress("running")
 
 
 def test_progress_shows_numbers_bar_percent_and_time():

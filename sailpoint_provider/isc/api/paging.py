@@ -37,6 +37,7 @@ class TaskPages:
     :param query: which records to list; None for all.
     :param newest_first: the order, by time of creation.
     :param limit: the most records to return; None for all.
+    :param observe: is called with each HTTP response; None for no call.
     :raises InvalidInputError: ``limit`` is not a whole number above 0.
     """
 
@@ -47,6 +48,7 @@ class TaskPages:
         *,
         newest_first: bool = True,
         limit: int | None = None,
+        observe: Callable[[Response], None] | None = None,
     ) -> None:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
             raise InvalidInputError(f"limit is {limit!r}; it must be a whole number above 0, or None.")
@@ -54,6 +56,7 @@ class TaskPages:
         self._query = query = query or TaskQuery()
         self._newest_first = newest_first
         self._left = limit
+        self._observe = observe
         self._offset = 0
         self._running: list[TaskStatus] = []
         self._seen: set[str] = set()
@@ -68,6 +71,12 @@ class TaskPages:
         """Return the request for the next page; None when the list is complete."""
         if self._done or self._left == 0:
             return None
+        call = self._page_call()
+        if self._observe is None:
+            return call
+        return replace(call, read=partial(_read_observed, call.read, self._observe))
+
+    def _page_call(self) -> Request[list[TaskStatus]]:
         if self._pending_path is not None:
             self._page = PAGE_SIZE
             return pending_tasks(self._pending_path, limit=self._page, offset=self._offset)
@@ -154,23 +163,10 @@ class TaskPages:
             yield task
 
 
-def task_records(
-    generation: ApiVersion,
-    query: TaskQuery,
-    *,
-    limit: int,
-    observe: Callable[[Response], None] | None = None,
-) -> Flow[list[TaskStatus]]:
-    """
-    Read the newest task records that a query matches, running ones included.
-
-    :param observe: is called with each HTTP response; None for no call.
-    """
-    pages = TaskPages(generation, query, limit=limit)
+def all_records(pages: TaskPages) -> Flow[list[TaskStatus]]:
+    """Read all pages, and return their records in order."""
     records: list[TaskStatus] = []
     while (call := pages.next_call()) is not None:
-        if observe is not None:
-            call = replace(call, read=partial(_read_observed, call.read, observe))
         page = yield from ask(call)
         records.extend(pages.take(page))
     return records

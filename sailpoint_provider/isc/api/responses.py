@@ -79,14 +79,14 @@ def retry_after(response: Response) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        moment = _http_date(value)
+        moment = http_date(value)
         return None if moment is None else max(0.0, (moment - _now_of_the_server(response)).total_seconds())
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _now_of_the_server(response: Response) -> datetime:
     """Return ISC's own time if the response has it, so that a wrong clock here does not matter."""
-    return _http_date(response.headers.get("date", "")) or datetime.fromtimestamp(response.received, tz=UTC)
+    return http_date(response.headers.get("date", "")) or datetime.fromtimestamp(response.received, tz=UTC)
 
 
 def seconds_ahead(response: Response) -> float | None:
@@ -95,12 +95,13 @@ def seconds_ahead(response: Response) -> float | None:
 
     :returns: seconds, negative if it is behind; None if the header is missing or malformed.
     """
-    moment = _http_date(response.headers.get("date", ""))
+    moment = http_date(response.headers.get("date", ""))
     # The header has whole seconds: on average half a second has passed since.
     return None if moment is None else moment.timestamp() + 0.5 - response.received
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Return the time in UTC that a header such as ``Date`` holds; None if it is missing or malformed."""
     try:
         moment = parsedate_to_datetime(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

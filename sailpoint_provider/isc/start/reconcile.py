@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
-from sailpoint_provider.isc.api.paging import task_records
+from sailpoint_provider.isc.api.paging import TaskPages, all_records
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
@@ -42,7 +42,7 @@ def newest_records(
     query = TaskQuery(
         source_ids=(request.source.id,), types=None if kind.task_type is None else (kind.task_type,)
     )
-    return (yield from task_records(generation, query, limit=_NEWEST, observe=observe))
+    return (yield from all_records(TaskPages(generation, query, limit=_NEWEST, observe=observe)))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:

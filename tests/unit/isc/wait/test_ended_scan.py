@@ -95,6 +95,13 @@ def test_a_load_that_began_days_ago_is_found_by_the_first_look(generation):
     assert looked(one, tasks) == ["c" * 32]
 
 
+@GENERATIONS
+@pytest.mark.parametrize("year", ["99999999999999999999", "9999999999", "0000", "soon"])
+def test_an_absurd_time_of_isc_leaves_its_clock_unknown(generation, year):
+    tasks = TaskList(finished(3), generation=generation, date=f"Fri, 01 May {year} 12:00:00 GMT")
+    assert sorted(looked(watcher(), tasks)) == ["0", "1", "2"]
+
+
 @OLD
 def test_a_load_that_ends_between_the_two_lists_is_in_one_of_them(generation):
     tasks = TaskList(finished(3, before=60), generation=generation, passing=timedelta(seconds=1))

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.isc.kinds import LoadKind
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.request import Busy, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult
@@ -317,5 +318,7 @@ class LoadOperator(BaseOperator, LoadLineage):
     def _deadlines_from_now(self) -> Deadlines:
         return deadlines_from_now(self, self.timeout, self.tolerate_outage)
 
-    def _store(self, context: Context) -> CheckpointStore:
-        return checkpoints_of(context, self.log, durable=self.durable)
+    def _store(self, context: Context) -> CheckpointStore[Checkpoint]:
+        from sailpoint_provider.isc.start.checkpoint import read_checkpoint
+
+        return checkpoints_of(context, self.log, read_checkpoint, durable=self.durable)

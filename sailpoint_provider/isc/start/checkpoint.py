@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -181,29 +181,3 @@ def _problem_of_result(checkpoint: Checkpoint) -> str | None:
     if result["file"] != checkpoint.sent:
         return "the result names a file that ISC did not acknowledge"
     return None
-
-
-class CheckpointStore(Protocol):
-    """Stores a checkpoint across retries, crashes, deferrals and clears."""
-
-    def load(self) -> Checkpoint | None:
-        """Return the stored checkpoint, None for none."""
-
-    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
-        """
-        Replace the stored checkpoint.
-
-        :param required: whether the task must not continue unless it is stored.
-        :raises CheckpointError: a required checkpoint could not be stored.
-        """
-
-
-class NoCheckpointStore:
-    """Stores nothing, for Airflow 3.0 to 3.2 and ``durable=False``."""
-
-    def load(self) -> Checkpoint | None:
-        """Return None."""
-        return None
-
-    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
-        """Store nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
 
 PartState: TypeAlias = Literal["open", "submitting", "accepted"]
 
@@ -103,27 +104,6 @@ def read_refresh_checkpoint(document: Any) -> RefreshCheckpoint | None:
         raise ProtocolError(f"It is malformed: {error}.") from None
 
 
-class RefreshStore(Protocol):
-    """Stores a checkpoint across retries, crashes, deferrals and clears."""
-
-    def load(self) -> RefreshCheckpoint | None:
-        """Return the stored checkpoint, None for none."""
-
-    def save(self, checkpoint: RefreshCheckpoint, *, required: bool = False) -> None:
-        """Replace the stored checkpoint; with ``required``, raise an error if that fails."""
-
-
-class NoRefreshStore:
-    """Stores nothing, for Airflow 3.0 to 3.2 and ``durable=False``."""
-
-    def load(self) -> RefreshCheckpoint | None:
-        """Return None."""
-        return None
-
-    def save(self, checkpoint: RefreshCheckpoint, *, required: bool = False) -> None:
-        """Store nothing."""
-
-
 @dataclass(frozen=True)
 class RefreshRequest:
     """
@@ -196,7 +176,10 @@ class RefreshRequest:
 
 
 def start_refresh(
-    generation: ApiVersion, request: RefreshRequest, store: RefreshStore, log: logging.Logger
+    generation: ApiVersion,
+    request: RefreshRequest,
+    store: CheckpointStore[RefreshCheckpoint],
+    log: logging.Logger,
 ) -> Flow[RefreshCheckpoint]:
     """
     Send the requests of a refresh that no earlier try has sent with success.

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.versions import ApiVersion
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.request import StartEvent
 
 STARTS_PER_TRY = 3
@@ -57,7 +58,7 @@ class Starter:
         self,
         request: StartRequest,
         generation: ApiVersion,
-        checkpoints: CheckpointStore,
+        checkpoints: CheckpointStore[Checkpoint],
         *,
         clock: Callable[[], float],
         log: logging.Logger,

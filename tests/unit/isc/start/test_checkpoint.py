@@ -6,7 +6,8 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.outcome import make_result
-from sailpoint_provider.isc.start.checkpoint import Baseline, NoCheckpointStore, read_checkpoint
+from sailpoint_provider.isc.start.checkpoint import Baseline, read_checkpoint
+from sailpoint_provider.isc.start.checkpoint_store import NoCheckpointStore
 from tests.unit.isc.start.starter_cases import SENT, STATE, an_id, checkpoint, checkpoint_of_file, record
 
 RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)

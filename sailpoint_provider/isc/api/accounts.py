@@ -23,7 +23,7 @@ def account_count(generation: ApiVersion, source_id: str) -> Request[int]:
     return Request(
         purpose=f"count the accounts of source {source_id}",
         method="GET",
-        path=generation.accounts,
+        path=generation.path("accounts"),
         read=_read_total,
         scope="idn:accounts:read",
         query=(

@@ -79,7 +79,7 @@ def account_aggregation_status(
     return Request(
         purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
-        path=f"{generation.account_aggregations}/{aggregation_id}/status",
+        path=f"{generation.path('account-aggregations')}/{aggregation_id}/status",
         read=lambda response: read_account_aggregation_status(response.json()),
         time_limit=time_limit,
         denied_advice=(
@@ -104,7 +104,7 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     return Request(
         purpose=f"read the task status {task_id}",
         method="GET",
-        path=f"{generation.task_status}/{task_id}",
+        path=f"{generation.path('task-status')}/{task_id}",
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
@@ -118,7 +118,7 @@ def task_statuses(
     generation: ApiVersion, *, filters: str | None, sorters: str | None, limit: int, offset: int
 ) -> Request[list[TaskStatus]]:
     """Read one page of up to 250 task records."""
-    return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
+    return _task_page(generation.path("task-status"), limit, offset, filters=filters, sorters=sorters)
 
 
 def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskStatus]]:
@@ -140,13 +140,13 @@ def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) 
         f"type eq {quoted(types[0])}" if len(types) == 1 else f"type in ({', '.join(map(quoted, types))})"
     )
     filters = f"{of_types} and completionStatus isnull"
-    return _task_summaries(generation.task_status, offset=offset, filters=filters, sorters="created")
+    return _task_summaries(generation.path("task-status"), offset=offset, filters=filters, sorters="created")
 
 
 def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
     """Read the records of up to 250 tasks, with only the fields that a wait needs."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
-    return _task_summaries(generation.task_status, filters=f"id in ({values})")
+    return _task_summaries(generation.path("task-status"), filters=f"id in ({values})")
 
 
 def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
@@ -163,7 +163,7 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
     return Request(
         purpose=f"clear the task record {task_id}",
         method="PATCH",
-        path=f"{generation.task_status}/{task_id}",
+        path=f"{generation.path('task-status')}/{task_id}",
         read=lambda _: None,
         scope="idn:task-management:write (with a personal access token)",
         content=json.dumps(patch).encode(),
@@ -179,7 +179,7 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
     return Request(
         purpose=f"read source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}",
+        path=f"{generation.path('sources')}/{source_id}",
         read=lambda response: read_source(response.json()),
         scope="idn:sources:read",
         not_found_advice="Check that the source ID is correct and belongs to this tenant.",
@@ -193,7 +193,7 @@ def sources(
     return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
-        path=generation.sources,
+        path=generation.path("sources"),
         read=lambda response: read_sources(response.json()),
         scope="idn:sources:read",
         most_bytes=PAGE_BYTES,

@@ -51,7 +51,7 @@ def start_load(
     return Request(
         purpose=f"start the {kind.name} of source {source_id}",
         method="POST",
-        path=f"{generation.sources}/{source_id}/{kind.path}",
+        path=f"{generation.path('sources')}/{source_id}/{kind.path}",
         read=lambda response: read_load_accounts_task(response.json(), response.sent),
         scope=kind.scope,
         form=tuple(form),
@@ -76,7 +76,7 @@ def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> R
     content = {"identityIds": [path_id(one, "identity_ids") for one in identity_ids]}
     return _refresh(
         f"start the processing of {len(identity_ids)} identities",
-        f"{generation.identities}/{IDENTITY_REFRESH.path}",
+        f"{generation.path('identities')}/{IDENTITY_REFRESH.path}",
         IDENTITY_REFRESH.scope,
         content=json.dumps(content).encode(),
     )
@@ -91,7 +91,7 @@ def process_identity_profile(generation: ApiVersion, profile_id: str) -> Request
     profile_id = identity_profile_id(profile_id)
     return _refresh(
         f"start the processing of the identities of identity profile {profile_id}",
-        f"{generation.identity_profiles}/{profile_id}/process-identities",
+        f"{generation.path('identity-profiles')}/{profile_id}/process-identities",
         "idn:identity-profile:manage",
     )
 

@@ -61,7 +61,7 @@ class TaskPages:
         self._running: list[TaskStatus] = []
         self._seen: set[str] = set()
         self._pending_path = None if query.only_ended else generation.pending_tasks
-        self._lists_ended = generation.pending_tasks is None or not query.only_running
+        self._lists_ended = not (generation.lists_ended_only and query.only_running)
         self._page = 0
         self._listed: set[str] = set()
         self._stale_pages = 0

@@ -42,7 +42,7 @@ def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str
     return Request(
         purpose=f"read the account columns of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/schemas/accounts",
+        path=f"{generation.path('sources')}/{source_id}/schemas/accounts",
         read=_read_header,
         scope=SCHEMA_SCOPE,
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
@@ -63,7 +63,7 @@ def entitlement_columns(
     return Request(
         purpose=f"read the entitlement columns of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/schemas/entitlements",
+        path=f"{generation.path('sources')}/{source_id}/schemas/entitlements",
         read=_read_header,
         scope=SCHEMA_SCOPE,
         query=() if object_type is None else (("schemaName", object_type),),
@@ -79,7 +79,7 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
     return Request(
         purpose=f"read the account schema of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/schemas",
+        path=f"{generation.path('sources')}/{source_id}/schemas",
         read=_read_account_schema,
         scope=SCHEMA_SCOPE,
         query=(("include-names", ACCOUNT_SCHEMA),),

@@ -60,7 +60,7 @@ def check_connection(generation: ApiVersion, source_id: str) -> Request[Connecti
     return Request(
         purpose=f"check the connection of source {source_id}",
         method="POST",
-        path=f"{generation.sources}/{source_id}/connector/check-connection",
+        path=f"{generation.path('sources')}/{source_id}/connector/check-connection",
         read=lambda response: _read_check(response.json()),
         scope="idn:source-connector:manage",
         not_found_advice="Check that the source ID is correct and belongs to this tenant.",
@@ -82,7 +82,7 @@ def source_health(generation: ApiVersion, source_id: str) -> Request[SourceHealt
     return Request(
         purpose=f"read the health of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/source-health",
+        path=f"{generation.path('sources')}/{source_id}/source-health",
         read=lambda response: _read_health(response.json()),
         scope="idn:sources:read",
         not_found_advice="Check that the source ID is correct and belongs to this tenant.",

@@ -31,12 +31,11 @@ def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
     """
     clock = _Clock()
     records: list[TaskStatus] = []
-    lists_ended_only = generation.pending_tasks is not None
     query = TaskQuery(types=wish.types, source_ids=wish.source_ids)
-    if lists_ended_only or wish.look_back is not None:
+    if generation.lists_ended_only or wish.look_back is not None:
         running = TaskPages(generation, replace(query, running=True), observe=clock.observe)
         records += yield from all_records(running)
-    if lists_ended_only:
+    if generation.lists_ended_only:
         query = replace(query, running=False)
     pages = TaskPages(generation, query, observe=clock.observe)
     while (call := pages.next_call()) is not None:

@@ -6,7 +6,7 @@ from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
 
-SOURCES = {name: one.sources for name, one in API_VERSIONS.items()}
+SOURCES = {name: one.path("sources") for name, one in API_VERSIONS.items()}
 
 
 def an_upload():
@@ -42,8 +42,8 @@ def test_reading_calls_may_be_repeated(name):
         endpoints.sources(generation),
     ]
     assert all(call.method == "GET" and call.safe_to_repeat and not call.multipart for call in reading)
-    assert reading[0].path == f"{generation.account_aggregations}/{RUN}/status"
-    assert reading[1].path == f"{generation.task_status}/{RUN}"
+    assert reading[0].path == f"{generation.path('account-aggregations')}/{RUN}/status"
+    assert reading[1].path == f"{generation.path('task-status')}/{RUN}"
 
 
 def test_the_token_request_may_be_repeated_and_goes_without_a_token():

@@ -130,7 +130,7 @@ def test_an_id_that_cannot_be_one_never_gets_into_a_filter(wrong):
 def test_calls_for_many_ask_for_full_pages(name):
     generation = API_VERSIONS[name]
     by_id = tasks_of_ids(generation, [RUN, "b" * 32])
-    assert by_id.path == generation.task_status
+    assert by_id.path == generation.path("task-status")
     assert dict(by_id.query) == {"limit": "250", "filters": f'id in ("{RUN}","{"b" * 32}")'}
     later = running_tasks(generation, offset=500, types=TYPES)
     assert (dict(later.query)["limit"], dict(later.query)["offset"]) == ("250", "500")

@@ -46,7 +46,7 @@ def start_load(
     form: list[tuple[str, str]] = []
     if kind.can_disable_optimization:
         form.append(("disableOptimization", "true" if disable_optimization else "false"))
-    if kind.names_object_type and object_type is not None:
+    if object_type is not None:
         form.append(("objectType", object_type))
     return Request(
         purpose=f"start the {kind.name} of source {source_id}",

@@ -83,7 +83,7 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
             f"{label} of type {found.type!r} takes no file for {kind.indefinite}, because ISC reads it "
             "directly. Remove file."
         )
-    if has_file or not (kind.needs_file and takes_file):
+    if has_file or not takes_file:
         return
     if kind.takes_file_always:
         raise InvalidInputError(f"{kind.indefinite.capitalize()} needs a file. Set file to the CSV to load.")

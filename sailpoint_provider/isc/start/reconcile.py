@@ -71,16 +71,12 @@ def baseline_of(records: list[TaskStatus]) -> Baseline:
     return Baseline(created.isoformat(), tuple(record.id for record in records if record.created == created))
 
 
-def candidates(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
+def begun_since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
     """
-    Return the aggregations that began after the baseline and were not refused.
+    Return the records of starts after the baseline, refused ones included.
 
-    ``launcher`` does not help: it is "System" for every client (public reports).
+    ``launcher`` does not help to tell them apart: it is "System" for every client (public reports).
     """
-    return [record for record in _since(records, baseline) if not record.refused_as_busy]
-
-
-def _since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
     since = as_time(baseline.created)
     return [
         record
@@ -93,15 +89,6 @@ def _since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
 def may_have_started(error: SailPointError) -> bool:
     """Return whether ISC may have started the aggregation in spite of this error."""
     return error.sent and isinstance(error, TenantUnavailableError | ProtocolError)
-
-
-def was_refused(records: list[TaskStatus], baseline: Baseline) -> bool:
-    """
-    Return whether ISC refused a start after the baseline because another aggregation was running.
-
-    A refused start leaves a record (whether always, is undocumented), and the start may be this task's.
-    """
-    return any(record.refused_as_busy for record in _since(records, baseline))
 
 
 def find_started(
@@ -133,10 +120,11 @@ def find_started(
             yield Sleep(max(RECONCILE_PAUSE, error.retry_after or 0.0))
             continue
         last_response = clock()
-        if was_refused(records, baseline):
+        found = begun_since(records, baseline)
+        # A refused start leaves a record (whether always, is undocumented), and the start may be this task's.
+        if any(record.refused_as_busy for record in found):
             log.info("ISC refused a start of the %s, possibly this one.", name)
             return None
-        found = candidates(records, baseline)
         if len(found) == 1:
             return found[0]
         if found:

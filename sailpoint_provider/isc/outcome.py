@@ -13,10 +13,10 @@ from sailpoint_provider.results import (
     IdentityCounts,
     ResultMessage,
     State,
-    UploadedFile,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
@@ -70,40 +70,37 @@ def make_result(
     status: AccountAggregationStatus | None = None,
     task: TaskStatus | None = None,
     *,
-    source_id: str | None = None,
-    source_name: str | None = None,
-    file: UploadedFile | None = None,
     kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> AggregationResult:
     """
-    Build the result of a load; values that ISC did not give are None.
+    Build the result of a load; values that ISC did not give are None, as is the file.
 
     :param status: response of the status endpoint, None if it knows nothing.
     :param task: the task record, None if ISC has none.
-    :param source_id: ID of the source, None to take it from the task record.
-    :param source_name: name of the source, None to take it from the task record.
-    :param file: the file that was sent, None for none.
     :param kind: the kind of load, which decides what the task record counts.
     """
     started = _first(status.start if status else None, *((task.launched, task.created) if task else ()))
     completed = task.completed if task else None
-    state = decide(status, task)
+    counts = {name: task.count(attribute) for name, attribute in kind.counts.items()} if task else {}
     return AggregationResult(
         aggregation_id=aggregation_id,
-        source_id=source_id or (task.source_id if task else None),
-        source_name=source_name or (task.source_name if task else None),
-        state=state,
+        source_id=task.source_id if task else None,
+        source_name=task.source_name if task else None,
+        state=decide(status, task),
         status=status.status if status else None,
         completion_status=task.completion_status if task else None,
         started=_iso(started),
         completed=_iso(completed),
         duration_seconds=_seconds_between(started, completed),
-        accounts=_accounts(status, task if kind.counted == "accounts" else None, kind),
-        entitlements=_entitlements(task if kind.counted == "entitlements" else None, kind),
-        identities=_identities(status),
+        accounts=_accounts(status, counts if kind.counted == "accounts" else {}),
+        entitlements=_entitlements(counts if kind.counted == "entitlements" else {}),
+        identities=IdentityCounts(
+            to_refresh=status.total_identities if status else None,
+            refreshed=status.processed_identities if status else None,
+        ),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
-        file=file,
+        file=None,
     )
 
 
@@ -175,44 +172,29 @@ def progress_of(
     return Progress(last_status or "running")
 
 
-def _accounts(
-    status: AccountAggregationStatus | None, task: TaskStatus | None, kind: LoadKind
-) -> AccountCounts:
-    deleted = _count(task, kind, "deleted")
+def _accounts(status: AccountAggregationStatus | None, counts: Mapping[str, int | None]) -> AccountCounts:
+    deleted = counts.get("deleted")
     if deleted is None and status is not None:
         deleted = status.deleted_accounts
     return AccountCounts(
-        scanned=_count(task, kind, "scanned"),
-        created=_count(task, kind, "created"),
-        updated=_count(task, kind, "updated"),
+        scanned=counts.get("scanned"),
+        created=counts.get("created"),
+        updated=counts.get("updated"),
         deleted=deleted,
-        unchanged=_count(task, kind, "unchanged"),
-        ignored=_count(task, kind, "ignored"),
+        unchanged=counts.get("unchanged"),
+        ignored=counts.get("ignored"),
         to_process=status.total_accounts if status else None,
         processed=status.processed_accounts if status else None,
         marked_for_deletion=status.accounts_marked_for_deletion if status else None,
     )
 
 
-def _entitlements(task: TaskStatus | None, kind: LoadKind) -> EntitlementCounts:
+def _entitlements(counts: Mapping[str, int | None]) -> EntitlementCounts:
     return EntitlementCounts(
-        scanned=_count(task, kind, "scanned"),
-        created=_count(task, kind, "created"),
-        updated=_count(task, kind, "updated"),
-        deleted=_count(task, kind, "deleted"),
-    )
-
-
-def _count(task: TaskStatus | None, kind: LoadKind, name: str) -> int | None:
-    """Return a count of the task record, which the kinds of load name differently."""
-    attribute = kind.counts.get(name)
-    return None if task is None or attribute is None else task.count(attribute)
-
-
-def _identities(status: AccountAggregationStatus | None) -> IdentityCounts:
-    return IdentityCounts(
-        to_refresh=status.total_identities if status else None,
-        refreshed=status.processed_identities if status else None,
+        scanned=counts.get("scanned"),
+        created=counts.get("created"),
+        updated=counts.get("updated"),
+        deleted=counts.get("deleted"),
     )
 
 

@@ -10,7 +10,7 @@ from sailpoint_provider.isc.start.checkpoint import Baseline, read_checkpoint
 from sailpoint_provider.isc.start.checkpoint_store import NoCheckpointStore
 from tests.unit.isc.start.starter_cases import SENT, STATE, an_id, checkpoint, checkpoint_of_file, record
 
-RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
+RESULT = make_result(an_id(1), None, record(1, "SUCCESS")) | {"file": SENT}
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def again(has_file, state, *records, **changed):
     usual = {"number": EARLIER} | ({"baseline": MARK} if state == "submitting" else {})
     if state == "returned":
         sent = SENT if has_file else None
-        usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"), file=sent)}
+        usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS")) | {"file": sent}}
     return StartOutcome(
         records=[OLD, *records],
         checkpoint=made(state, **usual | changed),

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
 from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
 from sailpoint_provider.isc.api.identifiers import path_id
-from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
-    LoadAccountsTask,
     Source,
     TaskStatus,
     read_account_aggregation_status,
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
@@ -51,19 +48,6 @@ def token(tenant: Tenant) -> Request[Token]:
         ),
         is_token_request=True,
         not_found_advice="Check that host is the tenant's API, and that token_url is correct if it is set.",
-    )
-
-
-def load_accounts(
-    generation: ApiVersion,
-    source_id: str,
-    upload: Upload | None = None,
-    *,
-    disable_optimization: bool = False,
-) -> Request[LoadAccountsTask]:
-    """Start an account aggregation."""
-    return start_load(
-        generation, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
     )
 
 

@@ -4,7 +4,7 @@ from sailpoint_provider.files.local import LocalFile
 from sailpoint_provider.files.source import FileState, Upload
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
+from tests.unit.isc.isc_cases import RUN, SOURCE, answer, load_accounts, tenant
 
 SOURCES = {name: one.path("sources") for name, one in API_VERSIONS.items()}
 
@@ -15,7 +15,7 @@ def an_upload():
 
 @pytest.mark.parametrize("name", API_VERSIONS)
 def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
-    call = endpoints.load_accounts(API_VERSIONS[name], SOURCE)
+    call = load_accounts(API_VERSIONS[name], SOURCE)
     assert (call.method, call.path) == ("POST", f"{SOURCES[name]}/{SOURCE}/load-accounts")
     assert call.multipart
     assert not call.safe_to_repeat
@@ -25,7 +25,7 @@ def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
 
 @pytest.mark.parametrize(("effect", "text"), [(True, "true"), (False, "false")])
 def test_the_optimization_flag_is_a_form_field_and_always_there(effect, text):
-    call = endpoints.load_accounts(API_VERSIONS["v1"], SOURCE, an_upload(), disable_optimization=effect)
+    call = load_accounts(API_VERSIONS["v1"], SOURCE, an_upload(), disable_optimization=effect)
     assert call.form == (("disableOptimization", text),)
     assert call.query == ()
     assert call.upload is not None

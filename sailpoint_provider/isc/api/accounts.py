@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.isc.api.endpoints import quoted
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.task_query import quoted
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Response

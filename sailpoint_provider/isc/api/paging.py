@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
-from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, pending_tasks, task_statuses
+from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, task_statuses
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
 
@@ -79,11 +79,11 @@ class TaskPages:
     def _page_call(self) -> Request[list[TaskStatus]]:
         if self._pending_path is not None:
             self._page = PAGE_SIZE
-            return pending_tasks(self._pending_path, limit=self._page, offset=self._offset)
+            return task_statuses(self._pending_path, limit=self._page, offset=self._offset)
         whole_page = self._left is None or self._query.running is False
         self._page = PAGE_SIZE if whole_page else min(PAGE_SIZE, self._left or PAGE_SIZE)
         return task_statuses(
-            self._generation,
+            self._generation.path("task-status"),
             filters=self._query.filters,
             sorters="-created" if self._newest_first else "created",
             limit=self._page,

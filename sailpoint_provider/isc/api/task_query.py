@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.endpoints import quoted
 from sailpoint_provider.isc.api.identifiers import given_id, task_id
 
 if TYPE_CHECKING:
@@ -107,6 +106,12 @@ class TaskQuery:
             and (self.source_ids is None or task.source_id in self.source_ids)
             and (self.types is None or task.task_type in self.types)
         )
+
+
+def quoted(text: str) -> str:
+    """Return a text as a quoted value for ISC's filters, with quotes and backslashes escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _term(field: str, values: tuple[str, ...]) -> str:

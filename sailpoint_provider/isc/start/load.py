@@ -11,10 +11,11 @@ from sailpoint_provider.exceptions import (
     InvalidInputError,
     ProtocolError,
 )
-from sailpoint_provider.isc.api.endpoints import quoted, source, sources
+from sailpoint_provider.isc.api.endpoints import source, sources
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import StartedAggregation
+from sailpoint_provider.isc.api.task_query import quoted
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 

@@ -22,7 +22,7 @@ CALLS = {
     "start": load_accounts(V1, DIRECTORY),
     "status": endpoints.account_aggregation_status(V1, RUN),
     "task": endpoints.task_status(V1, RUN),
-    "tasks": endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0),
+    "tasks": endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0),
 }
 
 

@@ -238,7 +238,7 @@ def test_a_good_status_without_json_is_a_broken_protocol(body, status):
 
 
 def test_an_empty_page_of_tasks_may_be_told_by_204():
-    call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
+    call = endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0)
     assert read_response(call, answer(body=b"", status=204)) == []
     assert read_response(call, answer([task_document()]))[0].id == RUN
 

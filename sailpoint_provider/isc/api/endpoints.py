@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.api.models import (
@@ -182,7 +183,7 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
         path=f"{generation.path('sources')}/{source_id}",
         read=lambda response: read_source(response.json()),
         scope="idn:sources:read",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        not_found_advice=CHECK_SOURCE_ID,
     )
 
 

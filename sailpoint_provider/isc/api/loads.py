@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import answered_id, identity_profile_id, path_id
 from sailpoint_provider.isc.api.models import LoadAccountsTask, read_load_accounts_task
@@ -58,8 +59,8 @@ def start_load(
         multipart=bool(form) or upload is not None,
         upload=upload,
         safe_to_repeat=False,
-        denied_advice=_user_needed(kind) if kind.needs_user else "",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        denied_advice=user_needed(kind.scope) if kind.needs_user else "",
+        not_found_advice=CHECK_SOURCE_ID,
         effect_advice=(
             f"The {kind.noun} may have been started anyway. Check the source's aggregation activity before "
             "you start it again."
@@ -123,10 +124,3 @@ def _read_task_id(response: Response) -> str | None:
     if not isinstance(document, dict):
         raise ProtocolError("ISC did not return a JSON object in response to the start.")
     return answered_id(document.get("id"))
-
-
-def _user_needed(kind: LoadKind) -> str:
-    return (
-        f"The client needs the scope {kind.scope} and must be a personal access token, whose user needs one "
-        "of the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
-    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import path_id
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 SCHEMA_SCOPE = "idn:source-schema:read"
 
-_DENIED = (
-    f"The client needs the scope {SCHEMA_SCOPE} and must be a personal access token, whose user needs one of "
-    "the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
-)
 ACCOUNT_SCHEMA = "account"
 
 
@@ -38,17 +35,7 @@ class AccountSchema:
 
 def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
     """Read the header row that ISC expects in a file of accounts; only delimited-file sources have one."""
-    source_id = path_id(source_id, "source_id")
-    return Request(
-        purpose=f"read the account columns of source {source_id}",
-        method="GET",
-        path=f"{generation.path('sources')}/{source_id}/schemas/accounts",
-        read=_read_header,
-        scope=SCHEMA_SCOPE,
-        headers=(("Accept", "text/csv, application/json;q=0.5"),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
-    )
+    return _columns(generation, source_id, "account")
 
 
 def entitlement_columns(
@@ -59,17 +46,34 @@ def entitlement_columns(
 
     :param object_type: name of the entitlement schema, such as ``group``; None for ISC's default.
     """
+    return _columns(
+        generation,
+        source_id,
+        "entitlement",
+        query=() if object_type is None else (("schemaName", object_type),),
+        not_found_advice="Check that the source ID is correct and that the source has this entitlement type.",
+    )
+
+
+def _columns(
+    generation: ApiVersion,
+    source_id: str,
+    noun: str,
+    *,
+    query: tuple[tuple[str, str], ...] = (),
+    not_found_advice: str = CHECK_SOURCE_ID,
+) -> Request[tuple[str, ...]]:
     source_id = path_id(source_id, "source_id")
     return Request(
-        purpose=f"read the entitlement columns of source {source_id}",
+        purpose=f"read the {noun} columns of source {source_id}",
         method="GET",
-        path=f"{generation.path('sources')}/{source_id}/schemas/entitlements",
+        path=f"{generation.path('sources')}/{source_id}/schemas/{noun}s",
         read=_read_header,
         scope=SCHEMA_SCOPE,
-        query=() if object_type is None else (("schemaName", object_type),),
+        query=query,
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and that the source has this entitlement type.",
+        denied_advice=user_needed(SCHEMA_SCOPE),
+        not_found_advice=not_found_advice,
     )
 
 
@@ -83,8 +87,8 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
         read=_read_account_schema,
         scope=SCHEMA_SCOPE,
         query=(("include-names", ACCOUNT_SCHEMA),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        denied_advice=user_needed(SCHEMA_SCOPE),
+        not_found_advice=CHECK_SOURCE_ID,
     )
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sailpoint_provider.exceptions import AccessDeniedError, SailPointError
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
-from sailpoint_provider.isc.api.accounts import account_count
-from sailpoint_provider.isc.api.schemas import (
+from sailpoint_provider.isc.api.source_calls import (
     ACCOUNT_SCHEMA,
     account_columns,
+    account_count,
     account_schema,
     entitlement_columns,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.isc.api.schemas import SCHEMA_SCOPE
+from sailpoint_provider.isc.api.source_calls import SCHEMA_SCOPE
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 
 DOCUMENTS = Path(__file__).parents[5] / "shared" / "openapi"

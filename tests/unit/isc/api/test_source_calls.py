@@ -2,7 +2,7 @@ import pytest
 
 from sailpoint_provider.exceptions import AccessDeniedError, InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.responses import read_response
-from sailpoint_provider.isc.api.schemas import AccountSchema, account_columns, account_schema
+from sailpoint_provider.isc.api.source_calls import AccountSchema, account_columns, account_schema
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, answer
 

@@ -14,12 +14,7 @@ from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import (
-    AggregationResult,
-    CheckSummary,
-    EntitlementCounts,
-    UploadedFile,
-)
+from sailpoint_provider.results import AggregationResult, CheckSummary, UploadedFile  # noqa: TC001 - as above
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -133,21 +128,12 @@ def read_checkpoint(document: Any) -> Checkpoint | None:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
-        checkpoint = msgspec.convert(_completed(document), Checkpoint)
+        checkpoint = msgspec.convert(document, Checkpoint)
     except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
     if problem := _problem_of(checkpoint):
         raise ProtocolError(f"It is malformed: {problem}.")
     return checkpoint
-
-
-def _completed(document: Json) -> Json:
-    """Add to the result what an earlier version of this package did not know."""
-    result = document.get("result")
-    if not isinstance(result, dict) or "entitlements" in result:
-        return document
-    counts = dict.fromkeys(EntitlementCounts.__annotations__)
-    return document | {"result": result | {"entitlements": counts}}
 
 
 def _problem_of(checkpoint: Checkpoint) -> str | None:

@@ -52,7 +52,7 @@ class ReportedError:
     detail_code: str | None
     tracking_id: str | None
     final: bool
-    retry_after: float | None = None
+    retry_after: float | None
 
 
 @dataclass(frozen=True)

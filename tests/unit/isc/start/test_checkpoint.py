@@ -100,6 +100,7 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         RETURNED | {"result": RESULT | {"file": None}},
         RETURNED | {"result": RESULT | {"accounts": {}}},
         RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "messages"}},
+        RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "entitlements"}},
     ],
     ids=str,
 )

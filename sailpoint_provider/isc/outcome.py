@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.kinds import LoadKind
+    from sailpoint_provider.results import RefreshPart
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -104,8 +105,8 @@ def make_result(
     )
 
 
-def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> bool:
-    """Return whether an aggregation succeeded; ``fail_on_warning`` counts warnings as a failure."""
+def is_good_end(result: AggregationResult | RefreshPart, *, fail_on_warning: bool = False) -> bool:
+    """Return whether a load has not failed; ``fail_on_warning`` counts warnings as a failure."""
     state = result["state"]
     return state not in BAD_STATES and not (fail_on_warning and state == "succeeded_with_warnings")
 

@@ -13,7 +13,7 @@ from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, Sail
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.api.loads import MOST_IDENTITIES, process_identities, process_identity_profile
 from sailpoint_provider.isc.flow import Flow, ask
-from sailpoint_provider.isc.outcome import BAD_STATES
+from sailpoint_provider.isc.outcome import is_good_end
 from sailpoint_provider.isc.start.reconcile import may_have_started
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.results import IdentityRefreshResult, RefreshPart  # noqa: TC001 - msgspec reads them
@@ -142,8 +142,7 @@ class RefreshRequest:
 
     def _has_failed(self, part: PartProgress) -> bool:
         """Return whether ISC's task of a part has ended, and not well."""
-        state = None if part.ended is None else part.ended["state"]
-        return state in BAD_STATES or (self.fail_on_warning and state == "succeeded_with_warnings")
+        return part.ended is not None and not is_good_end(part.ended, fail_on_warning=self.fail_on_warning)
 
     def call(self, generation: ApiVersion, number: int) -> Request[str | None]:
         """Return the request of one part."""

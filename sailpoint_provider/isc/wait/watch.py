@@ -116,18 +116,13 @@ class Watch:
     def _name(self) -> str:
         return f"{self.kind.name} {self.aggregation_id}"
 
-    def wait(
-        self, backoff: Backoff, jitter: Callable[[], float], *, first_pause: float = 0.0
-    ) -> Flow[AggregationResult]:
+    def wait(self, backoff: Backoff, jitter: Callable[[], float]) -> Flow[AggregationResult]:
         """
         Read the state until the aggregation has ended, successfully or not.
 
-        :param first_pause: seconds before the first request, for a state that was read a moment ago.
         :raises AggregationTimeoutError: a deadline passed first.
         :raises SailPointError: see :meth:`look`.
         """
-        if first_pause:
-            yield Sleep(first_pause)
         while True:
             result = yield from self.look()
             if result is not None:

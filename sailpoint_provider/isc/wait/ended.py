@@ -210,7 +210,6 @@ class EndedLoads:
     def _has_news(self, record: TaskStatus, reported_from: datetime | None) -> bool:
         """Note the state of a load, and return whether it has ended and is to be reported."""
         if record.completion_status is None:
-            self._running.setdefault(record.id, 0)
             self._running[record.id] = 0
             return False
         was_running = self._running.pop(record.id, None) is not None

@@ -81,11 +81,6 @@ class StartRequest:
         """Name and ID of the source, for logs and errors."""
         return f"source {self.source.name!r} ({self.source.id})"
 
-    @property
-    def needs_acknowledgement(self) -> bool:
-        """Whether only ISC's response to the start shows which aggregation is the requested one."""
-        return self.file is not None or self.disable_optimization
-
     def checkpoint(
         self, state: CheckpointState, upload: Upload | None = None, *, may_run: bool = False
     ) -> Checkpoint:

@@ -9,7 +9,7 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import answered_id, identity_profile_id, path_id
-from sailpoint_provider.isc.api.models import LoadAccountsTask, read_load_accounts_task
+from sailpoint_provider.isc.api.models import StartResponse, read_start_response
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH, LoadKind
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def start_load(
     *,
     disable_optimization: bool = False,
     object_type: str | None = None,
-) -> Request[LoadAccountsTask]:
+) -> Request[StartResponse]:
     """
     Start a load of a source.
 
@@ -53,7 +53,7 @@ def start_load(
         purpose=f"start the {kind.name} of source {source_id}",
         method="POST",
         path=f"{generation.path('sources')}/{source_id}/{kind.path}",
-        read=lambda response: read_load_accounts_task(response.json(), response.sent),
+        read=lambda response: read_start_response(response.json(), response.sent),
         scope=kind.scope,
         form=tuple(form),
         multipart=bool(form) or upload is not None,

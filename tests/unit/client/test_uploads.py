@@ -10,7 +10,7 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError, TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.models import LoadAccountsTask
+from sailpoint_provider.isc.api.models import StartResponse
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import (
     HR,
@@ -81,7 +81,7 @@ def test_the_name_of_the_file_arrives(world, tenant, control, tmp_path):
 
 def test_a_start_without_a_file_tells_of_none(world, tenant):
     task = world.send(tenant, load_accounts(V1, "2c918085000000000000000000000a03"))
-    assert isinstance(task, LoadAccountsTask)
+    assert isinstance(task, StartResponse)
     assert task.file is None
 
 

@@ -46,7 +46,7 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
     reported = status.status if status is not None else None
     if task is None or task.completion_status is None:
         return _ENDS_BY_STATUS.get(reported or "", "running")
-    completion = spelled_plainly(task.completion_status)
+    completion = normalized_status(task.completion_status)
     if completion == "SUCCESS":
         return "succeeded"
     if completion == "WARNING":
@@ -58,10 +58,10 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
 
 def is_terminated(task: TaskStatus) -> bool:
     """Return whether the record says TERMINATED, as it does for cancelled aggregations too."""
-    return task.completion_status is not None and spelled_plainly(task.completion_status) == "TERMINATED"
+    return task.completion_status is not None and normalized_status(task.completion_status) == "TERMINATED"
 
 
-def spelled_plainly(completion_status: str) -> str:
+def normalized_status(completion_status: str) -> str:
     """Normalize a completion status: ISC sends ``TEMP_ERROR``, ``TEMPERROR``, ``SUCCESS`` and ``Success``."""
     return completion_status.upper().replace("_", "").replace(" ", "")
 

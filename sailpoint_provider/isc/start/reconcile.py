@@ -10,7 +10,7 @@ from sailpoint_provider.isc.api.paging import TaskPages, all_records
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
-from sailpoint_provider.isc.outcome import spelled_plainly
+from sailpoint_provider.isc.outcome import normalized_status
 from sailpoint_provider.isc.start.checkpoint import Baseline
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def usual_seconds(records: list[TaskStatus]) -> float | None:
         (record.completed - began).total_seconds()
         for record in records
         if record.completion_status is not None
-        and spelled_plainly(record.completion_status) in ("SUCCESS", "WARNING")
+        and normalized_status(record.completion_status) in ("SUCCESS", "WARNING")
         and record.completed is not None
         and (began := record.launched or record.created) is not None
     ]

@@ -125,10 +125,10 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
 
             scans, pause = client.companion(EndedScans), min(_GATHERING_SECONDS, self.poll_interval)
             while True:
-                scan = await scans.next(loads.wish(), pause)
+                scan = await scans.next(loads.request(), pause)
                 trouble.is_over()
                 pause = self.poll_interval
-                news = list(self._news(loads.take(scan), client.tenant.base_url))
+                news = list(self._news(loads.new_ends(scan), client.tenant.base_url))
                 # One event for all: of events that follow each other quickly, Airflow up to 3.3 passes only
                 # the first to the run that it starts, and the others wait for the next event of the asset.
                 for at in range(0, len(news), _MOST_LOADS):

@@ -9,7 +9,7 @@ from sailpoint_provider.isc.api.paging import TaskPages, all_records
 from sailpoint_provider.isc.api.responses import http_date
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
-from sailpoint_provider.isc.wait.ended import Scan, Wish
+from sailpoint_provider.isc.wait.ended import Scan, ScanRequest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 _IDS_PER_REQUEST = 100
 
 
-def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
+def scan_ended(generation: ApiVersion, request: ScanRequest) -> Flow[Scan]:
     """
-    Read the records that a wish names.
+    Read the records that a request names.
 
     That is one page, the newest 250 records, as long as nothing older is needed. Before a first look, what
     runs is read too. In the generations whose list holds ended tasks only, it is read every time, and before
@@ -31,8 +31,8 @@ def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
     """
     clock = _Clock()
     records: list[TaskStatus] = []
-    query = TaskQuery(types=wish.types, source_ids=wish.source_ids)
-    if generation.lists_ended_only or wish.look_back is not None:
+    query = TaskQuery(types=request.types, source_ids=request.source_ids)
+    if generation.lists_ended_only or request.look_back is not None:
         running = TaskPages(generation, replace(query, running=True), observe=clock.observe)
         records += yield from all_records(running)
     if generation.lists_ended_only:
@@ -41,15 +41,15 @@ def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
     while (call := pages.next_call()) is not None:
         page = list(pages.take((yield from ask(call))))
         records += page
-        reach = wish.reach(clock.now)
-        if reach is not None and any(one.created is not None and one.created < reach for one in page):
+        oldest = request.oldest_needed(clock.now)
+        if oldest is not None and any(one.created is not None and one.created < oldest for one in page):
             break
-    wanted = sorted(wish.ids - {record.id for record in records})
+    wanted = sorted(request.ids - {record.id for record in records})
     for at in range(0, len(wanted), _IDS_PER_REQUEST):
         chosen = TaskQuery(task_ids=tuple(wanted[at : at + _IDS_PER_REQUEST]), running=query.running)
         records += yield from all_records(TaskPages(generation, chosen, observe=clock.observe))
-    absent = wish.ids - {record.id for record in records}
-    return Scan(wish.types, records, clock.now, absent)
+    absent = request.ids - {record.id for record in records}
+    return Scan(request.types, records, clock.now, absent)
 
 
 class _Clock:

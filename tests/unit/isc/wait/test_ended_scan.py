@@ -23,7 +23,7 @@ def watcher(position=None, look_back=60, **changes):
 
 
 def looked(watcher, tasks):
-    return [record.id for record in watcher.take(tasks.run(scan_ended(tasks.api, watcher.wish())))]
+    return [record.id for record in watcher.new_ends(tasks.run(scan_ended(tasks.api, watcher.request())))]
 
 
 def finished(count, before=0.0):

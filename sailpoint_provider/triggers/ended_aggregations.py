@@ -15,8 +15,8 @@ from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider._airflow.watcher_state import WatcherState
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.ended_loads_filter import EndedLoadsFilter, recorded_kind
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ACCOUNT_TASK_TYPE
-from sailpoint_provider.isc.watched import Watched, recorded_kind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
         super().__init__()  # type: ignore[no-untyped-call] # Airflow does not annotate its trigger classes
         self.sailpoint_conn_id = sailpoint_conn_id
         with airflow_errors(), trigger_arguments():
-            self.watched = Watched.from_arguments(source_ids, task_types, states)
+            self.watched = EndedLoadsFilter.from_arguments(source_ids, task_types, states)
             if not self.watched.task_types:
                 raise InvalidInputError("task_types must name at least one type.")
             self.poll_interval = seconds(poll_interval, "poll_interval")

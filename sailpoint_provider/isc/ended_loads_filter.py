@@ -23,7 +23,7 @@ _ENDS = tuple(state for state in get_args(State) if state != "running")
 
 
 @dataclass(frozen=True)
-class Watched:
+class EndedLoadsFilter:
     """
     Which ended loads are reported.
 

@@ -47,7 +47,6 @@ def read_source_facts(
 
     A fact that this client may not read, or that ISC does not have, is unknown and listed as missing.
 
-    :param generation: the API generation to ask.
     :param source: the source, as ISC returned it.
     :param kind: the kind of load that the file is for.
     :param object_type: object type of the entitlements in the file; None for ISC's default.

@@ -33,7 +33,6 @@ class TaskPages:
     beta and v2024 hold ended tasks only; running ones are at ``pending-tasks``, which cannot be filtered.
     There both lists are read, running tasks are matched here, and the two are merged in order.
 
-    :param generation: the API generation.
     :param query: which records to list; None for all.
     :param newest_first: the order, by time of creation.
     :param limit: the most records to return; None for all.

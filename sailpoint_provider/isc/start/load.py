@@ -73,7 +73,6 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
     """
     Check that a file is given if, and only if, the source needs one.
 
-    :param kind: the kind of load.
     :raises InvalidInputError: a file for a source that takes none, or no file where one is needed: for a
         delimited-file source that no virtual appliance (its cluster) reads, or for every source.
     """
@@ -107,7 +106,6 @@ def start(
     Send the start and check that ISC really started.
 
     :param object_type: object type of the entitlements in the file; None for ISC's default.
-    :param kind: the kind of load.
     :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source is running.
         The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
     :raises ProtocolError: ISC accepted the start but returned no ID.

@@ -59,7 +59,6 @@ class StartRequest:
     :param clear_number: the DAG run's ``clear_number``, None if Airflow does not provide it.
     :param unstored: earlier tries that left no checkpoint, None for none.
     :param may_run: whether this try may have left an aggregation running before it waited for a busy source.
-    :param kind: the kind of load.
     :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 

@@ -47,7 +47,6 @@ class Starter:
     other start without a usable response is looked for in the task records.
 
     :param request: what to start.
-    :param generation: the API generation to call.
     :param checkpoints: stores checkpoints across tries.
     :param clock: returns epoch seconds.
     :param log: gets the decisions.

@@ -37,7 +37,6 @@ class Tenant:
     :param token_url: URL of the token endpoint.
     :param client_id: ID of a personal access token or of an API client.
     :param client_secret: its secret.
-    :param generation: the API generation to call.
     :param timeout: seconds without a response before a request is abandoned.
     :param upload_timeout: the same for a start with a file, to which ISC may take longer to respond.
     :param ca_file: file or directory of trusted certificate authorities; None for the default ones.

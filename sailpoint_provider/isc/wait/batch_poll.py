@@ -43,7 +43,6 @@ class BatchPoller:
     :attr:`is_complete` is True if every query of the latest poll was answered. Only then are the IDs that it
     returned really missing from the lists.
 
-    :param generation: the API generation to call.
     :param receive: is called with the records of each page, which may include other clients' aggregations.
     :param clock: returns seconds of a monotonic clock.
     :param log: gets one warning for each query that the tenant does not answer.

@@ -37,7 +37,6 @@ class Watch:
     :attr:`source_id` is the source that the task record names, None until one has been read.
 
     :param aggregation_id: ID of the aggregation.
-    :param generation: the API generation to call.
     :param deadlines: when the wait began and when it must end.
     :param clock: returns epoch seconds.
     :param log: gets progress and warnings.

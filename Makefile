@@ -24,8 +24,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-# A PYTHONPATH of the caller would put other packages before the pinned ones.
-unexport PYTHONPATH PYTHONHOME
+# A PYTHONPATH of the caller would put other packages before the pinned ones. Without compiled files, each of the
+# many processes of the tests would compile all modules anew.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up test test-unit test-scheduler test-clients test-live test-page chaos test-matrix bench docs lint-workflows lint format clean
 

@@ -57,9 +57,11 @@ def send_load_event(
     :param checkpoint: that of the task; None to look for a stored one.
     """
     from sailpoint_provider._airflow.task_state import checkpoints_of
+    from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
     def check() -> CheckSummary | None:
-        known = checkpoint or checkpoints_of(context, task.log, durable=task.durable).load()
+        stored = checkpoints_of(context, task.log, read_checkpoint, durable=task.durable)
+        known = checkpoint or stored.load()
         is_of_this = known is not None and known.aggregation_id == result["aggregation_id"]
         return known.check if known is not None and is_of_this else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,21 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of
+from sailpoint_provider.drops.entries import DROP_VERSION
 from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.drops.filing import Decision, Outcome
     from sailpoint_provider.drops.rules import FolderRules
+    from sailpoint_provider.drops.taking import Takings
     from sailpoint_provider.results import AggregationResult
 
-_VERSION = 1
+log = logging.getLogger(__name__)
+
 _MOST_REASONS = 10
 _TEXTS = ("name", "file", "dag_id", "run_id")
 
@@ -113,6 +119,54 @@ def _part(decision: Decision, keys: Mapping[str, Any]) -> dict[str, Any]:
     return {key: decision.record.get(key) for key in keys}
 
 
+def take_for_run(
+    rules: FolderRules, context: Context, *, limit: int | None = None, seen: Any = None
+) -> Takings:
+    """
+    Take the drops of the run of a task, and log why other files are left.
+
+    :param rules: the folder.
+    :param context: the task's context.
+    :param limit: how many drops, None for one of every source.
+    :param seen: the description of a drop that a trigger has just seen complete.
+    :raises FolderUnavailableError: as :func:`take_drops`.
+    """
+    from sailpoint_provider.drops.journal import Run
+    from sailpoint_provider.drops.taking import take_drops
+
+    task_instance = context["ti"]
+    seen_complete = {state for state in map(_state, [seen, *_reported(context)]) if state is not None}
+    takings = take_drops(
+        rules,
+        Run(str(task_instance.dag_id), str(task_instance.run_id)),
+        seen_complete=seen_complete,
+        limit=limit,
+    )
+    for reason in takings.left:
+        log.info("%s", reason)
+    return takings
+
+
+def _reported(context: Context) -> Iterator[Any]:
+    """Yield what watchers reported in the events that started the run."""
+    try:
+        events = [event for group in context["triggering_asset_events"].values() for event in group]
+    except (KeyError, AttributeError, TypeError):
+        return
+    for event in events:
+        extra = getattr(event, "extra", None)
+        if isinstance(extra, dict):
+            yield extra.get("payload", extra)
+
+
+def _state(reported: Any) -> tuple[str, int, str] | None:
+    """Return name, size and marker of a reported drop; events of other assets have none."""
+    try:
+        return str(reported["name"]), int(reported["size_bytes"]), str(reported["change_marker"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def drops_of_run(rules: FolderRules, context: Context) -> list[dict[str, Any]]:
     """
     Take the drops of a task's run; see :meth:`SailPointDropFolder.drops`.
@@ -121,8 +175,6 @@ def drops_of_run(rules: FolderRules, context: Context) -> list[dict[str, Any]]:
     :raises AirflowSkipException: nothing is left to take.
     :raises FolderUnavailableError: the folder cannot be listed, or may not be mounted.
     """
-    from sailpoint_provider.drops.run import take_for_run
-
     with airflow_errors():
         takings = take_for_run(rules, context)
     if not takings.drops:
@@ -164,7 +216,7 @@ def read_drop(drop: Any) -> Mapping[str, Any]:
 
     :raises InvalidInputError: it is not what :meth:`SailPointDropFolder.drops` returns.
     """
-    if not isinstance(drop, Mapping) or drop.get("version") != _VERSION:
+    if not isinstance(drop, Mapping) or drop.get("version") != DROP_VERSION:
         raise InvalidInputError(
             "drop must be one of the objects that SailPointDropFolder.drops() returns, such as "
             f"expand(drop=folder.take()) passes on, not {type(drop).__name__}."

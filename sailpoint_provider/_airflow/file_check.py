@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
@@ -112,7 +111,7 @@ class FileChecker:
         context["ti"].xcom_push(key=REPORT_KEY, value=report.to_json())
         return report
 
-    @cached_property
+    @property
     def _last(self) -> LastLoaded | None:
         """The last good file of the source."""
         from sailpoint_provider.files.check.last import LastLoaded, last_file

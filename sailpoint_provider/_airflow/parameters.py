@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import pathlib
-from datetime import timedelta
 from typing import Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.coercion import as_bool
-
-
-def seconds(value: Any, name: str) -> float:
-    """
-    Return a duration in seconds.
-
-    :param value: a number of seconds or a ``timedelta``.
-    :param name: name of the parameter, for the error.
-    :raises InvalidInputError: the value is not a duration above 0.
-    """
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or value <= 0
-    ):
-        raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
-    return float(value)
+from sailpoint_provider.isc.coercion import seconds as seconds
 
 
 def boolean(value: Any, name: str) -> bool:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.api.models import Source
     from sailpoint_provider.isc.kinds import LoadKind
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.isc.wait.events import WaitEvent
 
@@ -120,7 +121,9 @@ def carried_checkpoint(event: WaitEvent, log: Any) -> Checkpoint | None:
         return None
 
 
-def checkpoint_of(aggregation_id: str, carried: Checkpoint | None, store: CheckpointStore) -> Checkpoint:
+def checkpoint_of(
+    aggregation_id: str, carried: Checkpoint | None, store: CheckpointStore[Checkpoint]
+) -> Checkpoint:
     """
     Return the checkpoint of the aggregation that a trigger waited for.
 

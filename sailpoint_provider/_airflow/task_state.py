@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sailpoint_provider.exceptions import CheckpointError, ProtocolError
+from sailpoint_provider.isc.start.checkpoint_store import NoCheckpointStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.start.checkpoint import CheckpointStore
-    from sailpoint_provider.isc.start.refresh import RefreshStore
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.request import UnstoredTries
 
     class _Storable(Protocol):
@@ -111,20 +111,16 @@ def _retried(action: Callable[[], T]) -> T:
     return retrying(action)
 
 
-def checkpoints_of(context: Context, log: Any, *, durable: bool) -> CheckpointStore:
-    """Return the checkpoint store of this task; one that stores nothing if Airflow provides none."""
-    from sailpoint_provider.isc.start.checkpoint import NoCheckpointStore, read_checkpoint
+def checkpoints_of(
+    context: Context, log: Any, read: Callable[[Any], C | None], *, durable: bool
+) -> CheckpointStore[C]:
+    """
+    Return the checkpoint store of this task; one that stores nothing if Airflow provides none.
 
+    :param read: reads a stored document; None if there is none.
+    """
     store = context.get("task_state_store") if durable else None
-    return NoCheckpointStore() if store is None else TaskStateCheckpoints(store, log, read_checkpoint)
-
-
-def refresh_checkpoints_of(context: Context, log: Any, *, durable: bool) -> RefreshStore:
-    """Return the store for the progress of an identity refresh; one that stores nothing if there is none."""
-    from sailpoint_provider.isc.start.refresh import NoRefreshStore, read_refresh_checkpoint
-
-    store = context.get("task_state_store") if durable else None
-    return NoRefreshStore() if store is None else TaskStateCheckpoints(store, log, read_refresh_checkpoint)
+    return NoCheckpointStore() if store is None else TaskStateCheckpoints(store, log, read)
 
 
 def max_tries_of(context: Context) -> int:

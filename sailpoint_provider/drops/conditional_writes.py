@@ -19,7 +19,7 @@ _CONDITIONAL = frozenset({"s3", "gs", "abfs", "memory"})
 _LEASE_SECONDS = 60.0
 """How old a lease must be to count as left by a process that died."""
 
-settle_seconds = 2.0
+SETTLE_SECONDS = 2.0
 """How long a process waits for the leases of others; a pause of this length between two steps is not safe."""
 
 _in_this_process = threading.Lock()
@@ -70,7 +70,7 @@ def _create_with_lease(fs: Any, path: str, content: bytes) -> bool:
         return False
     fs.pipe_file(lease, str(time.time()).encode())
     try:
-        time.sleep(settle_seconds)
+        time.sleep(SETTLE_SECONDS)
         fs.invalidate_cache()
         if lease != min(_leases(fs, path)) or fs.exists(path):
             return False
@@ -105,12 +105,8 @@ def remove_if(fs: Any, path: str, marker: str, is_still: Callable[[], bool]) -> 
     """
     if "s3" in fs.protocol and hasattr(fs, "call_s3"):
         bucket, key, _ = fs.split_path(path)
-        try:
+        with suppress(Exception):  # refused because of the condition, or a store that does not know it
             fs.call_s3("delete_object", Bucket=bucket, Key=key, IfMatch=marker.rpartition("@")[0])
-        except Exception:  # refused because of the condition, or a store that does not know it
-            if not is_still():
-                return
-        else:
             fs.invalidate_cache(path)
             return
     if is_still():

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 STATE_FOLDER = ".sailpoint"
 """Where this package keeps taken files and its records, inside the watched folder."""
 
+DROP_VERSION = 1
+"""Version of the JSON object that describes a taken drop."""
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -9,10 +9,11 @@ number is free, so of two runs that decide at once one loses. This works on ever
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.drops.place import Place
 
+log = logging.getLogger(__name__)
+
 _KEPT = 40
 """How many records stay, so that a late retry finds where its file went."""
 
 _NAME = re.compile(r"(\d{12})\.json")
 _HALF_WRITTEN_SECONDS = 1.0
+_ACTIVE_STATES = ["queued", "running"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,23 @@ class Run:
     run_id: str
 
 
+def is_active(run: Run) -> bool | None:
+    """
+    Return whether a run is not over yet; a run that was deleted is over.
+
+    This asks Airflow and waits for its answer, so on an event loop it belongs in a thread.
+
+    :returns: None if Airflow does not say, as outside a task or a triggerer.
+    """
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        return bool(RuntimeTaskInstance.get_dr_count(run.dag_id, run_ids=[run.run_id], states=_ACTIVE_STATES))
+    except Exception as error:  # the type depends on the version and on who asks
+        log.debug("Airflow does not say whether run %s is over: %s", run.run_id, type(error).__name__)
+        return None
+
+
 class Journal:
     """
     The records of one source in one folder.
@@ -86,16 +107,34 @@ class Journal:
 
     def top(self) -> Record | None:
         """Return the newest record, which says how things stand; None if there is none."""
-        numbers = self._numbers()
-        return self._read(numbers[-1]) if numbers else None
+        return next(self.newest_first(), None)
 
     def of_claim(self, claim: int) -> Record | None:
-        """Return the newest record of a drop."""
-        return next((record for record in self.newest_first() if record.claim == claim), None)
+        """Return the newest record of a drop; None if none can be read."""
+        return next((one for one in self.newest_first() if one.body and one.claim == claim), None)
 
     def newest_first(self) -> Iterator[Record]:
-        """Yield all records, the newest first."""
-        return map(self._read, reversed(self._numbers()))
+        """
+        Yield all records, the newest first.
+
+        A record that was cut off while it was written decided nothing. The one before it stands in its place,
+        with its number, so that the drop of that one stays undecided and the next record finds a free number.
+        """
+        numbers = self._numbers()
+        cut_off: list[int] = []
+        for number in reversed(numbers):
+            record = self._read(number)
+            if record is None and number == numbers[-1]:
+                # On a disk without hard links, the newest record may still be being written.
+                time.sleep(_HALF_WRITTEN_SECONDS)
+                record = self._read(number)
+            if record is None:
+                cut_off.append(number)
+                continue
+            yield from (replace(record, number=one) for one in cut_off)
+            yield record
+            cut_off = []
+        yield from (Record(one, "void", {}) for one in cut_off)
 
     def add(self, after: Record | None, kind: str, body: Mapping[str, Any]) -> Record | None:
         """
@@ -106,7 +145,9 @@ class Journal:
         """
         number = 1 if after is None else after.number + 1
         written = {**body, "kind": kind, "token": uuid.uuid4().hex}
-        if not self._place.create(self._name(number), json.dumps(written).encode()):
+        name, content = self._name(number), json.dumps(written).encode()
+        # A request that was repeated because its answer was lost finds what it wrote itself.
+        if not self._place.create(name, content) and self._place.read(name) != content:
             return None
         numbers = self._numbers()
         if numbers[-1] != number:
@@ -120,16 +161,14 @@ class Journal:
         found = (_NAME.fullmatch(name) for name in self._place.names(self._folder))
         return sorted(int(one[1]) for one in found if one)
 
-    def _read(self, number: int) -> Record:
-        for _ in range(2):
-            content = self._place.read(self._name(number))
-            try:
-                body = json.loads(content or b"")
-                return Record(number, str(body["kind"]), body)
-            except (ValueError, KeyError, TypeError):
-                # Only a disk without hard links can show a record while it is being written.
-                time.sleep(_HALF_WRITTEN_SECONDS)
-        return Record(number, "void", {})
+    def _read(self, number: int) -> Record | None:
+        """Return a record, None if it cannot be read."""
+        content = self._place.read(self._name(number))
+        try:
+            body = json.loads(content or b"")
+            return Record(number, str(body["kind"]), body)
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def _name(self, number: int) -> str:
         return f"{self._folder}/{number:012}.json"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal
 from sailpoint_provider.drops.names import DropSource, file_key
-from sailpoint_provider.drops.place import README, FolderUnavailableError
-from sailpoint_provider.drops.places import folder_of, place_at
+from sailpoint_provider.drops.place import README, FolderUnavailableError, folder_of, place_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +71,7 @@ def check_records_are_there(place: Place, rules: FolderRules, listing: Listing) 
 
     :raises FolderUnavailableError: there are loaded files, but no state folder.
     """
-    if listing.is_known or rules.loaded not in listing.subfolders or not place.names(rules.loaded):
+    if listing.is_known or not place.names(rules.loaded):
         return
     raise FolderUnavailableError(
         f"The folder {rules.url} has files in {rules.loaded}, but no {STATE_FOLDER} subfolder: its records "

@@ -37,7 +37,6 @@ class LocalPlace:
         self._folders: list[str] = [""]
 
     def scan(self, *, recursive: bool, skipped: frozenset[str]) -> Listing:
-        """Return all regular files; see :meth:`Place.scan`."""
         entries: dict[str, Entry] = {}
         folders: list[str] = []
         with self._answers():
@@ -51,7 +50,6 @@ class LocalPlace:
             return tuple(modified_at(self.location(one)) for one in self._folders)
 
     def prepare(self, subfolders: Collection[str]) -> None:
-        """Create the state folder; see :meth:`Place.prepare`."""
         with self._answers():
             # Not the folder itself, which nobody may have mounted yet.
             with suppress(FileExistsError):
@@ -60,7 +58,6 @@ class LocalPlace:
             _write_new(self.location(README), README_TEXT)
 
     def entry(self, name: str) -> Entry | None:
-        """Return one file; see :meth:`Place.entry`."""
         with self._answers():
             try:
                 found = os.lstat(self.location(name))
@@ -71,7 +68,6 @@ class LocalPlace:
             return entry_of(name, found) if stat.S_ISREG(found.st_mode) else None
 
     def is_used(self, name: str) -> bool:
-        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
         return os.path.lexists(self.location(name))
 
     def clock(self) -> float:
@@ -87,7 +83,6 @@ class LocalPlace:
                 os.unlink(path)
 
     def take(self, entry: Entry, target: str) -> bool:
-        """Rename a file if it is in this state; see :meth:`Place.take`."""
         with self._answers():
             path, goal = self.location(entry.name), self._prepared(target)
             if not os.path.lexists(goal):
@@ -105,12 +100,10 @@ class LocalPlace:
             return False
 
     def move(self, name: str, target: str) -> bool:
-        """Rename a file without replacing another; see :meth:`Place.move`."""
         with self._answers():
             return _rename_into_gap(self.location(name), self._prepared(target))
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file if there is none; see :meth:`Place.create`."""
         with self._answers():
             path = self._prepared(name)
             draft = self._draft(content)
@@ -121,19 +114,21 @@ class LocalPlace:
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS:
                     raise
-                return _write_new(path, content)
+                if not _write_new(path, content):
+                    return False
             finally:
                 os.unlink(draft)
+            # A record must outlast a power failure before the file that it is about is moved.
+            _save_folder_of(path)
             return True
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write a file in place of an earlier one; see :meth:`Place.replace`."""
         with self._answers():
             path = self._prepared(name)
             os.replace(self._draft(content), path)
+            _save_folder_of(path)
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a small file; see :meth:`Place.read`."""
         with self._answers():
             try:
                 with open(self.location(name), "rb") as file:
@@ -142,12 +137,10 @@ class LocalPlace:
                 return None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
         with self._answers():
             return open(self.location(name), "rb")
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files in a folder; see :meth:`Place.names`."""
         with self._answers():
             try:
                 return [one for one in os.listdir(self.location(folder)) if not one.startswith(".")]
@@ -155,7 +148,6 @@ class LocalPlace:
                 return []
 
     def remove(self, name: str) -> None:
-        """Remove a record or an empty folder; see :meth:`Place.remove`."""
         with self._answers(), suppress(FileNotFoundError):
             path = self.location(name)
             if not os.path.isdir(path):
@@ -165,7 +157,6 @@ class LocalPlace:
                 os.rmdir(path)
 
     def location(self, name: str) -> str:
-        """Return the path of a file."""
         return os.path.join(self._root, name) if name else self._root
 
     def _collect(
@@ -210,8 +201,7 @@ class LocalPlace:
     def _draft(self, content: bytes) -> str:
         """Write a file whole, where one that an interrupted process leaves behind disturbs nobody."""
         draft = self._prepared(f"{STATE_FOLDER}/drafts/{uuid.uuid4().hex}")
-        with open(draft, "xb") as file:
-            file.write(content)
+        _write(draft, content)
         return draft
 
     def _put_back(self, path: str, name: str) -> None:
@@ -269,8 +259,29 @@ def _rename_into_gap(path: str, target: str) -> bool:
 
 def _write_new(path: str, content: bytes) -> bool:
     try:
-        with open(path, "xb") as file:
-            file.write(content)
+        _write(path, content)
     except FileExistsError:
         return False
     return True
+
+
+def _write(path: str, content: bytes) -> None:
+    """
+    Write a new file, and wait until the disk has it.
+
+    :raises FileExistsError: there is one already.
+    """
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _save_folder_of(path: str) -> None:
+    """Wait until the disk has the name of a file, where the file system can do that."""
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 COMPANION_SUFFIXES = (".done", ".ok", ".sha256")
 
 _TEMPORARY_SUFFIXES = (".part", ".tmp", "~")
-_ID = re.compile(r"[0-9a-fA-F]{32}")
-_LEADING_ID = re.compile(rf"\s*({_ID.pattern})\s*-")
+SOURCE_ID = re.compile(r"[0-9a-fA-F]{32}")
+_LEADING_ID = re.compile(rf"\s*({SOURCE_ID.pattern})\s*-")
 _LEADING_NUMBER = re.compile(r"\s*(\d+)\s*-")
 _UNSAFE = re.compile(r"[^\w.() +=,@-]")
 
@@ -40,7 +40,7 @@ class DropSource:
     def named(cls, text: str) -> DropSource:
         """Return the source of an ID or a name; 32 hex characters are an ID."""
         text = text.strip()
-        return cls(source_id=text.lower()) if _ID.fullmatch(text) else cls(source_name=text)
+        return cls(source_id=text.lower()) if SOURCE_ID.fullmatch(text) else cls(source_name=text)
 
     @classmethod
     def of_drop(cls, drop: Mapping[str, Any]) -> DropSource:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
 from typing import Any, get_args
 
 from sailpoint_provider.drops.completeness import Complete
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.names import (
+    SOURCE_ID,
     DropSource,
     Unclaimed,
     can_be_drop,
@@ -24,6 +23,7 @@ from sailpoint_provider.drops.names import (
     why_unusable,
 )
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.coercion import seconds
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _DISK_INTERVAL = 2.0
@@ -65,7 +65,7 @@ class FolderRules:
             _set(self, "source_id", _checked_id(self.source_id))
         for name in ("quiet_for", "scan_interval", "remind_after"):
             if name != "scan_interval" or self.scan_interval is not None:
-                _set(self, name, _checked_seconds(getattr(self, name), name))
+                _set(self, name, seconds(getattr(self, name), name))
         for name in ("loaded", "refused", "duplicate"):
             _set(self, name, _checked_subfolder(getattr(self, name), name))
         if len({self.loaded, self.refused, self.duplicate}) < 3:
@@ -176,17 +176,9 @@ def _pairs(sources: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _checked_id(source_id: Any) -> str:
-    if not (isinstance(source_id, str) and re.fullmatch(r"[0-9a-fA-F]{32}", source_id)):
+    if not (isinstance(source_id, str) and SOURCE_ID.fullmatch(source_id)):
         raise InvalidInputError(f"source_id {source_id!r} is not a source ID, which has 32 hex characters.")
     return source_id.lower()
-
-
-def _checked_seconds(value: Any, name: str) -> float:
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
-    return float(value)
 
 
 def _checked_subfolder(value: Any, name: str) -> str:

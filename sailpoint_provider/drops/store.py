@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sailpoint_provider.drops.conditional_writes import create_once, remove_file, remove_if
 from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.names import file_key
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
-from sailpoint_provider.files.store_times import modified_in
+from sailpoint_provider.files.object_storage import modified_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -34,7 +35,6 @@ class StorePlace:
         self._opening = threading.Lock()
 
     def scan(self, *, recursive: bool, skipped: frozenset[str]) -> Listing:
-        """Return all objects below the prefix; see :meth:`Place.scan`."""
         entries: dict[str, Entry] = {}
         with self._answers():
             self._fs.invalidate_cache()
@@ -45,12 +45,10 @@ class StorePlace:
         """Return None: only a listing shows what a store holds."""
 
     def prepare(self, subfolders: Collection[str]) -> None:
-        """Create the state folder; see :meth:`Place.prepare`."""
         if self.read(README) is None:
             self.replace(README, README_TEXT)
 
     def entry(self, name: str) -> Entry | None:
-        """Return one object; see :meth:`Place.entry`."""
         with self._answers():
             self._fs.invalidate_cache()
             try:
@@ -60,10 +58,9 @@ class StorePlace:
             return None if found.get("type") == "directory" else _entry(name, found)
 
     def is_used(self, name: str) -> bool:
-        """Return whether there is anything of this name; see :meth:`Place.is_used`."""
         with self._answers():
             self._fs.invalidate_cache()
-            return bool(self._fs.exists(self._path(name)))
+            return any(self._fs.exists(self._path(one)) for one in (name, _receipt_of(name)))
 
     def clock(self) -> float:
         """Return the time by the clock of the store."""
@@ -75,7 +72,6 @@ class StorePlace:
         return found.modified
 
     def take(self, entry: Entry, target: str) -> bool:
-        """Copy an object aside and remove the original; see :meth:`Place.take`."""
         receipt = f"{target}.taken"
         if self.read(receipt) is None:
             if not (self._is_still(entry) and self._copy(entry.name, target) and self._is_still(entry)):
@@ -87,14 +83,16 @@ class StorePlace:
         return True
 
     def move(self, name: str, target: str) -> bool:
-        """Copy an object and remove the original; see :meth:`Place.move`."""
-        receipt = f"{name}.moving"
+        receipt, content = _receipt_of(target), name.encode()
         if self.entry(name) is None:
             return self.entry(target) is not None
-        if self.read(receipt) != target.encode():
-            if self.entry(target) is not None:
+        if self.read(receipt) != content:
+            # Two sources may file under the same name at the same time.
+            if not self.create(receipt, content) and self.read(receipt) != content:
                 return False
-            self.replace(receipt, target.encode())
+            if self.entry(target) is not None:
+                self.remove(receipt)
+                return False
         if not self._copy(name, target):
             return False
         for done in (name, f"{name}.taken", receipt):
@@ -102,17 +100,14 @@ class StorePlace:
         return True
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write an object if there is none; see :meth:`Place.create`."""
         with self._answers():
             return create_once(self._fs, self._path(name), content)
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write an object in place of an earlier one; see :meth:`Place.replace`."""
         with self._answers():
             self._fs.pipe_file(self._path(name), content)
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a small object; see :meth:`Place.read`."""
         with self._answers():
             try:
                 return cast("bytes", self._fs.cat_file(self._path(name)))
@@ -120,12 +115,10 @@ class StorePlace:
                 return None
 
     def open(self, name: str) -> BinaryIO:
-        """Open an object for reading."""
         with self._answers():
             return cast("BinaryIO", self._fs.open(self._path(name), "rb"))
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the objects in a folder; see :meth:`Place.names`."""
         with self._answers():
             self._fs.invalidate_cache()
             try:
@@ -135,7 +128,7 @@ class StorePlace:
             return [one.rstrip("/").rpartition("/")[2] for one in found]
 
     def remove(self, name: str) -> None:
-        """Remove a record; a store has no folders. See :meth:`Place.remove`."""
+        """Remove a record; a store has no folders."""
         with self._answers(), suppress(FileNotFoundError):
             remove_file(self._fs, self._path(name))
 
@@ -224,6 +217,11 @@ class StorePlace:
                 f"Cannot use the folder {self._url} ({type(error).__name__}). Check the connection of its "
                 "store."
             ) from None
+
+
+def _receipt_of(target: str) -> str:
+    """Return the name of the object that says which file is being moved to a name."""
+    return f"{STATE_FOLDER}/moving/{file_key(target)}"
 
 
 def _entry(name: str, found: Mapping[str, Any]) -> Entry:

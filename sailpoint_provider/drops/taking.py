@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import companions_of, is_quiet_by_clock
-from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.entries import DROP_VERSION, STATE_FOLDER, Entry, Listing
 from sailpoint_provider.drops.filing import close_claim, finish_filing, open_name
-from sailpoint_provider.drops.journal import Journal
+from sailpoint_provider.drops.journal import Journal, Record, is_active
 from sailpoint_provider.drops.last_load import check_records_are_there
 from sailpoint_provider.drops.names import DropSource, file_key, safe_name
-from sailpoint_provider.drops.owners import is_active
-from sailpoint_provider.drops.place import FolderUnavailableError
-from sailpoint_provider.drops.places import place_at
+from sailpoint_provider.drops.place import FolderUnavailableError, place_at
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
 from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from sailpoint_provider.drops.journal import Record, Run
+    from sailpoint_provider.drops.journal import Run
     from sailpoint_provider.drops.place import Place
     from sailpoint_provider.drops.rules import FolderRules
 
 log = logging.getLogger(__name__)
-
-DROP_VERSION = 1
 
 
 @dataclass
@@ -103,15 +100,11 @@ def usable_listing(place: Place, rules: FolderRules) -> Listing:
 def _waiting(
     place: Place, rules: FolderRules, listing: Listing, seen_complete: Collection[tuple[str, int, str]]
 ) -> Waiting:
-    if rules.complete == "renamed":
-        return sort_out(listing, rules, lambda _: True)
-    if rules.complete == "companion":
-        companions = Companions(place)
-        return sort_out(listing, rules, lambda entry: companions.complete(entry, listing))
-    now = place.clock()
+    now = place.clock() if rules.complete == "quiet" else 0.0
     return sort_out(
         listing,
         rules,
+        Companions(place),
         lambda entry: (
             (entry.name, *entry.state) in seen_complete or is_quiet_by_clock(entry, now, rules.quiet_for)
         ),
@@ -139,7 +132,10 @@ def open_records(
     found = []
     for name in place.names(f"{STATE_FOLDER}/open"):
         key, _, claim = name.rpartition(".")
-        record = Journal(place, key).of_claim(int(claim)) if claim.isdigit() else None
+        record = None
+        if claim.isdigit():
+            journal = Journal(place, key)
+            record = journal.of_claim(int(claim)) or _restored(place, journal, name, is_read_only)
         if record is None or not record.is_open:
             if not is_read_only:
                 place.remove(f"{STATE_FOLDER}/open/{name}")
@@ -149,6 +145,28 @@ def open_records(
         if isinstance(source, DropSource) and source.key == key and rules.is_candidate(record.entry.name):
             found.append((source, record))
     return found
+
+
+def _restored(place: Place, journal: Journal, name: str, is_read_only: bool) -> Record | None:
+    """
+    Return the record of a taken drop that only its file and the record of the open drop show.
+
+    Its record in the journal was damaged, as by a disk that lost what it had confirmed. It becomes the newest
+    one again, so that the next run takes the drop over.
+
+    :returns: None if the drop is decided and forgotten.
+    """
+    try:
+        body = json.loads(place.read(f"{STATE_FOLDER}/open/{name}") or b"null")
+    except ValueError:
+        return None
+    if not isinstance(body, dict) or place.entry(str(body["file"])) is None:
+        return None
+    log.warning("The record of the taken file %s was damaged.", place.location(str(body["file"])))
+    lost, top = Record(body["claim"], "taken", body), journal.top()
+    if is_read_only or (top is not None and top.is_open):
+        return lost
+    return journal.add(top, "taken", body) or lost
 
 
 class _Taker:
@@ -255,7 +273,7 @@ class _Taker:
         """
         if record.kind == "filing":
             return self._finish(journal, record)
-        self._place.replace(open_name(source.key, record.claim), b"")
+        self._place.replace(open_name(source.key, record.claim), json.dumps(record.body).encode())
         entry, file = record.entry, str(record.body["file"])
         companions = [Entry(**one) for one in record.body["companions"]]
         # Companions go first: one that stayed would declare the next file of this name complete.

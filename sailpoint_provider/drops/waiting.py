@@ -40,12 +40,21 @@ class Waiting:
     unclaimed: dict[str, str] = field(default_factory=dict)
 
 
-def sort_out(listing: Listing, rules: FolderRules, is_complete: Callable[[Entry], bool]) -> Waiting:
+def sort_out(
+    listing: Listing, rules: FolderRules, companions: Companions, is_quiet: Callable[[Entry], bool]
+) -> Waiting:
     """
     Sort the files of a listing.
 
-    :param is_complete: decides about one candidate that is not empty.
+    :param companions: decides about files with ``complete="companion"``.
+    :param is_quiet: decides about those with ``complete="quiet"``.
     """
+
+    def is_complete(entry: Entry) -> bool:
+        if rules.complete == "companion":
+            return companions.complete(entry, listing)
+        return rules.complete == "renamed" or is_quiet(entry)
+
     waiting = Waiting()
     complete: dict[DropSource, list[Entry]] = {}
     for entry in listing.entries.values():

@@ -9,8 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import Observations
-from sailpoint_provider.drops.journal import Journal
-from sailpoint_provider.drops.owners import is_active
+from sailpoint_provider.drops.journal import Journal, is_active
 from sailpoint_provider.drops.scanner import in_thread, scanning
 from sailpoint_provider.drops.taking import open_records
 from sailpoint_provider.drops.telling import Block, Reminder, Teller
@@ -19,7 +18,7 @@ from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
 
-    from sailpoint_provider.drops.entries import Entry, Listing
+    from sailpoint_provider.drops.entries import Entry
     from sailpoint_provider.drops.journal import Record, Run
     from sailpoint_provider.drops.names import DropSource
     from sailpoint_provider.drops.place import Place
@@ -124,12 +123,15 @@ class FolderWatch:
 
     def _sort_out(self, snapshot: Snapshot) -> Waiting:
         rules, listing = self._rules, snapshot.listing
-        if rules.complete == "renamed":
-            return sort_out(listing, rules, lambda _: True)
-        if rules.complete == "companion":
-            return sort_out(listing, rules, lambda entry: self._companions.complete(entry, listing))
-        self._observations.see(_candidates(listing, rules), snapshot.seen_at)
-        return sort_out(listing, rules, lambda entry: self._observations.are_quiet(entry, rules.quiet_for))
+        if rules.complete == "quiet":
+            candidates = [entry for entry in listing.entries.values() if rules.is_candidate(entry.name)]
+            self._observations.see(candidates, snapshot.seen_at)
+        return sort_out(
+            listing,
+            rules,
+            self._companions,
+            lambda entry: self._observations.are_quiet(entry, rules.quiet_for),
+        )
 
     def _plan(self, snapshot: Snapshot, waiting: Waiting) -> None:
         """Decide when the same listing must be looked at again."""
@@ -204,7 +206,3 @@ class FolderWatch:
             "source_name": source.source_name,
             "dropped_at": entry.modified,
         }
-
-
-def _candidates(listing: Listing, rules: FolderRules) -> list[Entry]:
-    return [entry for entry in listing.entries.values() if rules.is_candidate(entry.name)]

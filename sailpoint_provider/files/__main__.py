@@ -6,11 +6,11 @@ import argparse
 import contextlib
 import io
 import json
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.drops.names import SOURCE_ID
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.files.check.check import check_file
 from sailpoint_provider.files.check.last import last_file
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 PASSED, REFUSED, NOT_CHECKED = 0, 1, 2
 
-_ID = re.compile(r"[0-9a-fA-F]{32}")
 _DEFAULTS = FileCheck()
 
 
@@ -78,7 +77,7 @@ def _facts(source: str, conn_id: str) -> SourceFacts:
 
     hook = SailPointHook(conn_id)
     try:
-        found = hook.get_source(source) if _ID.fullmatch(source) else hook.find_source(source)
+        found = hook.get_source(source) if SOURCE_ID.fullmatch(source) else hook.find_source(source)
         facts: SourceFacts = hook._run(read_source_facts(hook._tenant.generation, found))
         return facts
     finally:

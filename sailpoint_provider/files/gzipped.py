@@ -36,11 +36,9 @@ class GzippedFile(FileSource):
         self._examined: Upload | None = None
 
     def stat(self) -> FileState:
-        """Return the current state of the file as stored; see :meth:`FileSource.stat`."""
         return self._stored.stat()
 
     def modified_at(self) -> float | None:
-        """Return when the file as stored was last modified; see :meth:`FileSource.modified_at`."""
         return self._stored.modified_at()
 
     def open(self) -> BinaryIO:

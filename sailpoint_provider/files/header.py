@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.files.check.csv_rows import rows
+from sailpoint_provider.files.check.csv_rows import read_header
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.source import FileSource, FileState
@@ -24,10 +24,5 @@ def columns_in_state(file: FileSource, state: FileState) -> tuple[str, ...] | No
     if not file.stat().is_certainly(state):
         return None
     with file.open() as stream:
-        header = next(rows(stream), None)
-    if header is None or header.fault is not None or not file.stat().is_certainly(state):
-        return None
-    try:
-        return tuple(name.decode() for name in header.fields)
-    except UnicodeDecodeError:
-        return None
+        columns, fault = read_header(stream)
+    return columns if fault is None and file.stat().is_certainly(state) else None

@@ -22,7 +22,6 @@ class LocalFile(FileSource):
         self.location = path
 
     def stat(self) -> FileState:
-        """Return the current state of the file; see :meth:`FileSource.stat`."""
         try:
             found = os.stat(self.location)
         except OSError as error:
@@ -40,12 +39,10 @@ class LocalFile(FileSource):
         return FileState(found.st_size, str(found.st_mtime_ns))
 
     def modified_at(self) -> float | None:
-        """Return when the file was last modified; see :meth:`FileSource.modified_at`."""
         try:
             return os.stat(self.location).st_mtime
         except OSError as error:
             raise missing(self, error) from None
 
     def open(self) -> BinaryIO:
-        """Open the file."""
         return open(self.location, "rb")

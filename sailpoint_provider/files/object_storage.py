@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.source import FileSource, FileState, empty, folder, missing
-from sailpoint_provider.files.store_times import modified_in
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +29,7 @@ _CHANGE_MARKERS = (
     "last_modified",
     "updated",
 )
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 
 
 class StoredFile(FileSource):
@@ -51,7 +52,6 @@ class StoredFile(FileSource):
         self.name = self._path.name.partition("?")[0]
 
     def stat(self) -> FileState:
-        """Return the current state of the file as the store reports it; see :meth:`FileSource.stat`."""
         found = self._info()
         if found.get("type") == "directory":
             raise folder(self)
@@ -66,7 +66,6 @@ class StoredFile(FileSource):
         return FileState(size, _change_marker(found))
 
     def modified_at(self) -> float | None:
-        """Return when the store last modified the file; see :meth:`FileSource.modified_at`."""
         return modified_in(self._info())
 
     def open(self) -> BinaryIO:
@@ -117,6 +116,26 @@ class StoredFile(FileSource):
             f"No file system is available for the file {self.location} ({type(error).__name__}). Install the "
             "Airflow provider for its store, or fsspec's package for it."
         )
+
+
+def modified_in(found: Mapping[str, Any]) -> float | None:
+    """
+    Return when a file was last modified, in seconds since the epoch; None if the store does not say.
+
+    :param found: what fsspec returns about the file.
+    """
+    return next((_epoch(found[key]) for key in _TIMES if found.get(key) is not None), None)
+
+
+def _epoch(value: Any) -> float | None:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None
 
 
 _SCHEMES_WITH_USERS = frozenset({"http", "https", "ftp", "ftps", "sftp", "ssh", "webdav", "webhdfs", "smb"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider import isc
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
@@ -35,6 +34,8 @@ class AsyncMethods(ConnectedHook):
     """
     The methods with the prefix ``a``, which never block an event loop.
 
+    What they import is loaded in a thread by then: by :meth:`_atenant`, which comes before each import.
+
     Each takes, returns and raises what its blocking counterpart in
     :class:`~sailpoint_provider.hooks.sailpoint.SailPointHook` does.
     """
@@ -62,18 +63,24 @@ class AsyncMethods(ConnectedHook):
 
     async def aget_source(self, source_id: str) -> Source:
         """Return the source with that ID; see :meth:`get_source`."""
-        return await self._arun(isc.load.get_source((await self._atenant()).generation, source_id))
+        tenant = await self._atenant()
+        from sailpoint_provider.isc.start.load import get_source
+
+        return await self._arun(get_source(tenant.generation, source_id))
 
     async def aget_source_facts(self, source_id: str) -> SourceFacts:
         """Return what the tenant says about a source; see :meth:`get_source_facts`."""
+        source = await self.aget_source(source_id)
         from sailpoint_provider.isc.source_facts import read_source_facts
 
-        source = await self.aget_source(source_id)
         return await self._arun(read_source_facts((await self._atenant()).generation, source))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source with that name; see :meth:`find_source`."""
-        return await self._arun(isc.load.find_source((await self._atenant()).generation, name))
+        tenant = await self._atenant()
+        from sailpoint_provider.isc.start.load import find_source
+
+        return await self._arun(find_source(tenant.generation, name))
 
     async def aload_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -83,21 +90,27 @@ class AsyncMethods(ConnectedHook):
 
         given_id(source_id, "source_id")
         upload = await in_thread(upload_of, file)
-        generation = (await self._atenant()).generation
+        tenant = await self._atenant()
+        from sailpoint_provider.isc.start.load import start
+
         return await self._arun(
-            isc.load.start(generation, source_id, upload, disable_optimization=disable_optimization)
+            start(tenant.generation, source_id, upload, disable_optimization=disable_optimization)
         )
 
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
         given_id(aggregation_id, "aggregation_id")
-        call = isc.endpoints.account_aggregation_status((await self._atenant()).generation, aggregation_id)
-        return await self._asend(call)
+        tenant = await self._atenant()
+        from sailpoint_provider.isc.api.endpoints import account_aggregation_status
+
+        return await self._asend(account_aggregation_status(tenant.generation, aggregation_id))
 
     async def aget_task_status(self, task_id: str) -> TaskStatus:
         """Return ISC's record of a task; see :meth:`get_task_status`."""
-        call = isc.endpoints.task_status((await self._atenant()).generation, task_id)
-        return await self._asend(call)
+        tenant = await self._atenant()
+        from sailpoint_provider.isc.api.endpoints import task_status
+
+        return await self._asend(task_status(tenant.generation, task_id))
 
     async def alist_task_statuses(
         self,
@@ -160,7 +173,9 @@ class AsyncMethods(ConnectedHook):
         """Get a token and read one source; see :meth:`test_connection`."""
         try:
             tenant = await self._atenant()
-            await self._asend(isc.endpoints.sources(tenant.generation, limit=1))
+            from sailpoint_provider.isc.api.endpoints import sources
+
+            await self._asend(sources(tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, connected_to(tenant)

@@ -202,6 +202,7 @@ async def import_async_client() -> Any:
             "isc.wait.events",
             "isc.verdict",
             "isc.api.paging",
+            "isc.start.load",
             "polling.poller",
             "client.shared_client",
         ):

@@ -40,7 +40,7 @@ def log_kill(
     log.warning(
         "The task was killed. %s %s%s is still running in Identity Security Cloud, which has no API to "
         "cancel it.",
-        kind.title,
+        kind.name.capitalize(),
         aggregation_id,
         "" if source is None else f" of source {source}",
     )

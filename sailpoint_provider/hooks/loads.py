@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.connection import ConnectedHook, upload_of
-from sailpoint_provider.isc.api.identifiers import given_id, identity_profile_id
+from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
 from sailpoint_provider.version_compat import in_thread
 
@@ -187,4 +187,4 @@ def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Request[str | 
 def _profile_processing(tenant: Tenant, profile_id: str) -> Request[str | None]:
     from sailpoint_provider.isc.api.loads import process_identity_profile
 
-    return process_identity_profile(tenant.generation, identity_profile_id(profile_id))
+    return process_identity_profile(tenant.generation, profile_id)

@@ -6,7 +6,6 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider import isc
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.asynchronous import AsyncMethods
@@ -111,7 +110,9 @@ class SailPointHook(LoadMethods, AsyncMethods):
 
         :raises InvalidInputError: the ID is malformed, or no source has it.
         """
-        return self._run(isc.load.get_source(self._tenant.generation, source_id))
+        from sailpoint_provider.isc.start.load import get_source
+
+        return self._run(get_source(self._tenant.generation, source_id))
 
     def get_source_facts(self, source_id: str) -> SourceFacts:
         """
@@ -132,7 +133,9 @@ class SailPointHook(LoadMethods, AsyncMethods):
 
         :raises InvalidInputError: no source has that name, or several have.
         """
-        return self._run(isc.load.find_source(self._tenant.generation, name))
+        from sailpoint_provider.isc.start.load import find_source
+
+        return self._run(find_source(self._tenant.generation, name))
 
     def load_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -150,12 +153,12 @@ class SailPointHook(LoadMethods, AsyncMethods):
         :raises TenantUnavailableError: no usable response; unless ``sent`` is False, the aggregation may
             have started.
         """
+        from sailpoint_provider.isc.start.load import start
+
         given_id(source_id, "source_id")
         upload = upload_of(file)
         return self._run(
-            isc.load.start(
-                self._tenant.generation, source_id, upload, disable_optimization=disable_optimization
-            )
+            start(self._tenant.generation, source_id, upload, disable_optimization=disable_optimization)
         )
 
     def get_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
@@ -165,8 +168,10 @@ class SailPointHook(LoadMethods, AsyncMethods):
         :raises UnknownAggregationError: ISC does not know the ID, or no longer.
         :raises AccessDeniedError: the client has no user (use a personal access token) or lacks the scope.
         """
+        from sailpoint_provider.isc.api.endpoints import account_aggregation_status
+
         given_id(aggregation_id, "aggregation_id")
-        return self._send(isc.endpoints.account_aggregation_status(self._tenant.generation, aggregation_id))
+        return self._send(account_aggregation_status(self._tenant.generation, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:
         """
@@ -174,7 +179,9 @@ class SailPointHook(LoadMethods, AsyncMethods):
 
         :raises UnknownAggregationError: ISC does not know the ID, or no longer.
         """
-        return self._send(isc.endpoints.task_status(self._tenant.generation, task_id))
+        from sailpoint_provider.isc.api.endpoints import task_status
+
+        return self._send(task_status(self._tenant.generation, task_id))
 
     def list_task_statuses(
         self,
@@ -193,7 +200,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         Each collection may also be a single value; an empty one matches nothing. Pages are requested as the
         iteration reaches them.
 
-        :param task_ids: IDs of the tasks, 32 hex characters each; None for all.
+        :param task_ids: IDs of the tasks, each a UUID or 32 hex characters; None for all.
         :param source_ids: IDs of the sources that the tasks work on, 32 hex characters each; None for all.
         :param types: types of task, such as ``CLOUD_ACCOUNT_AGGREGATION``; None for all.
         :param completion_statuses: completion statuses, such as ``SUCCESS`` or ``ERROR``; None for all,
@@ -249,8 +256,10 @@ class SailPointHook(LoadMethods, AsyncMethods):
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token, read one source, and name the part of the connection that is wrong."""
+        from sailpoint_provider.isc.api.endpoints import sources
+
         try:
-            self._send(isc.endpoints.sources(self._tenant.generation, limit=1))
+            self._send(sources(self._tenant.generation, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, connected_to(self._tenant)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sailpoint_provider.exceptions import InvalidInputError
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
@@ -52,3 +55,17 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str) and value.strip():
         return value.strip()
     return None
+
+
+def seconds(value: Any, name: str) -> float:
+    """
+    Return a duration in seconds.
+
+    :param value: a number of seconds or a ``timedelta``.
+    :param name: name of the parameter, for the error.
+    :raises InvalidInputError: the value is not a duration above 0.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+        raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
+    return float(number)

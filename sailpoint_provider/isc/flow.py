@@ -35,8 +35,6 @@ class Gather:
 
     The result is a list: for each call its value, or the
     :class:`~sailpoint_provider.exceptions.SailPointError` that it raised.
-
-    :param calls: the calls.
     """
 
     calls: tuple[Request[Any], ...]

@@ -30,16 +30,14 @@ class LoadKind:
 
     :param key: its name in parameters, checkpoints and triggers.
     :param name: what it is called in logs and errors.
-    :param article: the indefinite article of the name.
     :param noun: what it is called where the kind is clear.
     :param path: last part of the start's path, below the source or the identities.
     :param task_type: ``type`` of its task records in ISC's filters; None if no document states it.
     :param scope: the OAuth scope that the start requires.
     :param needs_user: whether the start requires a personal access token.
-    :param takes_file: whether a delimited-file source takes a file.
+    :param takes_file: whether a delimited-file source takes a file; it needs one, unless a virtual appliance
+        reads it.
     :param takes_file_always: whether every source takes a file.
-    :param needs_file: whether a source that takes a file needs one, unless a virtual appliance reads it.
-    :param names_object_type: whether the start can name the object type of the file.
     :param can_disable_optimization: whether the start can turn optimization off.
     :param has_status: whether ISC reports its progress at a status endpoint besides the task record.
     :param may_have_uuid: whether its ID can be a UUID with hyphens instead of 32 hex characters.
@@ -49,31 +47,23 @@ class LoadKind:
 
     key: str
     name: str
-    article: str
     noun: str
     path: str
     task_type: str | None
     scope: str
-    needs_user: bool
-    takes_file: bool
-    needs_file: bool
-    has_status: bool
+    needs_user: bool = False
+    takes_file: bool = True
     takes_file_always: bool = False
-    names_object_type: bool = False
+    has_status: bool = False
     can_disable_optimization: bool = False
     may_have_uuid: bool = False
     counts: Mapping[str, str] = field(default_factory=dict, hash=False)
     counted: Literal["accounts", "entitlements"] = "accounts"
 
     @property
-    def title(self) -> str:
-        """The name at the beginning of a sentence."""
-        return self.name[0].upper() + self.name[1:]
-
-    @property
     def indefinite(self) -> str:
-        """The name with its article."""
-        return f"{self.article} {self.name}"
+        """The name with its indefinite article."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
 
 
 ACCOUNT_TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"
@@ -82,14 +72,10 @@ ACCOUNT_TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 ACCOUNT_AGGREGATION = LoadKind(
     key="account_aggregation",
     name="account aggregation",
-    article="an",
     noun="aggregation",
     path="load-accounts",
     task_type=ACCOUNT_TASK_TYPE,
     scope="idn:sources:manage",
-    needs_user=False,
-    takes_file=True,
-    needs_file=True,
     has_status=True,
     can_disable_optimization=True,
     counts=_ACCOUNT_COUNTS,
@@ -98,16 +84,11 @@ ACCOUNT_AGGREGATION = LoadKind(
 ENTITLEMENT_AGGREGATION = LoadKind(
     key="entitlement_aggregation",
     name="entitlement aggregation",
-    article="an",
     noun="aggregation",
     path="load-entitlements",
     task_type="CLOUD_GROUP_AGGREGATION",
     scope="idn:entitlement:manage",
     needs_user=True,
-    takes_file=True,
-    needs_file=True,
-    has_status=False,
-    names_object_type=True,
     counts=MappingProxyType(
         {
             "scanned": "total",
@@ -122,16 +103,11 @@ ENTITLEMENT_AGGREGATION = LoadKind(
 UNCORRELATED_ACCOUNTS = LoadKind(
     key="uncorrelated_accounts",
     name="load of uncorrelated accounts",
-    article="a",
     noun="load",
     path="load-uncorrelated-accounts",
     task_type="CLOUD_PROCESS_UNCORRELATED_ACCOUNTS",
     scope="idn:sources:manage",
-    needs_user=False,
-    takes_file=True,
     takes_file_always=True,
-    needs_file=True,
-    has_status=False,
     counts=_ACCOUNT_COUNTS,
 )
 
@@ -140,15 +116,11 @@ UNCORRELATED_ACCOUNTS = LoadKind(
 IDENTITY_REFRESH = LoadKind(
     key="identity_refresh",
     name="identity refresh",
-    article="an",
     noun="refresh",
     path="process",
     task_type=None,
     scope="idn:identity:process",
-    needs_user=False,
     takes_file=False,
-    needs_file=False,
-    has_status=False,
     may_have_uuid=True,
 )
 

@@ -13,15 +13,16 @@ from sailpoint_provider.results import (
     IdentityCounts,
     ResultMessage,
     State,
-    UploadedFile,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.kinds import LoadKind
+    from sailpoint_provider.results import RefreshPart
 
 GOOD_STATES: frozenset[State] = frozenset({"succeeded", "succeeded_with_warnings"})
 BAD_STATES: frozenset[State] = frozenset({"failed", "cancelled", "terminated"})
@@ -45,7 +46,7 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
     reported = status.status if status is not None else None
     if task is None or task.completion_status is None:
         return _ENDS_BY_STATUS.get(reported or "", "running")
-    completion = spelled_plainly(task.completion_status)
+    completion = normalized_status(task.completion_status)
     if completion == "SUCCESS":
         return "succeeded"
     if completion == "WARNING":
@@ -57,10 +58,10 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
 
 def is_terminated(task: TaskStatus) -> bool:
     """Return whether the record says TERMINATED, as it does for cancelled aggregations too."""
-    return task.completion_status is not None and spelled_plainly(task.completion_status) == "TERMINATED"
+    return task.completion_status is not None and normalized_status(task.completion_status) == "TERMINATED"
 
 
-def spelled_plainly(completion_status: str) -> str:
+def normalized_status(completion_status: str) -> str:
     """Normalize a completion status: ISC sends ``TEMP_ERROR``, ``TEMPERROR``, ``SUCCESS`` and ``Success``."""
     return completion_status.upper().replace("_", "").replace(" ", "")
 
@@ -70,45 +71,42 @@ def make_result(
     status: AccountAggregationStatus | None = None,
     task: TaskStatus | None = None,
     *,
-    source_id: str | None = None,
-    source_name: str | None = None,
-    file: UploadedFile | None = None,
     kind: LoadKind = ACCOUNT_AGGREGATION,
 ) -> AggregationResult:
     """
-    Build the result of a load; values that ISC did not give are None.
+    Build the result of a load; values that ISC did not give are None, as is the file.
 
     :param status: response of the status endpoint, None if it knows nothing.
     :param task: the task record, None if ISC has none.
-    :param source_id: ID of the source, None to take it from the task record.
-    :param source_name: name of the source, None to take it from the task record.
-    :param file: the file that was sent, None for none.
     :param kind: the kind of load, which decides what the task record counts.
     """
     started = _first(status.start if status else None, *((task.launched, task.created) if task else ()))
     completed = task.completed if task else None
-    state = decide(status, task)
+    counts = {name: task.count(attribute) for name, attribute in kind.counts.items()} if task else {}
     return AggregationResult(
         aggregation_id=aggregation_id,
-        source_id=source_id or (task.source_id if task else None),
-        source_name=source_name or (task.source_name if task else None),
-        state=state,
+        source_id=task.source_id if task else None,
+        source_name=task.source_name if task else None,
+        state=decide(status, task),
         status=status.status if status else None,
         completion_status=task.completion_status if task else None,
         started=_iso(started),
         completed=_iso(completed),
         duration_seconds=_seconds_between(started, completed),
-        accounts=_accounts(status, task if kind.counted == "accounts" else None, kind),
-        entitlements=_entitlements(task if kind.counted == "entitlements" else None, kind),
-        identities=_identities(status),
+        accounts=_accounts(status, counts if kind.counted == "accounts" else {}),
+        entitlements=_entitlements(counts if kind.counted == "entitlements" else {}),
+        identities=IdentityCounts(
+            to_refresh=status.total_identities if status else None,
+            refreshed=status.processed_identities if status else None,
+        ),
         deletions_skipped=task.deletions_skipped if task else False,
         messages=_messages(task),
-        file=file,
+        file=None,
     )
 
 
-def is_good_end(result: AggregationResult, *, fail_on_warning: bool = False) -> bool:
-    """Return whether an aggregation succeeded; ``fail_on_warning`` counts warnings as a failure."""
+def is_good_end(result: AggregationResult | RefreshPart, *, fail_on_warning: bool = False) -> bool:
+    """Return whether a load has not failed; ``fail_on_warning`` counts warnings as a failure."""
     state = result["state"]
     return state not in BAD_STATES and not (fail_on_warning and state == "succeeded_with_warnings")
 
@@ -168,51 +166,36 @@ def progress_of(
     :param last_status: latest known status of the status endpoint, used if it was not read this time.
     """
     if status is not None:
-        return Progress(status.status or "running", status.processed_accounts, status.total_accounts)
+        return Progress(status.status, status.processed_accounts, status.total_accounts)
     if task is not None and task.percent_complete is not None:
         percent = task.percent_complete
         return Progress(f"{last_status or 'running'} ({percent} %)", percent=percent)
     return Progress(last_status or "running")
 
 
-def _accounts(
-    status: AccountAggregationStatus | None, task: TaskStatus | None, kind: LoadKind
-) -> AccountCounts:
-    deleted = _count(task, kind, "deleted")
+def _accounts(status: AccountAggregationStatus | None, counts: Mapping[str, int | None]) -> AccountCounts:
+    deleted = counts.get("deleted")
     if deleted is None and status is not None:
         deleted = status.deleted_accounts
     return AccountCounts(
-        scanned=_count(task, kind, "scanned"),
-        created=_count(task, kind, "created"),
-        updated=_count(task, kind, "updated"),
+        scanned=counts.get("scanned"),
+        created=counts.get("created"),
+        updated=counts.get("updated"),
         deleted=deleted,
-        unchanged=_count(task, kind, "unchanged"),
-        ignored=_count(task, kind, "ignored"),
+        unchanged=counts.get("unchanged"),
+        ignored=counts.get("ignored"),
         to_process=status.total_accounts if status else None,
         processed=status.processed_accounts if status else None,
         marked_for_deletion=status.accounts_marked_for_deletion if status else None,
     )
 
 
-def _entitlements(task: TaskStatus | None, kind: LoadKind) -> EntitlementCounts:
+def _entitlements(counts: Mapping[str, int | None]) -> EntitlementCounts:
     return EntitlementCounts(
-        scanned=_count(task, kind, "scanned"),
-        created=_count(task, kind, "created"),
-        updated=_count(task, kind, "updated"),
-        deleted=_count(task, kind, "deleted"),
-    )
-
-
-def _count(task: TaskStatus | None, kind: LoadKind, name: str) -> int | None:
-    """Return a count of the task record, which the kinds of load name differently."""
-    attribute = kind.counts.get(name)
-    return None if task is None or attribute is None else task.count(attribute)
-
-
-def _identities(status: AccountAggregationStatus | None) -> IdentityCounts:
-    return IdentityCounts(
-        to_refresh=status.total_identities if status else None,
-        refreshed=status.processed_identities if status else None,
+        scanned=counts.get("scanned"),
+        created=counts.get("created"),
+        updated=counts.get("updated"),
+        deleted=counts.get("deleted"),
     )
 
 

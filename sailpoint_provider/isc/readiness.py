@@ -28,7 +28,6 @@ def read_readiness(
 
     A source about which ISC does not answer is not ready; refused credentials end the check.
 
-    :param generation: the API generation to call.
     :param sources: the sources, as ISC returned them.
     :param check_connection: whether ISC tests the connections.
     :param check_health: whether the health is read.

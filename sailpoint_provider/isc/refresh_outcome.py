@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import RefreshFailedError
-from sailpoint_provider.isc.outcome import BAD_STATES
+from sailpoint_provider.isc.outcome import is_good_end
 from sailpoint_provider.results import IdentityRefreshResult, RefreshPart
 
 if TYPE_CHECKING:
@@ -57,11 +57,7 @@ def check_refresh(result: IdentityRefreshResult, *, fail_on_warning: bool = Fals
     :param fail_on_warning: whether ``succeeded_with_warnings`` counts as a failure.
     :raises RefreshFailedError: a part failed.
     """
-    bad = [
-        part
-        for part in result["parts"]
-        if part["state"] in BAD_STATES or (fail_on_warning and part["state"] == "succeeded_with_warnings")
-    ]
+    bad = [part for part in result["parts"] if not is_good_end(part, fail_on_warning=fail_on_warning)]
     if not bad:
         return
     ends = "; ".join(f"task {part['task_id']} {part['state'].replace('_', ' ')}" for part in bad)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sailpoint_provider.exceptions import AccessDeniedError, SailPointError
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
-from sailpoint_provider.isc.api.accounts import account_count
-from sailpoint_provider.isc.api.schemas import (
+from sailpoint_provider.isc.api.source_calls import (
     ACCOUNT_SCHEMA,
     account_columns,
+    account_count,
     account_schema,
     entitlement_columns,
 )
@@ -47,7 +47,6 @@ def read_source_facts(
 
     A fact that this client may not read, or that ISC does not have, is unknown and listed as missing.
 
-    :param generation: the API generation to ask.
     :param source: the source, as ISC returned it.
     :param kind: the kind of load that the file is for.
     :param object_type: object type of the entitlements in the file; None for ISC's default.

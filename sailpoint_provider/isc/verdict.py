@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import AggregationFailedError
 from sailpoint_provider.isc.amounts import duration, size
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
-from sailpoint_provider.isc.outcome import is_good_end, spelled_plainly
+from sailpoint_provider.isc.outcome import is_good_end, normalized_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,6 +132,6 @@ def _advice(result: AggregationResult) -> str:
     if result["state"] == "succeeded_with_warnings":
         return ". The warnings fail the task, because fail_on_warning is True."
     completion = result["completion_status"]
-    if completion is not None and spelled_plainly(completion) == "TEMPERROR":
+    if completion is not None and normalized_status(completion) == "TEMPERROR":
         return ". ISC reports a temporary error. Retry the task."
     return ""

@@ -19,7 +19,7 @@ from sailpoint_provider._airflow.deferral import (
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
 from sailpoint_provider._airflow.start import start_in_time
-from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, refresh_checkpoints_of
+from sailpoint_provider._airflow.task_state import checkpoints_of, clear_number_of, max_tries_of
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
 from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.sailpoint import SailPointHook
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.refresh import RefreshCheckpoint, RefreshRequest
     from sailpoint_provider.results import AggregationResult, IdentityRefreshResult
 
@@ -134,7 +135,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
                     start_refresh(
                         self.hook._tenant.generation,
                         request,
-                        refresh_checkpoints_of(context, self.log, durable=self.durable),
+                        self._store(context),
                         cast("Any", self.log),
                     ),
                     until=request.deadlines.end,
@@ -252,8 +253,13 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         for number, part in enumerate(checkpoint.parts):
             if part.task_id == task_id:
                 checkpoint = checkpoint.with_part(number, ended=ended_part(result, sizes[number]))
-        refresh_checkpoints_of(context, self.log, durable=self.durable).save(checkpoint)
+        self._store(context).save(checkpoint)
         return checkpoint
+
+    def _store(self, context: Context) -> CheckpointStore[RefreshCheckpoint]:
+        from sailpoint_provider.isc.start.refresh import read_refresh_checkpoint
+
+        return checkpoints_of(context, self.log, read_refresh_checkpoint, durable=self.durable)
 
     def _finish(
         self, context: Context, checkpoint: RefreshCheckpoint, request: RefreshRequest
@@ -264,7 +270,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         result = refresh_result(checkpoint, request)
         check_refresh(result, fail_on_warning=self.fail_on_warning)
         done = replace(checkpoint, result=result)
-        refresh_checkpoints_of(context, self.log, durable=self.durable).save(done)
+        self._store(context).save(done)
         self.log.info(
             "Identity refresh %s in %s, %.0f s after the task's start.",
             result["state"].replace("_", " "),

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.request import Busy, StartRequest
     from sailpoint_provider.isc.wait.deadlines import Deadlines
     from sailpoint_provider.results import AggregationResult
@@ -281,5 +282,7 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         result["file"] = checkpoint.sent
         self._note_end(result, context)
 
-    def _store(self, context: Context) -> CheckpointStore:
-        return checkpoints_of(context, self.log, durable=self.durable)
+    def _store(self, context: Context) -> CheckpointStore[Checkpoint]:
+        from sailpoint_provider.isc.start.checkpoint import read_checkpoint
+
+        return checkpoints_of(context, self.log, read_checkpoint, durable=self.durable)

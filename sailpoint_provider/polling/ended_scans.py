@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.wait.ended import Wish, together
+from sailpoint_provider.isc.wait.ended import ScanRequest, merged
 from sailpoint_provider.isc.wait.ended_scan import scan_ended
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _MOST_SOURCES = 20
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    wish: Wish
+    request: ScanRequest
     due: float
     scan: asyncio.Future[Scan]
 
@@ -43,15 +43,15 @@ class EndedScans:
         self._serving: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
 
-    async def next(self, wish: Wish, pause: float) -> Scan:
+    async def next(self, request: ScanRequest, pause: float) -> Scan:
         """
         Return the next scan.
 
-        :param wish: what it must read.
+        :param request: what it must read.
         :param pause: most seconds until it begins; another watcher may need it sooner.
         :raises SailPointError: the tenant cannot be read.
         """
-        waiting = _Waiting(wish, self._loop.time() + pause, self._loop.create_future())
+        waiting = _Waiting(request, self._loop.time() + pause, self._loop.create_future())
         self._waiting.append(waiting)
         if self._serving is None:
             # In a context of its own: what it logs belongs to no watcher.
@@ -97,8 +97,8 @@ class EndedScans:
         if not served:
             return
         try:
-            wish = together([waiting.wish for waiting in served], _MOST_SOURCES)
-            scan = await self._client.run(scan_ended(self._client.tenant.generation, wish))
+            request = merged([waiting.request for waiting in served], _MOST_SOURCES)
+            scan = await self._client.run(scan_ended(self._client.tenant.generation, request))
         except Exception as error:  # whatever it is, no watcher may wait for ever
             for waiting in served:
                 if not waiting.scan.done():

@@ -92,8 +92,8 @@ class SailPointFileDropSensor(BaseSensorOperator):
         return drop
 
     def _take(self, context: Context, seen: Any = None) -> dict[str, Any] | None:
+        from sailpoint_provider._airflow.drop import take_for_run
         from sailpoint_provider.drops.place import FolderUnavailableError
-        from sailpoint_provider.drops.run import take_for_run
 
         try:
             takings = take_for_run(self.folder.rules, context, limit=1, seen=seen)

@@ -112,7 +112,7 @@ class _Exchange:
             self._note(None)
             raise
         if effect is None and received.start is not None:
-            effect = faults.pick_start(*request, received.start)
+            effect = faults.pick(*request, received.start)
         if effect is None:
             await self._send_answer(answer)
         else:
@@ -141,7 +141,7 @@ class _Exchange:
 
     def _note(self, answer: Answer | None) -> None:
         self._received.status = answer.status if answer else None
-        self._tenant.journal.note(self._received)
+        self._tenant.journal.append(self._received)
 
     async def _send_answer(self, answer: Answer) -> None:
         self._note(answer)

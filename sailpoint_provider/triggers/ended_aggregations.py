@@ -15,8 +15,8 @@ from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider._airflow.watcher_state import WatcherState
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
+from sailpoint_provider.isc.ended_loads_filter import EndedLoadsFilter, recorded_kind
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ACCOUNT_TASK_TYPE
-from sailpoint_provider.isc.watched import Watched, recorded_kind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
         super().__init__()  # type: ignore[no-untyped-call] # Airflow does not annotate its trigger classes
         self.sailpoint_conn_id = sailpoint_conn_id
         with airflow_errors(), trigger_arguments():
-            self.watched = Watched.from_arguments(source_ids, task_types, states)
+            self.watched = EndedLoadsFilter.from_arguments(source_ids, task_types, states)
             if not self.watched.task_types:
                 raise InvalidInputError("task_types must name at least one type.")
             self.poll_interval = seconds(poll_interval, "poll_interval")
@@ -125,10 +125,10 @@ class SailPointEndedAggregationsTrigger(BaseEventTrigger):
 
             scans, pause = client.companion(EndedScans), min(_GATHERING_SECONDS, self.poll_interval)
             while True:
-                scan = await scans.next(loads.wish(), pause)
+                scan = await scans.next(loads.request(), pause)
                 trouble.is_over()
                 pause = self.poll_interval
-                news = list(self._news(loads.take(scan), client.tenant.base_url))
+                news = list(self._news(loads.new_ends(scan), client.tenant.base_url))
                 # One event for all: of events that follow each other quickly, Airflow up to 3.3 passes only
                 # the first to the run that it starts, and the others wait for the next event of the asset.
                 for at in range(0, len(news), _MOST_LOADS):

@@ -148,7 +148,6 @@ def _run(series: Series, number: int) -> Run:
         started=series.begun,
         speed=1.0,
         event_id=4311625 + number,
-        number=number,
     )
 
 

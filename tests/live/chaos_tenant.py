@@ -89,9 +89,10 @@ class ChaosTenant(Tenant):
 class _WantedFaults(FaultScript):
     """Meets a request with the fault that its header orders."""
 
-    def pick(self, method: str, path: str, generation: str | None) -> Effect | None:
+    def pick(self, method: str, path: str, generation: str | None, start: str | None = None) -> Effect | None:
         wanted = _wanted.get()
-        return None if wanted is None else Effect.of_json(wanted)
+        # It has met the request already, before ISC answered.
+        return None if wanted is None or start is not None else Effect.of_json(wanted)
 
 
 class _Application(TenantApplication):

@@ -82,10 +82,15 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def logged_in(context: BrowserContext, place: PagePlace) -> Iterator[Watched]:
     """Log in, as whoever opens this Airflow is, and open the page without Airflow around it."""
     page = context.new_page()
-    page.goto(f"{place.api.url}/api/v2/auth/login?next={place.api.url}/sailpoint/icon.svg")
+    log_in(page, place)
     watched = Watched(page)
     page.goto(f"{place.api.url}/sailpoint/")
     yield watched
+
+
+def log_in(page: Page, place: PagePlace) -> None:
+    """Log in first, because the login of Airflow 3.1 forgets which page was asked for."""
+    page.goto(f"{place.api.url}/api/v2/auth/login?next={place.api.url}/sailpoint/icon.svg")
 
 
 @pytest.fixture
@@ -103,6 +108,7 @@ def framed(context: BrowserContext, place: PagePlace) -> Frame:
 
 
 def in_airflow(page: Page, place: PagePlace) -> Frame:
+    log_in(page, place)
     page.goto(f"{place.api.url}/plugin/sailpoint")
     frame = frame_of(page)
     settled(frame)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check import judge_accounts, judge_content, judge_drop, judge_header
 from sailpoint_provider.files.check.case import Case, counted, shortened
-from sailpoint_provider.files.check.deletions import most_deletions
 from sailpoint_provider.files.check.examine import Findings, LastFile, examine
+from sailpoint_provider.files.check.judge_accounts import most_deletions
 from sailpoint_provider.files.check.report import Accounts, FileReport, RuleOutcome, Verdict
 from sailpoint_provider.files.check.staging import DamagedFileError, NoRoomError, StagedFile, private_folder
 from sailpoint_provider.files.source import unreadable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sailpoint_provider.files.check.facts import SourceFacts
-    from sailpoint_provider.files.check.key_figures import KeyGroup
     from sailpoint_provider.files.check.last import LastLoaded
     from sailpoint_provider.files.check.rules import FileCheck
     from sailpoint_provider.files.source import FileSource
@@ -144,7 +143,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
     compared = keys if found.changed_columns is not None else None
     verdict, sentence = _verdict(case, outcomes)
 
-    def accounts(group: KeyGroup) -> Accounts:
+    def accounts(group: Accounts) -> Accounts:
         keys = tuple(map(shortened, group.keys))
         return Accounts(group.count, keys if case.rules.show_keys else ())
 

@@ -20,8 +20,9 @@ class CheckedFile(FileSource):
     """
     A file that is sent only if its check passes.
 
-    It is checked again whenever it may have changed. The upload carries the digest of the check, so that
-    nothing else can be sent.
+    It is checked early, so that a refusal does not wait for a busy source, and that result holds for one more
+    call. Every later call checks again: meanwhile another load may have changed what the file is compared
+    with. The upload carries the digest of the check, so that nothing else can be sent.
 
     :param file: the file.
     :param check: checks the file as it is now.
@@ -42,18 +43,13 @@ class CheckedFile(FileSource):
         self._check = check
         self._approved = approved
         self._log = log
-        self._checked: Upload | None = None
+        self._early: Upload | None = None
+        self._is_first = True
 
     def stat(self) -> FileState:
-        """Return the current state of the file; see :meth:`FileSource.stat`."""
         return self._file.stat()
 
-    def modified_at(self) -> float | None:
-        """Return when the stored file was last modified; see :meth:`FileSource.modified_at`."""
-        return self._file.modified_at()
-
     def open(self) -> BinaryIO:
-        """Open what is sent."""
         return self._file.open()
 
     def examine(self) -> Upload:
@@ -65,9 +61,13 @@ class CheckedFile(FileSource):
         :raises InvalidInputError: as :meth:`FileSource.examine`; also if the file changed meanwhile.
         """
         state = self.stat()
-        if self._checked is None or not state.is_certainly(self._checked.state):
-            self._checked = self._check_in(state)
-        return self._checked
+        early, self._early = self._early, None
+        if early is not None and state.is_certainly(early.state):
+            return early
+        upload = self._check_in(state)
+        if self._is_first:
+            self._early, self._is_first = upload, False
+        return upload
 
     def _check_in(self, state: FileState) -> Upload:
         report = self._check(self._file)

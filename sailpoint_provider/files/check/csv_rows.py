@@ -1,4 +1,4 @@
-"""Reads a CSV row by row and exactly, but slowly: for the header, and to find the lines of a fault."""
+"""Reads a CSV row by row and exactly, but slowly: for the header, and for the lines of a fault or a key."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import codecs
 import re
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 LONGEST_ROW = 2 * 1024 * 1024
 """Bytes that a row may have. A longer one is a quotation mark that nobody closed."""
 
+SHOWN_LINES = 5
+_MOST_FAULTS = 1000
 _FIELD = re.compile(rb'"((?:[^"]|"")*)"|([^",\r\n]*)')
 
 
@@ -30,6 +33,24 @@ class Row:
     line: int
     fields: tuple[bytes, ...]
     fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Faults:
+    """
+    The faulty rows of a file.
+
+    :param count: how many there are; counting ends at a thousand.
+    :param first: the first five, each as "line 7 has 2 fields instead of 9".
+    """
+
+    count: int
+    first: tuple[str, ...]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the count is exact."""
+        return self.count < _MOST_FAULTS
 
 
 def rows(stream: BinaryIO) -> Iterator[Row]:
@@ -51,6 +72,54 @@ def rows(stream: BinaryIO) -> Iterator[Row]:
         blank = []
         row = _row(lines, number, first)
         yield row
+
+
+def read_header(stream: BinaryIO) -> tuple[tuple[str, ...], str | None]:
+    """Return the header, or none and what is wrong with it, as words after "line 1"."""
+    row = next(rows(stream), None)
+    if row is None:
+        return (), "is missing: the file has no content"
+    if row.fault is not None:
+        return (), row.fault
+    try:
+        return tuple(field.decode() for field in row.fields), None
+    except UnicodeDecodeError:
+        return (), "is not UTF-8"
+
+
+def find_faults(stream: BinaryIO, width: int) -> Faults:
+    """
+    Return the faulty rows.
+
+    :param width: number of columns in the header.
+    """
+    found = (f"line {row.line:,} {fault}" for row in rows(stream) if (fault := _fault(row, width)))
+    first = list(islice(found, _MOST_FAULTS))
+    return Faults(len(first), tuple(first[:SHOWN_LINES]))
+
+
+def lines_of_keys(stream: BinaryIO, column: int, keys: Iterable[str]) -> Mapping[str, list[int]]:
+    """
+    Return the first lines on which each of some keys stands.
+
+    :param column: position of the key.
+    :param keys: the keys as they stand in the file.
+    """
+    wanted: dict[bytes, list[int]] = {key.encode(): [] for key in keys}
+    for row in islice(rows(stream), 1, None):
+        lines = wanted.get(row.fields[column]) if column < len(row.fields) else None
+        if lines is not None and len(lines) < SHOWN_LINES:
+            lines.append(row.line)
+    return {key.decode(): lines for key, lines in wanted.items()}
+
+
+def _fault(row: Row, width: int) -> str | None:
+    if row.fault is not None:
+        return row.fault
+    if len(row.fields) != width:
+        fields = "1 field" if len(row.fields) == 1 else f"{len(row.fields):,} fields"
+        return f"has {fields} instead of {width:,}"
+    return None
 
 
 def _row(lines: _Lines, number: int, first: bytes) -> Row:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.files.check.content import Content, digest_of, read_content
-from sailpoint_provider.files.check.csv_rows import rows
-from sailpoint_provider.files.check.faults import Faults, find_faults, lines_of_keys
-from sailpoint_provider.files.check.tables import CsvTable, Tables, UnreadableTableError
+from sailpoint_provider.files.check.csv_rows import (
+    SHOWN_LINES,
+    Faults,
+    find_faults,
+    lines_of_keys,
+    read_header,
+)
+from sailpoint_provider.files.check.tables import CsvTable, KeyFigures, Tables, UnreadableTableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
-
-    from sailpoint_provider.files.check.key_figures import KeyFigures
-
-_SHOWN_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class _Examination:
     def _key_lines(self, table: CsvTable, keys: KeyFigures) -> Mapping[str, list[int]]:
         """Return the lines of the first keys that are faulty; reads the file again only if any is."""
         groups = (keys.padded, keys.headers, *(() if self._merges_rows else (keys.repeated,)))
-        wanted = [key for group in groups for key in group.keys[:_SHOWN_LINES]]
+        wanted = [key for group in groups for key in group.keys[:SHOWN_LINES]]
         if table.key is None or not (wanted or keys.blank_rows):
             return {}
         with open(self._path, "rb") as stream:
@@ -232,17 +233,8 @@ def _shared(
 
 
 def _header(path: str) -> tuple[tuple[str, ...], str | None]:
-    """Return the header, or what is wrong with it."""
     with open(path, "rb") as stream:
-        row = next(rows(stream), None)
-    if row is None:
-        return (), "is missing: the file has no content"
-    if row.fault is not None:
-        return (), row.fault
-    try:
-        return tuple(field.decode() for field in row.fields), None
-    except UnicodeDecodeError:
-        return (), "is not UTF-8"
+        return read_header(stream)
 
 
 def _position(key: str | None, columns: tuple[str, ...]) -> int | None:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sailpoint_provider.files.check.case import counted, listed, outcome
-from sailpoint_provider.files.check.deletions import is_doubtful, known_deletions
 from sailpoint_provider.files.check.limits import Limit, read_limit, share
 from sailpoint_provider.files.check.report import RuleOutcome
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.check.case import Case
-    from sailpoint_provider.files.check.deletions import Deletions
+
+
+class Deletions(NamedTuple):
+    """
+    One count of the accounts that would be deleted.
+
+    :param gone: how many they are.
+    :param base: of how many.
+    :param against: what was compared with, as words after both numbers.
+    """
+
+    gone: int
+    base: int
+    against: str
 
 
 def rows(case: Case) -> RuleOutcome:
@@ -58,7 +70,7 @@ def shrinkage(case: Case) -> RuleOutcome:
         return case.without_rows("shrinkage")
     if case.has_rows_alone:
         return _without_accounts(case, limit)
-    known = known_deletions(case)
+    known = _known_deletions(case)
     figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
     for gone, base, _ in known:
         if limit.is_exceeded(gone, base):
@@ -133,6 +145,51 @@ def changes(case: Case) -> RuleOutcome:
     return outcome("changes", None, figure)
 
 
+def most_deletions(case: Case) -> int | None:
+    """Return the largest count; None where nothing can be compared, or if a load deletes nothing."""
+    if case.facts is not None and not case.facts.replaces:
+        return None
+    return max((one.gone for one in _known_deletions(case)), default=None)
+
+
+def _known_deletions(case: Case) -> list[Deletions]:
+    """
+    Return every count that can be made; none if nothing can be compared.
+
+    Where a source merges rows, their number hides how many accounts are gone.
+    """
+    if case.has_rows_alone:
+        return []
+    return [one for one in (_by_key(case), _by_count(case)) if one is not None]
+
+
+def _is_doubtful(case: Case) -> bool:
+    """Return whether ISC states that it holds no account, although a load is recorded."""
+    return case.tenant_accounts == 0 and case.last is not None
+
+
+def _by_key(case: Case) -> Deletions | None:
+    """Return how many accounts of the last file are gone, and of how many."""
+    base, accounts = case.last_accounts, case.accounts
+    if base is None or accounts is None:
+        return None
+    if case.found.keys is not None:
+        return Deletions(case.found.keys.leavers.count, base, "in the last file")
+    return Deletions(max(0, base - accounts), base, "rows of the last file")
+
+
+def _by_count(case: Case) -> Deletions | None:
+    """
+    Return how many accounts ISC would lose at least, and of how many.
+
+    Where a load is recorded, that ISC holds none says nothing: it may not have counted them yet.
+    """
+    base, accounts = case.tenant_accounts, case.accounts
+    if base is None or accounts is None or _is_doubtful(case):
+        return None
+    return Deletions(max(0, base - accounts), base, "in ISC")
+
+
 def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
     part = f"{share(gone, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
     return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
@@ -182,9 +239,9 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
         sentence = "" if is_known else "This is the first load, so there is nothing to compare with."
         return RuleOutcome("shrinkage", "passed" if is_known else "not_checked", figure, str(limit), sentence)
     if not is_known and problem is not None and case.last is not None:
-        why = (
-            f"ISC states that it holds no {case.noun}." if is_doubtful(case) else case.why_missing("accounts")
-        )
+        why = case.why_missing("accounts")
+        if _is_doubtful(case):
+            why = f"ISC states that it holds no {case.noun}."
         return outcome(
             "shrinkage",
             f"Loading {case.name} could delete any number of {case.noun}s: the last loaded file "

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.files.check.case import counted, listed, outcome, shortened, verb
+from sailpoint_provider.files.check.csv_rows import SHOWN_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sailpoint_provider.files.check.case import Case
     from sailpoint_provider.files.check.report import RuleOutcome
-
-_SHOWN = 5
 
 
 def readable(case: Case) -> RuleOutcome:
@@ -97,7 +96,7 @@ def _examples(case: Case, keys: Sequence[str]) -> str:
     """Return the first keys with their lines, or the lines alone."""
     lines = case.found.key_lines or {}
     shown = []
-    for key in keys[:_SHOWN]:
+    for key in keys[:SHOWN_LINES]:
         places = lines.get(key) or []
         words = (
             f"{'line' if len(places) == 1 else 'lines'} {listed([f'{one:,}' for one in places])}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -136,15 +137,8 @@ class FileReport:
         """Return the report as JSON primitives, for an XCom or a file."""
         values = {"version": _VERSION, **asdict(self)}
         values |= {"approval": self.approval, "needs_approval": self.needs_approval}
-        values["rules"] = [asdict(rule) for rule in self.rules]
-        values["notes"] = list(self.notes)
-        values["columns"] = None if self.columns is None else list(self.columns)
-        for group in ("joiners", "movers", "leavers"):
-            if values[group] is not None:
-                values[group]["keys"] = list(values[group]["keys"])
-        if self.changed_columns is not None:
-            values["changed_columns"] = dict(self.changed_columns)
-        return values
+        described: dict[str, Any] = json.loads(json.dumps(values))
+        return described
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> FileReport:
@@ -186,36 +180,26 @@ class FileReport:
         return FileRefusedError(f"{self.sentence} Nothing was sent.", report=self.to_json())
 
     def as_text(self) -> str:
-        """Return the report as a text table."""
-        return _as_text(self)
+        """Return the report as lines for a log or a terminal."""
+        facts = _facts(self, _plain)
+        width = max(len(name) for name, _ in facts)
+        lines = [f"{_VERDICTS[self.verdict]}: {_plain(self.sentence)}", ""]
+        lines += [f"{name.ljust(width)}  {value}" for name, value in facts]
+        lines += ["", *_table(_rules(self))]
+        if self.notes:
+            lines += ["", *(f"* {_plain(note)}" for note in self.notes)]
+        return "\n".join(lines) + "\n"
 
     def as_markdown(self) -> str:
-        """Return the report as Markdown."""
-        return _as_markdown(self)
-
-
-def _as_text(report: FileReport) -> str:
-    """Return a report as lines for a log or a terminal."""
-    facts = _facts(report, _plain)
-    width = max(len(name) for name, _ in facts)
-    lines = [f"{_VERDICTS[report.verdict]}: {_plain(report.sentence)}", ""]
-    lines += [f"{name.ljust(width)}  {value}" for name, value in facts]
-    lines += ["", *_table(_rules(report))]
-    if report.notes:
-        lines += ["", *(f"* {_plain(note)}" for note in report.notes)]
-    return "\n".join(lines) + "\n"
-
-
-def _as_markdown(report: FileReport) -> str:
-    """Return a report as Markdown, for an approval or an issue."""
-    parts = [f"**{_VERDICTS[report.verdict].capitalize()}.** {_escaped(report.sentence)}"]
-    rows = [("", ""), ("---", "---"), *_facts(report, _code)]
-    parts.append("\n".join(f"| {name} | {value} |" for name, value in rows))
-    table = [_HEADINGS, ("---",) * 4, *(tuple(map(_escaped, row)) for row in _rules(report))]
-    parts.append("\n".join(f"| {' | '.join(row)} |" for row in table))
-    if report.notes:
-        parts.append("\n".join(f"- {_escaped(note)}" for note in report.notes))
-    return "\n\n".join(parts) + "\n"
+        """Return the report as Markdown, for an approval or an issue."""
+        parts = [f"**{_VERDICTS[self.verdict].capitalize()}.** {_escaped(self.sentence)}"]
+        rows = [("", ""), ("---", "---"), *_facts(self, _code)]
+        parts.append("\n".join(f"| {name} | {value} |" for name, value in rows))
+        table = [_HEADINGS, ("---",) * 4, *(tuple(map(_escaped, row)) for row in _rules(self))]
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in table))
+        if self.notes:
+            parts.append("\n".join(f"- {_escaped(note)}" for note in self.notes))
+        return "\n\n".join(parts) + "\n"
 
 
 def _facts(report: FileReport, show: Callable[[str], str]) -> list[tuple[str, str]]:

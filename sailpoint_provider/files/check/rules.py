@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check.limits import Limit, read_limit
+from sailpoint_provider.isc.coercion import seconds
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 Repeat = Literal["skip", "load", "fail"]
 
@@ -84,14 +87,7 @@ class FileCheck:
     @property
     def max_age_seconds(self) -> float | None:
         """The most seconds that a file may be old; None for no limit."""
-        age = self.max_age.total_seconds() if isinstance(self.max_age, timedelta) else self.max_age
-        if age is None:
-            return None
-        if isinstance(age, bool) or not isinstance(age, int | float) or not 0 < age < float("inf"):
-            raise InvalidInputError(
-                f"max_age must be a number of seconds above 0 or a timedelta, not {self.max_age!r}."
-            )
-        return float(age)
+        return None if self.max_age is None else seconds(self.max_age, "max_age")
 
     @property
     def limited_columns(self) -> tuple[str, ...]:

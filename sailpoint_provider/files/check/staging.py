@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import zlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
@@ -15,8 +14,6 @@ from sailpoint_provider.files.local import LocalFile
 from sailpoint_provider.files.source import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sailpoint_provider.files.source import FileSource
 
 _BLOCK = 1024 * 1024
@@ -32,14 +29,9 @@ class NoRoomError(InvalidInputError):
     """The temporary folder has no room for a copy, which says nothing about the file."""
 
 
-@contextmanager
-def private_folder() -> Iterator[str]:
-    """Make a folder that only this user can read, and remove it with all that it holds."""
-    folder = tempfile.mkdtemp(prefix="sailpoint_check_")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def private_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder that only this user can read; its context manager removes it with all that it holds."""
+    return tempfile.TemporaryDirectory(prefix="sailpoint_check_", ignore_cleanup_errors=True)
 
 
 class StagedFile:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check.csv_rows import LONGEST_ROW
-from sailpoint_provider.files.check.key_figures import KeyFigures, KeyGroup
+from sailpoint_provider.files.check.report import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,10 @@ _MEMORY = "256 MB"
 _THREADS = 2
 _BUFFER = 4 * LONGEST_ROW
 _PARTS = 16
-_GROUP = 100
+"""In how many parts the keys are compared where memory does not suffice for all at once."""
+
+_COLUMNS_AT_ONCE = 100
+
 # Python's str.strip() and what is invisible besides.
 _SPACES = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
@@ -29,7 +32,7 @@ _SPACES = (
 )
 
 # To trim a key costs more than to look at its ends, which are letters or digits nearly always.
-_IS_PLAIN = "ascii(k) BETWEEN 33 AND 126 AND ascii(right(k, 1)) BETWEEN 33 AND 126"
+_IS_PLAIN = "ascii(key) BETWEEN 33 AND 126 AND ascii(right(key, 1)) BETWEEN 33 AND 126"
 
 
 class UnreadableTableError(Exception):
@@ -68,6 +71,35 @@ class CsvTable:
         )
 
 
+@dataclass(frozen=True)
+class KeyFigures:
+    """
+    What the keys of two files say.
+
+    :param accounts: keys in the new file, without the blank ones.
+    :param last_accounts: keys in the last file.
+    :param common: keys in both.
+    :param blank_rows: rows of the new file without a key.
+    :param repeated: keys that occur more than once in the new file.
+    :param padded: new keys that begin or end with a space.
+    :param headers: rows of the new file that repeat its header.
+    :param joiners: keys in the new file alone.
+    :param movers: keys in both, with other values.
+    :param leavers: keys in the last file alone.
+    """
+
+    accounts: int
+    last_accounts: int
+    common: int
+    blank_rows: int
+    repeated: Accounts
+    padded: Accounts
+    headers: Accounts
+    joiners: Accounts
+    movers: Accounts
+    leavers: Accounts
+
+
 class Tables:
     """
     A private DuckDB that holds one row for each row of both files: the key, and digests of the values.
@@ -95,7 +127,10 @@ class Tables:
                 "autoload_known_extensions": False,
             },
         )
-        self._execute("CREATE TEMP TABLE rows_of_both (k VARCHAR, is_new BOOLEAN, h UBIGINT, v UINTEGER[])")
+        self._execute(
+            "CREATE TEMP TABLE rows_of_both (key VARCHAR, is_new BOOLEAN, row_hash UBIGINT, "
+            "value_hashes UINTEGER[])"
+        )
 
     def close(self) -> None:
         """Let go of all memory and files."""
@@ -134,27 +169,29 @@ class Tables:
         :param merges_rows: whether a key may occur more than once, so that its rows are compared together.
         :param has_last: whether the last file was loaded.
         """
-        signed = "sum(CASE WHEN is_new THEN h::HUGEINT ELSE -h::HUGEINT END)"
-        digest = signed if merges_rows else "bit_xor(h)"
-        plain = "n = 1 AND o = 1 AND x = 0" if has_last else "n = 1"
+        signed = "sum(CASE WHEN is_new THEN row_hash::HUGEINT ELSE -row_hash::HUGEINT END)"
+        digest = signed if merges_rows else "bit_xor(row_hash)"
+        plain = "new_rows = 1 AND last_rows = 1 AND digest = 0" if has_last else "new_rows = 1"
         groups = (
-            f"SELECT k, CASE WHEN {_IS_PLAIN} THEN k ELSE trim(k, $spaces) END t, n, o, x <> 0 changed "
-            "FROM (SELECT k, count(*) FILTER (is_new) n, "
-            f"count(*) FILTER (NOT is_new) o, {digest} x FROM rows_of_both {{part}} GROUP BY k) "
-            f"WHERE NOT ({plain}) OR t = '' OR t <> k "
-            "OR (strlen(k) = strlen($key) AND lower(k) = lower($key))"
+            f"SELECT key, CASE WHEN {_IS_PLAIN} THEN key ELSE trim(key, $spaces) END trimmed, new_rows, "
+            "last_rows, digest <> 0 changed "
+            "FROM (SELECT key, count(*) FILTER (is_new) new_rows, "
+            f"count(*) FILTER (NOT is_new) last_rows, {digest} digest "
+            "FROM rows_of_both {part} GROUP BY key) "
+            f"WHERE NOT ({plain}) OR trimmed = '' OR trimmed <> key "
+            "OR (strlen(key) = strlen($key) AND lower(key) = lower($key))"
         )
         values = {"spaces": _SPACES, "key": key}
         self._execute(
-            "CREATE OR REPLACE TEMP TABLE differences (k VARCHAR, t VARCHAR, n BIGINT, o BIGINT, "
-            "changed BOOLEAN)"
+            "CREATE OR REPLACE TEMP TABLE differences (key VARCHAR, trimmed VARCHAR, new_rows BIGINT, "
+            "last_rows BIGINT, changed BOOLEAN)"
         )
         try:
             self._execute(f"INSERT INTO differences {groups.format(part='')}", values)
         except _OutOfMemoryError:
             for part in range(_PARTS):
                 self._execute(
-                    f"INSERT INTO differences {groups.format(part=f'WHERE hash(k) % {_PARTS} = {part}')}",
+                    f"INSERT INTO differences {groups.format(part=f'WHERE hash(key) % {_PARTS} = {part}')}",
                     values,
                 )
         return self._figures(key, has_last)
@@ -166,20 +203,22 @@ class Tables:
         :param names: names of the compared columns, in their order.
         """
         counts: list[int] = []
-        for start in range(0, len(names), _GROUP):
-            counts += self._changed(range(start + 1, min(start + _GROUP, len(names)) + 1))
+        for start in range(0, len(names), _COLUMNS_AT_ONCE):
+            counts += self._changed(range(start + 1, min(start + _COLUMNS_AT_ONCE, len(names)) + 1))
         return {name: count for name, count in zip(names, counts, strict=True) if count}
 
     def _changed(self, places: range) -> list[int]:
         """Count the accounts whose value changed, for some of the columns; more would not fit into memory."""
         sums = ", ".join(
-            f"sum(CASE WHEN is_new THEN v[{at}]::BIGINT ELSE -v[{at}]::BIGINT END) <> 0 d{at}"
+            f"sum(CASE WHEN is_new THEN 1 ELSE -1 END * value_hashes[{at}]::BIGINT) <> 0 changed_{at}"
             for at in places
         )
-        counts = ", ".join(f"count(*) FILTER (d{at})" for at in places)
-        movers = "SELECT k FROM differences WHERE n > 0 AND o > 0 AND changed AND t <> ''"
+        counts = ", ".join(f"count(*) FILTER (changed_{at})" for at in places)
+        movers = (
+            "SELECT key FROM differences WHERE new_rows > 0 AND last_rows > 0 AND changed AND trimmed <> ''"
+        )
         row = self._one(
-            f"SELECT {counts} FROM (SELECT {sums} FROM rows_of_both WHERE k IN ({movers}) GROUP BY k)"
+            f"SELECT {counts} FROM (SELECT {sums} FROM rows_of_both WHERE key IN ({movers}) GROUP BY key)"
         )
         return [int(count) for count in row]
 
@@ -188,9 +227,11 @@ class Tables:
             "SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM rows_of_both"
         )
         shown_new, shown_last, accounts, last_accounts, common, blank = self._one(
-            "SELECT coalesce(sum(n), 0), coalesce(sum(o), 0), count(*) FILTER (n > 0 AND t <> ''), "
-            "count(*) FILTER (o > 0 AND t <> ''), count(*) FILTER (n > 0 AND o > 0 AND t <> ''), "
-            "coalesce(sum(n) FILTER (t = ''), 0) FROM differences"
+            "SELECT coalesce(sum(new_rows), 0), coalesce(sum(last_rows), 0), "
+            "count(*) FILTER (new_rows > 0 AND trimmed <> ''), "
+            "count(*) FILTER (last_rows > 0 AND trimmed <> ''), "
+            "count(*) FILTER (new_rows > 0 AND last_rows > 0 AND trimmed <> ''), "
+            "coalesce(sum(new_rows) FILTER (trimmed = ''), 0) FROM differences"
         )
         # What is not among the differences occurs once in the new file, and once in the last if there is one.
         plain = total_new - shown_new
@@ -204,23 +245,23 @@ class Tables:
             **self._groups(key, has_last),
         )
 
-    def _groups(self, key: str, has_last: bool) -> dict[str, KeyGroup]:
+    def _groups(self, key: str, has_last: bool) -> dict[str, Accounts]:
         """Return the groups of keys, by their name in the figures."""
         conditions = {
-            "repeated": "n > 1",
-            "padded": "n > 0 AND o = 0 AND t <> k",
-            "headers": "n > 0 AND o = 0 AND lower(t) = lower($key)",
-            "joiners": "n > 0 AND o = 0" if has_last else "false",
-            "movers": "n > 0 AND o > 0 AND changed",
-            "leavers": "n = 0 AND o > 0",
+            "repeated": "new_rows > 1",
+            "padded": "new_rows > 0 AND last_rows = 0 AND trimmed <> key",
+            "headers": "new_rows > 0 AND last_rows = 0 AND lower(trimmed) = lower($key)",
+            "joiners": "new_rows > 0 AND last_rows = 0" if has_last else "false",
+            "movers": "new_rows > 0 AND last_rows > 0 AND changed",
+            "leavers": "new_rows = 0 AND last_rows > 0",
         }
         columns = ", ".join(
-            f"count(*) FILTER ({condition}), min(k, {SHOWN_KEYS}) FILTER ({condition})"
+            f"count(*) FILTER ({condition}), min(key, {SHOWN_KEYS}) FILTER ({condition})"
             for condition in conditions.values()
         )
-        row = self._one(f"SELECT {columns} FROM differences WHERE t <> ''", {"key": key})
+        row = self._one(f"SELECT {columns} FROM differences WHERE trimmed <> ''", {"key": key})
         return {
-            name: KeyGroup(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
+            name: Accounts(int(row[2 * at]), tuple(row[2 * at + 1] or ()))
             for at, name in enumerate(conditions)
         }
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
 from sailpoint_provider.isc.api.identifiers import path_id
-from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
-    LoadAccountsTask,
     Source,
     TaskStatus,
     read_account_aggregation_status,
@@ -20,21 +19,25 @@ from sailpoint_provider.isc.api.models import (
     read_task_status,
     read_task_statuses,
 )
+from sailpoint_provider.isc.api.task_query import TaskQuery, quoted
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.tenant.oauth import Token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.api.versions import ApiVersion
     from sailpoint_provider.isc.tenant.config import Tenant
 
+T = TypeVar("T")
+
 PAGE_SIZE = 250
 """The most records that ISC returns in one page."""
+
+_WAITED_FOR = "list the tasks that are waited for"
 
 
 def token(tenant: Tenant) -> Request[Token]:
@@ -54,19 +57,6 @@ def token(tenant: Tenant) -> Request[Token]:
     )
 
 
-def load_accounts(
-    generation: ApiVersion,
-    source_id: str,
-    upload: Upload | None = None,
-    *,
-    disable_optimization: bool = False,
-) -> Request[LoadAccountsTask]:
-    """Start an account aggregation."""
-    return start_load(
-        generation, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
-    )
-
-
 def account_aggregation_status(
     generation: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
 ) -> Request[AccountAggregationStatus]:
@@ -79,7 +69,7 @@ def account_aggregation_status(
     return Request(
         purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
-        path=f"{generation.account_aggregations}/{aggregation_id}/status",
+        path=f"{generation.path('account-aggregations')}/{aggregation_id}/status",
         read=lambda response: read_account_aggregation_status(response.json()),
         time_limit=time_limit,
         denied_advice=(
@@ -104,7 +94,7 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     return Request(
         purpose=f"read the task status {task_id}",
         method="GET",
-        path=f"{generation.task_status}/{task_id}",
+        path=f"{generation.path('task-status')}/{task_id}",
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
@@ -115,15 +105,22 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
 
 
 def task_statuses(
-    generation: ApiVersion, *, filters: str | None, sorters: str | None, limit: int, offset: int
+    path: str, *, limit: int, offset: int, filters: str | None = None, sorters: str | None = None
 ) -> Request[list[TaskStatus]]:
-    """Read one page of up to 250 task records."""
-    return _task_page(generation.task_status, limit, offset, filters=filters, sorters=sorters)
+    """
+    Read one page of up to 250 task records.
 
-
-def pending_tasks(path: str, *, limit: int, offset: int) -> Request[list[TaskStatus]]:
-    """Read one page of running tasks, in the generations whose list holds only ended ones."""
-    return _task_page(path, limit, offset)
+    :param path: path of the list; that of pending tasks takes neither filters nor sorters.
+    """
+    return _page_of_tasks(
+        "list task statuses" + (f" with {filters}" if filters else ""),
+        path,
+        _read_records,
+        limit=limit,
+        offset=offset or None,
+        filters=filters,
+        sorters=sorters,
+    )
 
 
 def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) -> Request[list[TaskSummary]]:
@@ -135,18 +132,22 @@ def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) 
     :param types: types of the tasks, at least one.
     """
     if generation.pending_tasks is not None:
-        return _task_summaries(generation.pending_tasks, offset=offset)
-    of_types = (
-        f"type eq {quoted(types[0])}" if len(types) == 1 else f"type in ({', '.join(map(quoted, types))})"
+        return _page_of_tasks(_WAITED_FOR, generation.pending_tasks, _read_summaries, offset=offset or None)
+    return _page_of_tasks(
+        _WAITED_FOR,
+        generation.path("task-status"),
+        _read_summaries,
+        offset=offset or None,
+        filters=TaskQuery(types=tuple(types), running=True).filters,
+        sorters="created",
     )
-    filters = f"{of_types} and completionStatus isnull"
-    return _task_summaries(generation.task_status, offset=offset, filters=filters, sorters="created")
 
 
 def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
     """Read the records of up to 250 tasks, with only the fields that a wait needs."""
     values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
-    return _task_summaries(generation.task_status, filters=f"id in ({values})")
+    path = generation.path("task-status")
+    return _page_of_tasks(_WAITED_FOR, path, _read_summaries, filters=f"id in ({values})")
 
 
 def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
@@ -163,7 +164,7 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
     return Request(
         purpose=f"clear the task record {task_id}",
         method="PATCH",
-        path=f"{generation.task_status}/{task_id}",
+        path=f"{generation.path('task-status')}/{task_id}",
         read=lambda _: None,
         scope="idn:task-management:write (with a personal access token)",
         content=json.dumps(patch).encode(),
@@ -179,10 +180,10 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
     return Request(
         purpose=f"read source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}",
+        path=f"{generation.path('sources')}/{source_id}",
         read=lambda response: read_source(response.json()),
         scope="idn:sources:read",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        not_found_advice=CHECK_SOURCE_ID,
     )
 
 
@@ -193,7 +194,7 @@ def sources(
     return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
-        path=generation.sources,
+        path=generation.path("sources"),
         read=lambda response: read_sources(response.json()),
         scope="idn:sources:read",
         most_bytes=PAGE_BYTES,
@@ -201,44 +202,28 @@ def sources(
     )
 
 
-def quoted(text: str) -> str:
-    """Return a text as a quoted value for ISC's filters, with quotes and backslashes escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _task_page(
-    path: str, limit: int, offset: int, *, filters: str | None = None, sorters: str | None = None
-) -> Request[list[TaskStatus]]:
-    def read(response: Response) -> list[TaskStatus]:
-        return [] if response.status == 204 else read_task_statuses(response.json())
-
+def _page_of_tasks(
+    purpose: str, path: str, read: Callable[[Response], list[T]], *, limit: int = PAGE_SIZE, **parameters: Any
+) -> Request[list[T]]:
     return Request(
-        purpose="list task statuses" + (f" with {filters}" if filters else ""),
+        purpose=purpose,
         method="GET",
         path=path,
         read=read,
         scope="idn:task-management:read",
         most_bytes=PAGE_BYTES,
-        query=_query(limit=limit, offset=offset or None, filters=filters, sorters=sorters),
+        query=_query(limit=limit, **parameters),
     )
 
 
-def _task_summaries(path: str, *, offset: int = 0, **parameters: str) -> Request[list[TaskSummary]]:
-    def read(response: Response) -> list[TaskSummary]:
-        from sailpoint_provider.isc.api.summaries import read_task_summaries
+def _read_records(response: Response) -> list[TaskStatus]:
+    return [] if response.status == 204 else read_task_statuses(response.json())
 
-        return read_task_summaries(response)
 
-    return Request(
-        purpose="list the tasks that are waited for",
-        method="GET",
-        path=path,
-        read=read,
-        scope="idn:task-management:read",
-        most_bytes=PAGE_BYTES,
-        query=_query(limit=PAGE_SIZE, offset=offset or None, **parameters),
-    )
+def _read_summaries(response: Response) -> list[TaskSummary]:
+    from sailpoint_provider.isc.api.summaries import read_task_summaries
+
+    return read_task_summaries(response)
 
 
 def _query(**parameters: Any) -> tuple[tuple[str, str], ...]:

@@ -31,17 +31,28 @@ def given_id(value: object, what: str) -> str:
     )
 
 
-def load_id(value: object, kind: LoadKind, what: str = "aggregation_id") -> str:
+def task_id(value: object, what: str) -> str:
+    """
+    Return the ID of a task from a user if it is well-formed: 32 hex characters, or a UUID.
+
+    ISC documents the ID of an identity refresh as a UUID, hyphens included.
+
+    :param what: what the ID identifies, for the error.
+    :raises InvalidInputError: it is neither.
+    """
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return value
+    return given_id(value, what)
+
+
+def load_id(value: object, kind: LoadKind) -> str:
     """
     Return the ID of a load from a user if it is well-formed.
 
-    ISC documents that of an identity refresh as a UUID, hyphens included.
-
     :raises InvalidInputError: it is not.
     """
-    if kind.may_have_uuid and isinstance(value, str) and _UUID.fullmatch(value):
-        return value
-    return given_id(value, what)
+    check = task_id if kind.may_have_uuid else given_id
+    return check(value, "aggregation_id")
 
 
 def identity_profile_id(value: object) -> str:

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import answered_id, identity_profile_id, path_id
-from sailpoint_provider.isc.api.models import LoadAccountsTask, read_load_accounts_task
+from sailpoint_provider.isc.api.models import StartResponse, read_start_response
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH, LoadKind
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def start_load(
     *,
     disable_optimization: bool = False,
     object_type: str | None = None,
-) -> Request[LoadAccountsTask]:
+) -> Request[StartResponse]:
     """
     Start a load of a source.
 
@@ -46,20 +47,20 @@ def start_load(
     form: list[tuple[str, str]] = []
     if kind.can_disable_optimization:
         form.append(("disableOptimization", "true" if disable_optimization else "false"))
-    if kind.names_object_type and object_type is not None:
+    if object_type is not None:
         form.append(("objectType", object_type))
     return Request(
         purpose=f"start the {kind.name} of source {source_id}",
         method="POST",
-        path=f"{generation.sources}/{source_id}/{kind.path}",
-        read=lambda response: read_load_accounts_task(response.json(), response.sent),
+        path=f"{generation.path('sources')}/{source_id}/{kind.path}",
+        read=lambda response: read_start_response(response.json(), response.sent),
         scope=kind.scope,
         form=tuple(form),
         multipart=bool(form) or upload is not None,
         upload=upload,
         safe_to_repeat=False,
-        denied_advice=_user_needed(kind) if kind.needs_user else "",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        denied_advice=user_needed(kind.scope) if kind.needs_user else "",
+        not_found_advice=CHECK_SOURCE_ID,
         effect_advice=(
             f"The {kind.noun} may have been started anyway. Check the source's aggregation activity before "
             "you start it again."
@@ -76,7 +77,7 @@ def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> R
     content = {"identityIds": [path_id(one, "identity_ids") for one in identity_ids]}
     return _refresh(
         f"start the processing of {len(identity_ids)} identities",
-        f"{generation.identities}/{IDENTITY_REFRESH.path}",
+        f"{generation.path('identities')}/{IDENTITY_REFRESH.path}",
         IDENTITY_REFRESH.scope,
         content=json.dumps(content).encode(),
     )
@@ -91,7 +92,7 @@ def process_identity_profile(generation: ApiVersion, profile_id: str) -> Request
     profile_id = identity_profile_id(profile_id)
     return _refresh(
         f"start the processing of the identities of identity profile {profile_id}",
-        f"{generation.identity_profiles}/{profile_id}/process-identities",
+        f"{generation.path('identity-profiles')}/{profile_id}/process-identities",
         "idn:identity-profile:manage",
     )
 
@@ -123,10 +124,3 @@ def _read_task_id(response: Response) -> str | None:
     if not isinstance(document, dict):
         raise ProtocolError("ISC did not return a JSON object in response to the start.")
     return answered_id(document.get("id"))
-
-
-def _user_needed(kind: LoadKind) -> str:
-    return (
-        f"The client needs the scope {kind.scope} and must be a personal access token, whose user needs one "
-        "of the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
-    )

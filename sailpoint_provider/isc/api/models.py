@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.api.shapes import json_array, json_object
 from sailpoint_provider.isc.api.source_settings import delete_threshold, merges_rows
-from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
+from sailpoint_provider.isc.coercion import as_int, as_text, as_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,20 +47,16 @@ class TaskMessage:
 
 
 @dataclass(frozen=True)
-class LoadAccountsTask:
+class StartResponse:
     """
     ISC's response to the start of any load, which may contain a refusal; see :class:`StartedAggregation`.
 
     :param id: ID of the aggregation; None if ISC gave none.
-    :param success: ISC's ``success``; None if there was none, as for entitlements.
-    :param completion_status: ISC's ``completionStatus``; normally None, because the task has just begun.
     :param messages: the messages of the task.
     :param file: the file that was sent; None for a start without one.
     """
 
     id: str | None
-    success: bool | None
-    completion_status: str | None
     messages: tuple[TaskMessage, ...] = ()
     file: UploadedFile | None = None
 
@@ -90,10 +86,10 @@ class AccountAggregationStatus:
     """
     The response of the status endpoint; numbers that ISC does not report are None.
 
-    :param status: ``status`` in upper case; None if it is missing.
+    :param status: ``status`` in upper case.
     """
 
-    status: str | None
+    status: str
     start: datetime | None = None
     total_accounts: int | None = None
     processed_accounts: int | None = None
@@ -127,6 +123,15 @@ class TaskStatus:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     percent_complete: int | None = None
     progress: str | None = None
+
+    @property
+    def task_type(self) -> str:
+        """
+        Its type as ISC's filters spell it, such as ``CLOUD_ACCOUNT_AGGREGATION``; empty if it is unknown.
+
+        The name of an entitlement aggregation goes on with " - " and an ID (public reports).
+        """
+        return (self.unique_name or "").partition(" - ")[0].upper().replace(" ", "_")
 
     @property
     def deletions_skipped(self) -> bool:
@@ -170,7 +175,7 @@ class Source:
         return bool(spellings & {"delimitedfile", "delimitedfileangularsc"})
 
 
-def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> LoadAccountsTask:
+def read_start_response(document: Any, file: UploadedFile | None = None) -> StartResponse:
     """
     Read the response to a start; that of an entitlement aggregation is the task itself.
 
@@ -180,10 +185,8 @@ def read_load_accounts_task(document: Any, file: UploadedFile | None = None) -> 
     task = answer.get("task")
     is_flat = task is None
     task = answer if is_flat else json_object(task, "the task in the response to the start")
-    return LoadAccountsTask(
+    return StartResponse(
         id=answered_id(task.get("id")),
-        success=as_bool(answer.get("success")),
-        completion_status=as_text(task.get("completionStatus")),
         messages=_messages(task.get("messages")) + (() if is_flat else _messages(answer.get("messages"))),
         file=file,
     )

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
-from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, pending_tasks, task_statuses
+from sailpoint_provider.isc.api.endpoints import PAGE_SIZE, task_statuses
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
 
@@ -33,10 +33,10 @@ class TaskPages:
     beta and v2024 hold ended tasks only; running ones are at ``pending-tasks``, which cannot be filtered.
     There both lists are read, running tasks are matched here, and the two are merged in order.
 
-    :param generation: the API generation.
     :param query: which records to list; None for all.
     :param newest_first: the order, by time of creation.
     :param limit: the most records to return; None for all.
+    :param observe: is called with each HTTP response; None for no call.
     :raises InvalidInputError: ``limit`` is not a whole number above 0.
     """
 
@@ -47,6 +47,7 @@ class TaskPages:
         *,
         newest_first: bool = True,
         limit: int | None = None,
+        observe: Callable[[Response], None] | None = None,
     ) -> None:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
             raise InvalidInputError(f"limit is {limit!r}; it must be a whole number above 0, or None.")
@@ -54,11 +55,12 @@ class TaskPages:
         self._query = query = query or TaskQuery()
         self._newest_first = newest_first
         self._left = limit
+        self._observe = observe
         self._offset = 0
         self._running: list[TaskStatus] = []
         self._seen: set[str] = set()
         self._pending_path = None if query.only_ended else generation.pending_tasks
-        self._lists_ended = generation.pending_tasks is None or not query.only_running
+        self._lists_ended = not (generation.lists_ended_only and query.only_running)
         self._page = 0
         self._listed: set[str] = set()
         self._stale_pages = 0
@@ -68,13 +70,19 @@ class TaskPages:
         """Return the request for the next page; None when the list is complete."""
         if self._done or self._left == 0:
             return None
+        call = self._page_call()
+        if self._observe is None:
+            return call
+        return replace(call, read=partial(_read_observed, call.read, self._observe))
+
+    def _page_call(self) -> Request[list[TaskStatus]]:
         if self._pending_path is not None:
             self._page = PAGE_SIZE
-            return pending_tasks(self._pending_path, limit=self._page, offset=self._offset)
+            return task_statuses(self._pending_path, limit=self._page, offset=self._offset)
         whole_page = self._left is None or self._query.running is False
         self._page = PAGE_SIZE if whole_page else min(PAGE_SIZE, self._left or PAGE_SIZE)
         return task_statuses(
-            self._generation,
+            self._generation.path("task-status"),
             filters=self._query.filters,
             sorters="-created" if self._newest_first else "created",
             limit=self._page,
@@ -154,23 +162,10 @@ class TaskPages:
             yield task
 
 
-def task_records(
-    generation: ApiVersion,
-    query: TaskQuery,
-    *,
-    limit: int,
-    observe: Callable[[Response], None] | None = None,
-) -> Flow[list[TaskStatus]]:
-    """
-    Read the newest task records that a query matches, running ones included.
-
-    :param observe: is called with each HTTP response; None for no call.
-    """
-    pages = TaskPages(generation, query, limit=limit)
+def all_records(pages: TaskPages) -> Flow[list[TaskStatus]]:
+    """Read all pages, and return their records in order."""
     records: list[TaskStatus] = []
     while (call := pages.next_call()) is not None:
-        if observe is not None:
-            call = replace(call, read=partial(_read_observed, call.read, observe))
         page = yield from ask(call)
         records.extend(pages.take(page))
     return records

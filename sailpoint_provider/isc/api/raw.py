@@ -69,12 +69,14 @@ def raw_request(
     :param headers: extra header fields. They override the defaults, such as the ``Content-Type`` of ``json``.
     :param timeout: seconds for one attempt from the connection to the last byte of the response; None for
         twice the connection's ``timeout``.
-    :raises InvalidInputError: a value cannot be sent: an absolute URL, a path with ``..``, a reserved header.
+    :raises InvalidInputError: a value cannot be sent: an absolute URL, a path with ``..``, a reserved header,
+        a value of the wrong type.
     """
-    method = method.upper()
+    method = method.upper() if isinstance(method, str) else method
     if method not in _METHODS:
         raise InvalidInputError(f"method={method!r} is not one of {', '.join(_METHODS)}.")
-    if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and math.isfinite(timeout) and timeout > 0):
         raise InvalidInputError(f"timeout={timeout!r} is not a positive number of seconds.")
     path, query = _path_and_query(path)
     content, content_type = _content(json, data)
@@ -83,9 +85,9 @@ def raw_request(
         method=method,
         path=path,
         read=lambda response: response,
-        query=(*query, *_pairs(params)),
+        query=(*query, *_pairs(params or (), "params")),
         content=content,
-        headers=tuple((content_type | _checked(headers or {})).items()),
+        headers=tuple((content_type | _checked({} if headers is None else headers)).items()),
         safe_to_repeat=method in _SAFE_METHODS,
         time_limit=timeout,
         most_bytes=PAGE_BYTES,
@@ -100,6 +102,8 @@ def _path_and_query(path: str) -> tuple[str, list[tuple[str, str]]]:
 
     :raises InvalidInputError: the path could lead anywhere but to the tenant.
     """
+    if not isinstance(path, str):
+        raise InvalidInputError(f"path={path!r} is not text, such as '/v2025/accounts'.")
     bare, _, query = path.partition("?")
     bare = bare if bare.startswith("/") else f"/{bare}"
     decoded = unquote(bare)
@@ -112,8 +116,26 @@ def _path_and_query(path: str) -> tuple[str, list[tuple[str, str]]]:
     return bare, parse_qsl(query, keep_blank_values=True)
 
 
-def _pairs(params: Params | None) -> list[tuple[str, str]]:
-    pairs = params.items() if isinstance(params, Mapping) else (params or ())
+def _pairs(given: Params, what: str) -> list[tuple[str, str]]:
+    """
+    Return names and values as text, each value of a list by itself.
+
+    :param what: name of the argument, for the error, which shows no value, because it may be secret.
+    :raises InvalidInputError: they are not pairs of a name and a value.
+    """
+    is_text = isinstance(given, str | bytes | bytearray | memoryview)
+    if is_text or not isinstance(given, Iterable):
+        raise InvalidInputError(
+            f"{what} must be a mapping or pairs of a name and a value, not {_type_of(given)}."
+        )
+    pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InvalidInputError(
+                f"{what} must consist of pairs of a name and a value, but contains {_type_of(pair)} instead."
+            )
+        if not isinstance(pair[0], str):
+            raise InvalidInputError(f"{what} has the name {pair[0]!r}; a name must be text.")
     return [
         (name, str(one).lower() if isinstance(one, bool) else str(one))
         for name, value in pairs
@@ -131,12 +153,17 @@ def _content(json: Any, data: str | bytes | Mapping[str, Any] | None) -> tuple[b
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"The value of json cannot be sent as JSON: {error}.") from None
     if isinstance(data, Mapping):
-        return urlencode(_pairs(data)).encode(), {"content-type": "application/x-www-form-urlencoded"}
+        content = urlencode(_pairs(data, "data")).encode()
+        return content, {"content-type": "application/x-www-form-urlencoded"}
     if data is None:
         return None, {}
-    return data.encode() if isinstance(data, str) else bytes(data), {
-        "content-type": "application/octet-stream"
-    }
+    if not isinstance(data, str | bytes | bytearray | memoryview):
+        raise InvalidInputError(
+            f"data must be text, bytes, or a mapping to send URL-encoded, not {_type_of(data)}. Use json for "
+            "a JSON body."
+        )
+    content = data.encode() if isinstance(data, str) else bytes(data)
+    return content, {"content-type": "application/octet-stream"}
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
@@ -145,9 +172,21 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
 
     :raises InvalidInputError: a field is malformed, or the client sets it itself.
     """
+    if not isinstance(headers, Mapping):
+        raise InvalidInputError(f"headers must be a mapping of names to values, not {_type_of(headers)}.")
     for name, value in headers.items():
+        if not isinstance(name, str):
+            raise InvalidInputError(f"headers has the name {name!r}; a name must be text.")
+        if not isinstance(value, str):
+            raise InvalidInputError(f"The value of the header {name!r} must be text, not {_type_of(value)}.")
         if name.lower() in _RESERVED_HEADERS:
             raise InvalidInputError(f"The header {name!r} is set by the client and cannot be overridden.")
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise InvalidInputError(f"The header {name!r} has a malformed name or value.")
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _type_of(value: object) -> str:
+    """Return the type of a value with its article; the value itself may be secret."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -53,16 +53,16 @@ def error_of(call: Request[Any], response: Response) -> SailPointError:
     details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
     parts.extend(f", {detail}" for detail in details if detail)
     parts.append(f". {_advice(call, response, body)}")
-    kind, final = _kind(call, response.status) if body.is_from_isc else _kind_of_other(call, response.status)
+    kind = _kind(call, response.status) if body.is_from_isc else _kind_of_other(call, response.status)
     if _is_expired_token(call, response, body):
-        kind, final = _kind(call, 401)
+        kind = AuthenticationError
     return kind(
         "".join(parts),
         status=response.status,
         detail_code=body.detail_code,
         tracking_id=body.tracking_id,
         retry_after=retry_after(response),
-        final=final,
+        final=True if body.is_from_isc and _refuses_credentials(call, response.status) else None,
     )
 
 
@@ -79,14 +79,14 @@ def retry_after(response: Response) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        moment = _http_date(value)
+        moment = http_date(value)
         return None if moment is None else max(0.0, (moment - _now_of_the_server(response)).total_seconds())
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _now_of_the_server(response: Response) -> datetime:
     """Return ISC's own time if the response has it, so that a wrong clock here does not matter."""
-    return _http_date(response.headers.get("date", "")) or datetime.fromtimestamp(response.received, tz=UTC)
+    return http_date(response.headers.get("date", "")) or datetime.fromtimestamp(response.received, tz=UTC)
 
 
 def seconds_ahead(response: Response) -> float | None:
@@ -95,12 +95,13 @@ def seconds_ahead(response: Response) -> float | None:
 
     :returns: seconds, negative if it is behind; None if the header is missing or malformed.
     """
-    moment = _http_date(response.headers.get("date", ""))
+    moment = http_date(response.headers.get("date", ""))
     # The header has whole seconds: on average half a second has passed since.
     return None if moment is None else moment.timestamp() + 0.5 - response.received
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Return the time in UTC that a header such as ``Date`` holds; None if it is missing or malformed."""
     try:
         moment = parsedate_to_datetime(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -108,27 +109,28 @@ def _http_date(value: str) -> datetime | None:
         return None
 
 
-def _kind(call: Request[Any], status: int) -> tuple[type[SailPointError], bool | None]:
-    if call.is_token_request and status in (400, 401, 403):
-        return AuthenticationError, True
-    if status in (408, 500, 502, 503, 504):
-        return TenantUnavailableError, None
+def _refuses_credentials(call: Request[Any], status: int) -> bool:
+    return call.is_token_request and status in (400, 401, 403)
+
+
+def _kind(call: Request[Any], status: int) -> type[SailPointError]:
+    if _refuses_credentials(call, status):
+        return AuthenticationError
     kinds: dict[int, type[SailPointError]] = {
-        400: InvalidInputError,
         401: AuthenticationError,
         403: AccessDeniedError,
         404: call.not_found,
-        410: InvalidInputError,
+        408: TenantUnavailableError,
         429: RateLimitError,
     }
     if status in kinds:
-        return kinds[status], None
+        return kinds[status]
     if 300 <= status < 400:
-        return ProtocolError, None
-    return (InvalidInputError, None) if 400 <= status < 500 else (TenantUnavailableError, None)
+        return ProtocolError
+    return InvalidInputError if 400 <= status < 500 else TenantUnavailableError
 
 
-def _kind_of_other(call: Request[Any], status: int) -> tuple[type[SailPointError], bool | None]:
+def _kind_of_other(call: Request[Any], status: int) -> type[SailPointError]:
     """
     Return the error for a status that a proxy, a gateway or another server has sent.
 
@@ -138,7 +140,7 @@ def _kind_of_other(call: Request[Any], status: int) -> tuple[type[SailPointError
     """
     is_token_status = status == 401 and not call.is_token_request
     if 400 <= status < 500 and status not in (408, 413, 429) and not is_token_status:
-        return ProtocolError, None
+        return ProtocolError
     return _kind(call, status)
 
 
@@ -156,7 +158,7 @@ def _advice(call: Request[Any], response: Response, body: ErrorBody) -> str:
         )
     if not body.is_from_isc:
         return _advice_about_other_server(call, status)
-    if call.is_token_request and status in (400, 401, 403):
+    if _refuses_credentials(call, status):
         return _CREDENTIALS
     if status == 400 and call.multipart and (why := column_advice(" ".join(body.texts))):
         return f"{why} {_ADVICE[400]}"
@@ -175,7 +177,7 @@ def _advice_about_other_server(call: Request[Any], status: int) -> str:
     """Return what to check, and what the status would mean if ISC had sent it after all."""
     what = "host and token_url" if call.is_token_request else "host"
     words = f"Check the connection's {what} and any proxy or gateway in between."
-    if call.is_token_request and status in (400, 401, 403):
+    if _refuses_credentials(call, status):
         return f"{_CREDENTIALS} {words}"
     if status == 404:
         return f"{call.not_found_advice} {words}"

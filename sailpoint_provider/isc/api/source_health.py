@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import path_id
 from sailpoint_provider.isc.coercion import as_int, as_text
@@ -60,10 +61,10 @@ def check_connection(generation: ApiVersion, source_id: str) -> Request[Connecti
     return Request(
         purpose=f"check the connection of source {source_id}",
         method="POST",
-        path=f"{generation.sources}/{source_id}/connector/check-connection",
+        path=f"{generation.path('sources')}/{source_id}/connector/check-connection",
         read=lambda response: _read_check(response.json()),
         scope="idn:source-connector:manage",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        not_found_advice=CHECK_SOURCE_ID,
     )
 
 
@@ -82,10 +83,10 @@ def source_health(generation: ApiVersion, source_id: str) -> Request[SourceHealt
     return Request(
         purpose=f"read the health of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/source-health",
+        path=f"{generation.path('sources')}/{source_id}/source-health",
         read=lambda response: _read_health(response.json()),
         scope="idn:sources:read",
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        not_found_advice=CHECK_SOURCE_ID,
     )
 
 

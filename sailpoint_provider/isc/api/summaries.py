@@ -42,7 +42,7 @@ def read_task_summaries(answer: Response) -> list[TaskSummary]:
         return []
     try:
         page = _DECODER.decode(answer.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # the last two: not UTF-8, nested too deeply
         page = _leniently(answer.json())
     for summary in page:
         summary.completion_status = as_text(summary.completion_status)

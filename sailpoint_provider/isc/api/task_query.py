@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.endpoints import quoted
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import given_id, task_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sailpoint_provider.isc.api.models import TaskStatus
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*", re.ASCII)
@@ -53,7 +54,7 @@ class TaskQuery:
 
         :raises InvalidInputError: a value is invalid, or ``running=True`` comes with ``completion_statuses``.
         """
-        if running not in (True, False, None):
+        if not (running is None or isinstance(running, bool)):
             raise InvalidInputError(f"running is {running!r}; it must be True, False or None.")
         if running and completion_statuses is not None:
             raise InvalidInputError(
@@ -61,8 +62,8 @@ class TaskQuery:
                 "status."
             )
         return cls(
-            task_ids=_ids(task_ids, "task_ids"),
-            source_ids=_ids(source_ids, "source_ids"),
+            task_ids=_ids(task_ids, "task_ids", task_id),
+            source_ids=_ids(source_ids, "source_ids", given_id),
             types=_words(types, "types"),
             completion_statuses=_words(completion_statuses, "completion_statuses"),
             running=running,
@@ -99,14 +100,18 @@ class TaskQuery:
 
     def matches(self, task: TaskStatus) -> bool:
         """Return whether a record meets the conditions, except ``completion_statuses``, which ISC filters."""
-        # The name of an entitlement aggregation goes on with " - " and an ID (public reports).
-        kind = (task.unique_name or "").partition(" - ")[0].upper().replace(" ", "_")
         return (
             (self.running is None or self.running is (task.completion_status is None))
             and (self.task_ids is None or task.id in self.task_ids)
             and (self.source_ids is None or task.source_id in self.source_ids)
-            and (self.types is None or kind in self.types)
+            and (self.types is None or task.task_type in self.types)
         )
+
+
+def quoted(text: str) -> str:
+    """Return a text as a quoted value for ISC's filters, with quotes and backslashes escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _term(field: str, values: tuple[str, ...]) -> str:
@@ -115,9 +120,9 @@ def _term(field: str, values: tuple[str, ...]) -> str:
     return f"{field} in ({', '.join(map(quoted, values))})"
 
 
-def _ids(given: Any, name: str) -> tuple[str, ...] | None:
+def _ids(given: Any, name: str, check: Callable[[object, str], str]) -> tuple[str, ...] | None:
     values = _values(given, name)
-    return None if values is None else tuple(given_id(value, name) for value in values)
+    return None if values is None else tuple(check(value, name) for value in values)
 
 
 def _words(given: Any, name: str) -> tuple[str, ...] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 
@@ -18,63 +17,41 @@ class ApiVersion:
     One generation of ISC's API.
 
     :param name: ``v1``, ``v2026``, ``v2025``, ``v2024`` or ``beta``.
-    :param sources: path of the sources.
-    :param account_aggregations: path of the aggregation statuses.
-    :param task_status: path of the task records.
-    :param accounts: path of the accounts.
-    :param identities: path of the identities.
-    :param identity_profiles: path of the identity profiles.
-    :param pending_tasks: path of the list of running tasks, where the list at ``task_status`` holds ended
-        tasks only (beta and v2024, according to their OpenAPI documents); None if that list holds both.
+    :param lists_ended_only: whether the list of task records holds ended tasks only (beta and v2024,
+        according to their OpenAPI documents).
     :param status_user_levels: the user levels that may read an aggregation status.
     :param has_source_health: whether ISC reports the health of a source (all OpenAPI documents but beta's).
     """
 
     name: str
-    sources: str
-    account_aggregations: str
-    task_status: str
-    accounts: str
-    identities: str
-    identity_profiles: str
-    pending_tasks: str | None = None
+    lists_ended_only: bool = False
     status_user_levels: tuple[str, ...] = _STATUS_USER_LEVELS
     has_source_health: bool = True
 
+    def path(self, resource: str) -> str:
+        """Return the path of a resource, such as ``sources``; v1 has its name at the end."""
+        return f"/{resource}/v1" if self.name == "v1" else f"/{self.name}/{resource}"
 
-def _yearly(name: str, *, pending: bool = False, **changes: Any) -> ApiVersion:
-    return ApiVersion(
-        name=name,
-        sources=f"/{name}/sources",
-        account_aggregations=f"/{name}/account-aggregations",
-        task_status=f"/{name}/task-status",
-        accounts=f"/{name}/accounts",
-        identities=f"/{name}/identities",
-        identity_profiles=f"/{name}/identity-profiles",
-        pending_tasks=f"/{name}/task-status/pending-tasks" if pending else None,
-        **changes,
-    )
+    @property
+    def pending_tasks(self) -> str | None:
+        """The path of the list of running tasks; None if the list of task records holds those too."""
+        return f"{self.path('task-status')}/pending-tasks" if self.lists_ended_only else None
 
 
 API_VERSIONS: dict[str, ApiVersion] = {
-    "v1": ApiVersion(
-        name="v1",
-        sources="/sources/v1",
-        account_aggregations="/account-aggregations/v1",
-        task_status="/task-status/v1",
-        accounts="/accounts/v1",
-        identities="/identities/v1",
-        identity_profiles="/identity-profiles/v1",
-    ),
-    "v2026": _yearly("v2026"),
-    "v2025": _yearly("v2025"),
-    "v2024": _yearly("v2024", pending=True),
-    "beta": _yearly(
-        "beta",
-        pending=True,
-        status_user_levels=(*_STATUS_USER_LEVELS, "DASHBOARD"),
-        has_source_health=False,
-    ),
+    one.name: one
+    for one in (
+        ApiVersion("v1"),
+        ApiVersion("v2026"),
+        ApiVersion("v2025"),
+        ApiVersion("v2024", lists_ended_only=True),
+        ApiVersion(
+            "beta",
+            lists_ended_only=True,
+            status_user_levels=(*_STATUS_USER_LEVELS, "DASHBOARD"),
+            has_source_health=False,
+        ),
+    )
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -14,12 +14,7 @@ from sailpoint_provider.isc.api.identifiers import answered_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.results import (
-    AggregationResult,
-    CheckSummary,
-    EntitlementCounts,
-    UploadedFile,
-)
+from sailpoint_provider.results import AggregationResult, CheckSummary, UploadedFile  # noqa: TC001 - as above
 
 Json: TypeAlias = "dict[str, Any]"
 CheckpointState: TypeAlias = Literal[
@@ -133,21 +128,12 @@ def read_checkpoint(document: Any) -> Checkpoint | None:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
-        checkpoint = msgspec.convert(_completed(document), Checkpoint)
-    except (msgspec.ValidationError, RecursionError) as error:
+        checkpoint = msgspec.convert(document, Checkpoint)
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
     if problem := _problem_of(checkpoint):
         raise ProtocolError(f"It is malformed: {problem}.")
     return checkpoint
-
-
-def _completed(document: Json) -> Json:
-    """Add to the result what an earlier version of this package did not know."""
-    result = document.get("result")
-    if not isinstance(result, dict) or "entitlements" in result:
-        return document
-    counts = dict.fromkeys(EntitlementCounts.__annotations__)
-    return document | {"result": result | {"entitlements": counts}}
 
 
 def _problem_of(checkpoint: Checkpoint) -> str | None:
@@ -181,29 +167,3 @@ def _problem_of_result(checkpoint: Checkpoint) -> str | None:
     if result["file"] != checkpoint.sent:
         return "the result names a file that ISC did not acknowledge"
     return None
-
-
-class CheckpointStore(Protocol):
-    """Stores a checkpoint across retries, crashes, deferrals and clears."""
-
-    def load(self) -> Checkpoint | None:
-        """Return the stored checkpoint, None for none."""
-
-    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
-        """
-        Replace the stored checkpoint.
-
-        :param required: whether the task must not continue unless it is stored.
-        :raises CheckpointError: a required checkpoint could not be stored.
-        """
-
-
-class NoCheckpointStore:
-    """Stores nothing, for Airflow 3.0 to 3.2 and ``durable=False``."""
-
-    def load(self) -> Checkpoint | None:
-        """Return None."""
-        return None
-
-    def save(self, checkpoint: Checkpoint, *, required: bool = False) -> None:
-        """Store nothing."""

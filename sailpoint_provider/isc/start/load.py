@@ -11,10 +11,11 @@ from sailpoint_provider.exceptions import (
     InvalidInputError,
     ProtocolError,
 )
-from sailpoint_provider.isc.api.endpoints import quoted, source, sources
+from sailpoint_provider.isc.api.endpoints import source, sources
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import StartedAggregation
+from sailpoint_provider.isc.api.task_query import quoted
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 
@@ -72,7 +73,6 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
     """
     Check that a file is given if, and only if, the source needs one.
 
-    :param kind: the kind of load.
     :raises InvalidInputError: a file for a source that takes none, or no file where one is needed: for a
         delimited-file source that no virtual appliance (its cluster) reads, or for every source.
     """
@@ -83,7 +83,7 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
             f"{label} of type {found.type!r} takes no file for {kind.indefinite}, because ISC reads it "
             "directly. Remove file."
         )
-    if has_file or not (kind.needs_file and takes_file):
+    if has_file or not takes_file:
         return
     if kind.takes_file_always:
         raise InvalidInputError(f"{kind.indefinite.capitalize()} needs a file. Set file to the CSV to load.")
@@ -106,7 +106,6 @@ def start(
     Send the start and check that ISC really started.
 
     :param object_type: object type of the entitlements in the file; None for ISC's default.
-    :param kind: the kind of load.
     :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source is running.
         The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
     :raises ProtocolError: ISC accepted the start but returned no ID.

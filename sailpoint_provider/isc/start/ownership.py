@@ -73,8 +73,8 @@ class OwnAggregations:
         """Return the only aggregation that an earlier try without a checkpoint can have started."""
         if self._since is None or not self._may_adopt:
             return None
-        if self._request.needs_acknowledgement:
-            return None
+        if self._request.file is not None or self._request.disable_optimization:
+            return None  # a record does not show whether its aggregation is the requested one
         own = [record for record in running if self._since.may_be_newer(record)]
         return own[0] if len(own) == 1 and self._since.is_newer(own[0]) else None
 

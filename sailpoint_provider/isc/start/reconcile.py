@@ -6,11 +6,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
-from sailpoint_provider.isc.api.paging import task_records
+from sailpoint_provider.isc.api.paging import TaskPages, all_records
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
-from sailpoint_provider.isc.outcome import spelled_plainly
+from sailpoint_provider.isc.outcome import normalized_status
 from sailpoint_provider.isc.start.checkpoint import Baseline
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def newest_records(
     query = TaskQuery(
         source_ids=(request.source.id,), types=None if kind.task_type is None else (kind.task_type,)
     )
-    return (yield from task_records(generation, query, limit=_NEWEST, observe=observe))
+    return (yield from all_records(TaskPages(generation, query, limit=_NEWEST, observe=observe)))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
@@ -56,7 +56,7 @@ def usual_seconds(records: list[TaskStatus]) -> float | None:
         (record.completed - began).total_seconds()
         for record in records
         if record.completion_status is not None
-        and spelled_plainly(record.completion_status) in ("SUCCESS", "WARNING")
+        and normalized_status(record.completion_status) in ("SUCCESS", "WARNING")
         and record.completed is not None
         and (began := record.launched or record.created) is not None
     ]
@@ -71,16 +71,12 @@ def baseline_of(records: list[TaskStatus]) -> Baseline:
     return Baseline(created.isoformat(), tuple(record.id for record in records if record.created == created))
 
 
-def candidates(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
+def begun_since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
     """
-    Return the aggregations that began after the baseline and were not refused.
+    Return the records of starts after the baseline, refused ones included.
 
-    ``launcher`` does not help: it is "System" for every client (public reports).
+    ``launcher`` does not help to tell them apart: it is "System" for every client (public reports).
     """
-    return [record for record in _since(records, baseline) if not record.refused_as_busy]
-
-
-def _since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
     since = as_time(baseline.created)
     return [
         record
@@ -93,15 +89,6 @@ def _since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatus]:
 def may_have_started(error: SailPointError) -> bool:
     """Return whether ISC may have started the aggregation in spite of this error."""
     return error.sent and isinstance(error, TenantUnavailableError | ProtocolError)
-
-
-def was_refused(records: list[TaskStatus], baseline: Baseline) -> bool:
-    """
-    Return whether ISC refused a start after the baseline because another aggregation was running.
-
-    A refused start leaves a record (whether always, is undocumented), and the start may be this task's.
-    """
-    return any(record.refused_as_busy for record in _since(records, baseline))
 
 
 def find_started(
@@ -133,10 +120,11 @@ def find_started(
             yield Sleep(max(RECONCILE_PAUSE, error.retry_after or 0.0))
             continue
         last_response = clock()
-        if was_refused(records, baseline):
+        found = begun_since(records, baseline)
+        # A refused start leaves a record (whether always, is undocumented), and the start may be this task's.
+        if any(record.refused_as_busy for record in found):
             log.info("ISC refused a start of the %s, possibly this one.", name)
             return None
-        found = candidates(records, baseline)
         if len(found) == 1:
             return found[0]
         if found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,7 @@ from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, Sail
 from sailpoint_provider.isc.api.identifiers import given_id
 from sailpoint_provider.isc.api.loads import MOST_IDENTITIES, process_identities, process_identity_profile
 from sailpoint_provider.isc.flow import Flow, ask
-from sailpoint_provider.isc.outcome import BAD_STATES
+from sailpoint_provider.isc.outcome import is_good_end
 from sailpoint_provider.isc.start.reconcile import may_have_started
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
 from sailpoint_provider.results import IdentityRefreshResult, RefreshPart  # noqa: TC001 - msgspec reads them
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sailpoint_provider.isc.api.exchange import Request
     from sailpoint_provider.isc.api.versions import ApiVersion
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
 
 PartState: TypeAlias = Literal["open", "submitting", "accepted"]
 
@@ -99,29 +100,8 @@ def read_refresh_checkpoint(document: Any) -> RefreshCheckpoint | None:
         raise ProtocolError("It was not written by this version of the provider.")
     try:
         return msgspec.convert(document, RefreshCheckpoint)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"It is malformed: {error}.") from None
-
-
-class RefreshStore(Protocol):
-    """Stores a checkpoint across retries, crashes, deferrals and clears."""
-
-    def load(self) -> RefreshCheckpoint | None:
-        """Return the stored checkpoint, None for none."""
-
-    def save(self, checkpoint: RefreshCheckpoint, *, required: bool = False) -> None:
-        """Replace the stored checkpoint; with ``required``, raise an error if that fails."""
-
-
-class NoRefreshStore:
-    """Stores nothing, for Airflow 3.0 to 3.2 and ``durable=False``."""
-
-    def load(self) -> RefreshCheckpoint | None:
-        """Return None."""
-        return None
-
-    def save(self, checkpoint: RefreshCheckpoint, *, required: bool = False) -> None:
-        """Store nothing."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +142,7 @@ class RefreshRequest:
 
     def _has_failed(self, part: PartProgress) -> bool:
         """Return whether ISC's task of a part has ended, and not well."""
-        state = None if part.ended is None else part.ended["state"]
-        return state in BAD_STATES or (self.fail_on_warning and state == "succeeded_with_warnings")
+        return part.ended is not None and not is_good_end(part.ended, fail_on_warning=self.fail_on_warning)
 
     def call(self, generation: ApiVersion, number: int) -> Request[str | None]:
         """Return the request of one part."""
@@ -196,7 +175,10 @@ class RefreshRequest:
 
 
 def start_refresh(
-    generation: ApiVersion, request: RefreshRequest, store: RefreshStore, log: logging.Logger
+    generation: ApiVersion,
+    request: RefreshRequest,
+    store: CheckpointStore[RefreshCheckpoint],
+    log: logging.Logger,
 ) -> Flow[RefreshCheckpoint]:
     """
     Send the requests of a refresh that no earlier try has sent with success.

@@ -59,7 +59,6 @@ class StartRequest:
     :param clear_number: the DAG run's ``clear_number``, None if Airflow does not provide it.
     :param unstored: earlier tries that left no checkpoint, None for none.
     :param may_run: whether this try may have left an aggregation running before it waited for a busy source.
-    :param kind: the kind of load.
     :param object_type: object type of the entitlements in the file; None for ISC's default.
     """
 
@@ -80,11 +79,6 @@ class StartRequest:
     def source_label(self) -> str:
         """Name and ID of the source, for logs and errors."""
         return f"source {self.source.name!r} ({self.source.id})"
-
-    @property
-    def needs_acknowledgement(self) -> bool:
-        """Whether only ISC's response to the start shows which aggregation is the requested one."""
-        return self.file is not None or self.disable_optimization
 
     def checkpoint(
         self, state: CheckpointState, upload: Upload | None = None, *, may_run: bool = False

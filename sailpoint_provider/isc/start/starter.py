@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
     from sailpoint_provider.isc.api.models import TaskStatus
     from sailpoint_provider.isc.api.versions import ApiVersion
-    from sailpoint_provider.isc.start.checkpoint import Checkpoint, CheckpointStore
+    from sailpoint_provider.isc.start.checkpoint import Checkpoint
+    from sailpoint_provider.isc.start.checkpoint_store import CheckpointStore
     from sailpoint_provider.isc.start.request import StartEvent
 
 STARTS_PER_TRY = 3
@@ -46,7 +47,6 @@ class Starter:
     other start without a usable response is looked for in the task records.
 
     :param request: what to start.
-    :param generation: the API generation to call.
     :param checkpoints: stores checkpoints across tries.
     :param clock: returns epoch seconds.
     :param log: gets the decisions.
@@ -57,7 +57,7 @@ class Starter:
         self,
         request: StartRequest,
         generation: ApiVersion,
-        checkpoints: CheckpointStore,
+        checkpoints: CheckpointStore[Checkpoint],
         *,
         clock: Callable[[], float],
         log: logging.Logger,

@@ -37,7 +37,6 @@ class Tenant:
     :param token_url: URL of the token endpoint.
     :param client_id: ID of a personal access token or of an API client.
     :param client_secret: its secret.
-    :param generation: the API generation to call.
     :param timeout: seconds without a response before a request is abandoned.
     :param upload_timeout: the same for a start with a file, to which ISC may take longer to respond.
     :param ca_file: file or directory of trusted certificate authorities; None for the default ones.
@@ -96,8 +95,8 @@ class Tenant:
             generation=generation(api_version or options.text("api_version") or ""),
             timeout=options.number("timeout"),
             upload_timeout=options.number("upload_timeout"),
-            ca_file=options.ca_file("verify"),
-            proxies=options.proxies("proxies"),
+            ca_file=options.ca_file(),
+            proxies=options.proxies(),
             requests_per_10s=options.number("requests_per_10s"),
             ui_url=None if ui is None else ui.url,
         )
@@ -133,21 +132,21 @@ class _Options:
             raise _invalid(key, value, f"a number of {EXTRA_FIELDS[key].unit} above 0")
         return number
 
-    def ca_file(self, key: str) -> str | None:
-        value = self.values[key]
+    def ca_file(self) -> str | None:
+        value = self.values["verify"]
         if value is None or as_bool(value) is True:
             return None
         if as_bool(value) is False or not isinstance(value, str):
             raise _invalid(
-                key,
+                "verify",
                 value,
                 "true or the path of a CA file; TLS is always verified, so name the CA that signed the "
                 "certificate",
             )
         return value.strip()
 
-    def proxies(self, key: str) -> tuple[tuple[str, str], ...]:
-        value = self.values[key]
+    def proxies(self) -> tuple[tuple[str, str], ...]:
+        value = self.values["proxies"]
         if value is None:
             return ()
         if isinstance(value, str) and not value.lstrip().startswith("{"):
@@ -158,12 +157,12 @@ class _Options:
         except ValueError:
             table = None
         if not isinstance(table, Mapping):
-            raise InvalidInputError(f"The connection's extra key {key!r} must be {expected}.")
+            raise InvalidInputError(f"The connection's extra key 'proxies' must be {expected}.")
         pairs = []
         for scheme, address in table.items():
             if scheme not in ("https", "http", "all") or not isinstance(address, str):
                 raise InvalidInputError(
-                    f"The connection's extra key {key!r} must be {expected}; "
+                    f"The connection's extra key 'proxies' must be {expected}; "
                     "its keys are https, http and all, and its values are URLs."
                 )
             pairs.append((scheme, proxy_address(address)))

@@ -85,19 +85,6 @@ EXTRA_FIELDS = {
     ),
 }
 
-# The port is shown because Airflow 3.3 cannot test a stored connection without one: its page sends 0 for an
-# empty field, which the server takes for a changed port.
-HIDDEN_FIELDS = ["schema"]
-
-RELABELING = {"host": "API base URL", "login": "Client ID", "password": "Client Secret"}
-
-PLACEHOLDERS = {
-    "host": "https://<tenant>.api.identitynow.com",
-    "login": "client ID of a personal access token",
-    "password": "its client secret",
-    "port": "0 (left empty, Airflow 3.3 cannot test the connection)",
-}
-
 
 def conn_fields() -> dict[str, dict[str, Any]]:
     """Return the extra fields as the ``conn-fields`` of the provider metadata (Airflow 3.2 and later)."""
@@ -110,9 +97,16 @@ def conn_fields() -> dict[str, dict[str, Any]]:
 def field_behaviour() -> dict[str, Any]:
     """Return how the form shows the standard fields; the metadata spells these keys with hyphens."""
     return {
-        "hidden_fields": list(HIDDEN_FIELDS),
-        "relabeling": dict(RELABELING),
-        "placeholders": dict(PLACEHOLDERS),
+        # The port is shown because Airflow 3.3 cannot test a stored connection without one: its page sends 0
+        # for an empty field, which the server takes for a changed port.
+        "hidden_fields": ["schema"],
+        "relabeling": {"host": "API base URL", "login": "Client ID", "password": "Client Secret"},
+        "placeholders": {
+            "host": "https://<tenant>.api.identitynow.com",
+            "login": "client ID of a personal access token",
+            "password": "its client secret",
+            "port": "0 (left empty, Airflow 3.3 cannot test the connection)",
+        },
     }
 
 

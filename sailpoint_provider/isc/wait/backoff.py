@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_GROWTH = 1.5
+"""Factor by which each pause is longer than the one before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -12,12 +15,10 @@ class Backoff:
 
     :param poll_interval: maximum number of seconds between two polls.
     :param first: minimum number of seconds between two polls, unless ``poll_interval`` is shorter.
-    :param growth: factor by which each pause is longer than the one before.
     """
 
     poll_interval: float
     first: float = 2.0
-    growth: float = 1.5
 
     def pause(self, elapsed: float, remaining: float | None = None, jitter: float = 0.0) -> float:
         """
@@ -28,7 +29,7 @@ class Backoff:
         :param remaining: seconds until the expected end, negative once it is overdue; None if unknown.
         :param jitter: a number from 0 to 1, which shortens the pause by up to a fifth.
         """
-        pause = self.first + (self.growth - 1.0) * max(0.0, elapsed)
+        pause = self.first + (_GROWTH - 1.0) * max(0.0, elapsed)
         if remaining is not None:
             pause = min(pause, max(self.first, abs(remaining) / 2.0))
         return min(self.poll_interval, pause) * (1.0 - 0.2 * jitter)

@@ -43,7 +43,6 @@ class BatchPoller:
     :attr:`is_complete` is True if every query of the latest poll was answered. Only then are the IDs that it
     returned really missing from the lists.
 
-    :param generation: the API generation to call.
     :param receive: is called with the records of each page, which may include other clients' aggregations.
     :param clock: returns seconds of a monotonic clock.
     :param log: gets one warning for each query that the tenant does not answer.
@@ -81,7 +80,7 @@ class BatchPoller:
         unseen = dict.fromkeys(wanted)
         asked = len(unseen)
         failures: list[Failure] = []
-        has_list = bool(types) or self._generation.pending_tasks is not None
+        has_list = bool(types) or self._generation.lists_ended_only
         if has_list and self._list.is_open and self._list_is_cheaper(len(unseen)):
             failures += yield from self._tried(self._list, self._by_list(unseen, sorted(types)))
         elif self._running is not None:
@@ -97,7 +96,7 @@ class BatchPoller:
 
     def contradicted(self) -> None:
         """Record that the list by ID omitted an aggregation that turned out to be running."""
-        if self._generation.pending_tasks is not None or not self._ids.is_open:
+        if self._generation.lists_ended_only or not self._ids.is_open:
             return  # that list holds ended tasks only, or is not in use
         self._omissions += 1
         if self._omissions >= _MOST_OMISSIONS:
@@ -106,7 +105,7 @@ class BatchPoller:
 
     def _list_is_cheaper(self, wanted: int) -> bool:
         # If the list by ID holds ended tasks only, just the other one can show that the rest is running.
-        if self._generation.pending_tasks is not None or not self._ids.is_open:
+        if self._generation.lists_ended_only or not self._ids.is_open:
             return True
         return _pages(max(wanted, self._running or 0)) < self._requests_by_id(wanted)
 
@@ -124,7 +123,7 @@ class BatchPoller:
     def _by_list(self, unseen: Unseen, types: list[str]) -> Flow[SailPointError | None]:
         # With more pages than this, another way takes fewer requests: by ID, or one aggregation at a time.
         most = len(unseen)
-        if self._generation.pending_tasks is None and self._ids.is_open:
+        if not self._generation.lists_ended_only and self._ids.is_open:
             most = self._requests_by_id(len(unseen))
         expected = _pages(len(unseen) if self._running is None else self._running)
         read = 0

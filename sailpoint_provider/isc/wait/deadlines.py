@@ -58,6 +58,11 @@ class Deadlines:
             (limit for limit in (self.deadline, self.execution_deadline) if limit is not None), default=None
         )
 
+    @property
+    def _ends_the_try(self) -> bool:
+        """Whether ``execution_timeout`` is the earlier limit, or passes together with ``timeout``."""
+        return self.execution_deadline is not None and self.end == self.execution_deadline
+
     def have_passed(self, now: float) -> bool:
         """Return whether the wait must end."""
         return self.end is not None and now >= self.end
@@ -86,9 +91,7 @@ class Deadlines:
 
     def error(self, message: str) -> AggregationTimeoutError:
         """Return an error of the class that belongs to the earlier deadline."""
-        if self.execution_deadline is not None and self.end == self.execution_deadline:
-            return ExecutionTimeoutError(message)
-        return AggregationTimeoutError(message)
+        return ExecutionTimeoutError(message) if self._ends_the_try else AggregationTimeoutError(message)
 
     def timed_out(self, aggregation: str) -> AggregationTimeoutError:
         """
@@ -96,7 +99,7 @@ class Deadlines:
 
         :param aggregation: kind and ID, such as ``account aggregation 2c91…``.
         """
-        limit = "timeout" if self.end == self.deadline else "execution_timeout"
+        limit = "execution_timeout" if self._ends_the_try else "timeout"
         until = "" if self.end is None else f" at {_utc(self.end)}"
         return self.error(
             f"The task's {limit} passed{until} before {aggregation} ended. {still_running(aggregation)}"

@@ -72,7 +72,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ScanRequest:
     """
     What a watcher, or several together, must read of the tenant's task records.
 
@@ -89,7 +89,7 @@ class Wish:
     look_back: timedelta | None
     ids: frozenset[str] = frozenset()
 
-    def reach(self, now: datetime | None) -> datetime | None:
+    def oldest_needed(self, now: datetime | None) -> datetime | None:
         """
         Return the time of creation back to which the list must be read; None for all of it.
 
@@ -103,23 +103,25 @@ class Wish:
         return first_look if self.since is None else min(first_look, self.since)
 
 
-def together(wishes: Sequence[Wish], most_sources: int) -> Wish:
+def merged(requests: Sequence[ScanRequest], most_sources: int) -> ScanRequest:
     """
-    Return what to read so that every wish is met.
+    Return what to read so that every request is met.
 
-    :param wishes: at least one.
+    :param requests: at least one.
     :param most_sources: number of sources from which all are read, because a filter would be too long.
     """
     sources: set[str] = set()
-    for wish in wishes:
-        sources.update(wish.source_ids or ())
-    is_filtered = all(wish.source_ids is not None for wish in wishes) and len(sources) <= most_sources
-    return Wish(
-        types=tuple(sorted({one for wish in wishes for one in wish.types})),
+    for request in requests:
+        sources.update(request.source_ids or ())
+    is_filtered = all(request.source_ids is not None for request in requests) and len(sources) <= most_sources
+    return ScanRequest(
+        types=tuple(sorted({one for request in requests for one in request.types})),
         source_ids=tuple(sorted(sources)) if is_filtered else None,
-        since=min((wish.since for wish in wishes if wish.since is not None), default=None),
-        look_back=max((wish.look_back for wish in wishes if wish.look_back is not None), default=None),
-        ids=frozenset(one for wish in wishes for one in wish.ids),
+        since=min((request.since for request in requests if request.since is not None), default=None),
+        look_back=max(
+            (request.look_back for request in requests if request.look_back is not None), default=None
+        ),
+        ids=frozenset(one for request in requests for one in request.ids),
     )
 
 
@@ -174,12 +176,12 @@ class EndedLoads:
         settled = {one: born for one, born in self._settled.items() if born is None or born >= since}
         return Position(since, tuple(sorted(self._running)), settled)
 
-    def wish(self) -> Wish:
+    def request(self) -> ScanRequest:
         """Return what the next scan must read."""
         look_back = self._look_back if self._since is None else None
-        return Wish(self._types, self._source_ids, self._since, look_back, frozenset(self._running))
+        return ScanRequest(self._types, self._source_ids, self._since, look_back, frozenset(self._running))
 
-    def take(self, scan: Scan) -> list[TaskStatus]:
+    def new_ends(self, scan: Scan) -> list[TaskStatus]:
         """Return the loads to report now, in the order in which they ended."""
         newest = max((born for one in scan.records if (born := _born(one)) is not None), default=None)
         reported_from = None
@@ -210,7 +212,6 @@ class EndedLoads:
     def _has_news(self, record: TaskStatus, reported_from: datetime | None) -> bool:
         """Note the state of a load, and return whether it has ended and is to be reported."""
         if record.completion_status is None:
-            self._running.setdefault(record.id, 0)
             self._running[record.id] = 0
             return False
         was_running = self._running.pop(record.id, None) is not None

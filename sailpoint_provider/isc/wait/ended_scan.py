@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.api.paging import TaskPages
+from sailpoint_provider.isc.api.paging import TaskPages, all_records
+from sailpoint_provider.isc.api.responses import http_date
 from sailpoint_provider.isc.api.task_query import TaskQuery
 from sailpoint_provider.isc.flow import Flow, ask
-from sailpoint_provider.isc.wait.ended import Scan, Wish
+from sailpoint_provider.isc.wait.ended import Scan, ScanRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
 
     from sailpoint_provider.isc.api.exchange import Response
     from sailpoint_provider.isc.api.models import TaskStatus
@@ -23,9 +21,9 @@ if TYPE_CHECKING:
 _IDS_PER_REQUEST = 100
 
 
-def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
+def scan_ended(generation: ApiVersion, request: ScanRequest) -> Flow[Scan]:
     """
-    Read the records that a wish names.
+    Read the records that a request names.
 
     That is one page, the newest 250 records, as long as nothing older is needed. Before a first look, what
     runs is read too. In the generations whose list holds ended tasks only, it is read every time, and before
@@ -33,24 +31,25 @@ def scan_ended(generation: ApiVersion, wish: Wish) -> Flow[Scan]:
     """
     clock = _Clock()
     records: list[TaskStatus] = []
-    lists_ended_only = generation.pending_tasks is not None
-    query = TaskQuery(types=wish.types, source_ids=wish.source_ids)
-    if lists_ended_only or wish.look_back is not None:
-        records += yield from _all(TaskPages(generation, replace(query, running=True)), clock)
-    if lists_ended_only:
+    query = TaskQuery(types=request.types, source_ids=request.source_ids)
+    if generation.lists_ended_only or request.look_back is not None:
+        running = TaskPages(generation, replace(query, running=True), observe=clock.observe)
+        records += yield from all_records(running)
+    if generation.lists_ended_only:
         query = replace(query, running=False)
-    pages = TaskPages(generation, query)
-    while (page := (yield from _next_page(pages, clock))) is not None:
+    pages = TaskPages(generation, query, observe=clock.observe)
+    while (call := pages.next_call()) is not None:
+        page = list(pages.take((yield from ask(call))))
         records += page
-        reach = wish.reach(clock.now)
-        if reach is not None and any(one.created is not None and one.created < reach for one in page):
+        oldest = request.oldest_needed(clock.now)
+        if oldest is not None and any(one.created is not None and one.created < oldest for one in page):
             break
-    wanted = sorted(wish.ids - {record.id for record in records})
+    wanted = sorted(request.ids - {record.id for record in records})
     for at in range(0, len(wanted), _IDS_PER_REQUEST):
         chosen = TaskQuery(task_ids=tuple(wanted[at : at + _IDS_PER_REQUEST]), running=query.running)
-        records += yield from _all(TaskPages(generation, chosen), clock)
-    absent = wish.ids - {record.id for record in records}
-    return Scan(wish.types, records, clock.now, absent)
+        records += yield from all_records(TaskPages(generation, chosen, observe=clock.observe))
+    absent = request.ids - {record.id for record in records}
+    return Scan(request.types, records, clock.now, absent)
 
 
 class _Clock:
@@ -60,32 +59,4 @@ class _Clock:
         self.now: datetime | None = None
 
     def observe(self, response: Response) -> None:
-        if self.now is not None:
-            return
-        try:
-            moment = parsedate_to_datetime(response.headers.get("date", ""))
-        except ValueError:
-            return
-        self.now = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _next_page(pages: TaskPages, clock: _Clock) -> Flow[list[TaskStatus] | None]:
-    call = pages.next_call()
-    if call is None:
-        return None
-    page = yield from ask(replace(call, read=partial(_read_dated, call.read, clock)))
-    return list(pages.take(page))
-
-
-def _all(pages: TaskPages, clock: _Clock) -> Flow[list[TaskStatus]]:
-    records: list[TaskStatus] = []
-    while (page := (yield from _next_page(pages, clock))) is not None:
-        records += page
-    return records
-
-
-def _read_dated(
-    read: Callable[[Response], list[TaskStatus]], clock: _Clock, response: Response
-) -> list[TaskStatus]:
-    clock.observe(response)
-    return read(response)
+        self.now = self.now or http_date(response.headers.get("date", ""))

@@ -52,7 +52,7 @@ class ReportedError:
     detail_code: str | None
     tracking_id: str | None
     final: bool
-    retry_after: float | None = None
+    retry_after: float | None
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def read_event(payload: Any) -> WaitEvent:
 
     try:
         event = msgspec.convert(payload, WaitEvent)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise ProtocolError(f"The trigger's event is malformed: {error}. {_UNKNOWN_END}") from None
     if not _is_consistent(event):
         raise ProtocolError(f"The trigger's event contradicts itself. {_UNKNOWN_END}")

@@ -27,7 +27,6 @@ class StatusEndpoint:
     The status endpoint of one aggregation; it remembers refusals and failures.
 
     :param aggregation_id: ID of the aggregation.
-    :param generation: the API generation to call.
     :param clock: returns epoch seconds.
     :param log: gets warnings.
     :param exists: whether ISC has such an endpoint for this kind of load.

@@ -37,7 +37,6 @@ class Watch:
     :attr:`source_id` is the source that the task record names, None until one has been read.
 
     :param aggregation_id: ID of the aggregation.
-    :param generation: the API generation to call.
     :param deadlines: when the wait began and when it must end.
     :param clock: returns epoch seconds.
     :param log: gets progress and warnings.
@@ -116,18 +115,13 @@ class Watch:
     def _name(self) -> str:
         return f"{self.kind.name} {self.aggregation_id}"
 
-    def wait(
-        self, backoff: Backoff, jitter: Callable[[], float], *, first_pause: float = 0.0
-    ) -> Flow[AggregationResult]:
+    def wait(self, backoff: Backoff, jitter: Callable[[], float]) -> Flow[AggregationResult]:
         """
         Read the state until the aggregation has ended, successfully or not.
 
-        :param first_pause: seconds before the first request, for a state that was read a moment ago.
         :raises AggregationTimeoutError: a deadline passed first.
         :raises SailPointError: see :meth:`look`.
         """
-        if first_pause:
-            yield Sleep(first_pause)
         while True:
             result = yield from self.look()
             if result is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from starlette.datastructures import FormData, UploadFile
@@ -31,6 +32,7 @@ from sailpoint_provider.simulator.model.sources import SourceKind
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from starlette.datastructures import Headers
     from starlette.requests import Request
 
     from sailpoint_provider.simulator.api.paths import Target
@@ -57,7 +59,7 @@ async def start_load(tenant: Tenant, target: Target, request: Request, received:
     kind = _KINDS[str(received.call)]
     if kind is RunKind.ENTITLEMENTS:
         await _check_empty(request)
-    async with _ReceivedForm(request, target.generation) as form:
+    async with _received_form(request, target.generation) as form:
         received.parts = tuple(form)
         if tenant.shapes.empty_form_fails and not form and media_type(request.headers) == MULTIPART:
             raise ApiError(error_answer(500, "An unexpected error occurred."))
@@ -85,36 +87,31 @@ def _bytes(upload: UploadFile) -> IO[bytes]:
     return cast("IO[bytes]", upload.file)
 
 
-class _ReceivedForm:
-    """Context manager for the request's form, which is spooled to disk."""
+@asynccontextmanager
+async def _received_form(request: Request, generation: str) -> AsyncGenerator[FormData, None]:
+    """Receive the whole body as a form, which is spooled to disk.
 
-    def __init__(self, request: Request, generation: str) -> None:
-        self._request = request
-        self._accepted = (MULTIPART, URL_ENCODED) if generation == "beta" else (MULTIPART,)
-        self._form = FormData()
+    An empty body is an empty form, whatever its media type.
+    """
+    body = request.stream()
+    first = await anext(body)
+    form = await _read(request.headers, generation, _joined(first, body)) if first else FormData()
+    try:
+        yield form
+    finally:
+        await form.close()
 
-    async def __aenter__(self) -> FormData:
-        """Receive the whole body; an empty body is an empty form, whatever its media type."""
-        body = self._request.stream()
-        first = await anext(body)
-        if first:
-            self._form = await self._read(_joined(first, body))
-        return self._form
 
-    async def _read(self, body: AsyncGenerator[bytes, None]) -> FormData:
-        headers = self._request.headers
-        if media_type(headers) not in self._accepted:
-            async for _ in body:
-                pass
-            raise ApiError(error_answer(415, f"Content-Type '{media_type(headers)}' is not supported"))
-        try:
-            return await read_form(headers, body)
-        except UnreadableForm as error:
-            raise illegal(str(error)) from error
-
-    async def __aexit__(self, *_: object) -> None:
-        """Delete the spooled file."""
-        await self._form.close()
+async def _read(headers: Headers, generation: str, body: AsyncGenerator[bytes, None]) -> FormData:
+    accepted = (MULTIPART, URL_ENCODED) if generation == "beta" else (MULTIPART,)
+    if media_type(headers) not in accepted:
+        async for _ in body:
+            pass
+        raise ApiError(error_answer(415, f"Content-Type '{media_type(headers)}' is not supported"))
+    try:
+        return await read_form(headers, body)
+    except UnreadableForm as error:
+        raise illegal(str(error)) from error
 
 
 async def _joined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -15,7 +15,7 @@ from sailpoint_provider.simulator.model.clock import normal_time
 from sailpoint_provider.simulator.model.sources import DEFAULT_TYPE, SourceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sailpoint_provider.simulator.api.paths import Target
     from sailpoint_provider.simulator.model.sources import Source
@@ -94,9 +94,7 @@ def get_entitlement_schema(tenant: Tenant, target: Target, query: Mapping[str, s
     name = query.get("schemaName") or DEFAULT_TYPE
     if name not in source.entitlements:
         raise ApiError(error_answer(404, f'Schema "{name}" was not found.'))
-    row = io.StringIO()
-    csv.writer(row, lineterminator="\n").writerow(source.entitlement_header)
-    return Answer(200, row.getvalue().encode(), "text/csv")
+    return _header_row(source.entitlement_header)
 
 
 def check_connection(tenant: Tenant, target: Target) -> Answer:
@@ -138,6 +136,10 @@ def get_account_schema(tenant: Tenant, target: Target) -> Answer:
     source = find_source(tenant, target)
     if not source.is_file:
         raise illegal(f'Source "{source.name}" is not a delimited file source')
+    return _header_row(source.header)
+
+
+def _header_row(columns: Sequence[str]) -> Answer:
     row = io.StringIO()
-    csv.writer(row, lineterminator="\n").writerow(source.header)
+    csv.writer(row, lineterminator="\n").writerow(columns)
     return Answer(200, row.getvalue().encode(), "text/csv")

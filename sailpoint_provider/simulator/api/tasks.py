@@ -105,12 +105,12 @@ def _candidates(tenant: Tenant, comparisons: list[Comparison]) -> Iterable[Run]:
     by_field = {c.field: c.values for c in comparisons}
     if ids := by_field.get("id"):
         known = [tenant.runs[id] for id in dict.fromkeys(ids) if id in tenant.runs]
-        return sorted(known, key=lambda run: run.number)
+        return sorted(known, key=lambda run: run.event_id)
     if ids := by_field.get("sourceId"):
         of_sources = [
             run for id in dict.fromkeys(ids) if id in tenant.sources for run in tenant.sources[id].runs
         ]
-        return sorted((run for run in of_sources if run.id in tenant.runs), key=lambda run: run.number)
+        return sorted((run for run in of_sources if run.id in tenant.runs), key=lambda run: run.event_id)
     return tenant.runs.values()
 
 

@@ -122,7 +122,7 @@ def list_runs(call: ControlCall) -> Any:
     runs = [run for source in sources for run in source.runs]
     runs += call.tenant.refreshes if source_id is None else []
     steady = call.tenant.clock.steady()
-    return [run_record(run, steady) for run in sorted(runs, key=lambda run: run.number)]
+    return [run_record(run, steady) for run in sorted(runs, key=lambda run: run.event_id)]
 
 
 @ENDPOINTS.add("POST", "/runs/{id}/advance", "seconds")

@@ -33,7 +33,7 @@ def reset(call: ControlCall) -> Any:
 @ENDPOINTS.add("GET", "/requests")
 def list_requests(call: ControlCall) -> Any:
     """List the requests received, oldest first, without secrets."""
-    return [received.as_json() for received in call.tenant.journal.requests]
+    return [received.as_json() for received in call.tenant.journal]
 
 
 @ENDPOINTS.add("DELETE", "/requests")

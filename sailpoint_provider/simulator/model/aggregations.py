@@ -138,11 +138,10 @@ class Run:
     :param created: wall time of the start, by the tenant's clock.
     :param started: monotonic time of the start, in seconds.
     :param speed: how many times faster than planned it runs.
-    :param event_id: its event ID in ISC.
+    :param event_id: its event ID in ISC; these rise with every start.
     :param optimized: whether unchanged accounts are skipped.
     :param refused: whether the start was refused because the source was busy.
     :param file: the uploaded file.
-    :param number: its position in the order of starts.
     :param clock: the tenant's clock, None if its skew never changes during the run.
     :param kind: what it does.
     :param object_type: entitlement type that the start named, None if it named none.
@@ -162,7 +161,6 @@ class Run:
     optimized: bool = True
     refused: bool = False
     file: ReceivedFile | None = None
-    number: int = 0
     clock: TenantClock | None = None
     kind: RunKind = RunKind.ACCOUNTS
     object_type: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING
@@ -60,14 +61,8 @@ def first_row(file: IO[bytes]) -> tuple[str, ...]:
 
     :raises UnreadableFile: if it is not CSV, or empty.
     """
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-    try:
-        row = next(csv.reader(text), [])
-    except csv.Error as error:
-        raise UnreadableFile(str(error)) from error
-    finally:
-        text.detach()
+    with _rows(file) as rows:
+        row = next(rows, [])
     if not row:
         raise UnreadableFile("The file is empty")
     return tuple(row)
@@ -79,14 +74,8 @@ def check_file_header(file: IO[bytes], header: Sequence[str]) -> None:
     :raises UnknownHeader: unless it names the source's columns.
     :raises UnreadableFile: if it is not CSV.
     """
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-    try:
-        check_header(next(csv.reader(text), []), header)
-    except csv.Error as error:
-        raise UnreadableFile(str(error)) from error
-    finally:
-        text.detach()
+    with _rows(file) as rows:
+        check_header(next(rows, []), header)
 
 
 def read_accounts(
@@ -108,12 +97,22 @@ def read_accounts(
     :raises UnreadableFile: if the file is not CSV.
     :raises ReadingStopped: if ``stopping`` returned True.
     """
+    accounts = AccountSet(merges_rows=merges_rows)
+    with _rows(file) as rows:
+        _scan(accounts, rows, header, identity_attribute, stopping)
+    return accounts
+
+
+@contextmanager
+def _rows(file: IO[bytes]) -> Iterator[Iterator[list[str]]]:
+    """Give the rows of a file, which stays open.
+
+    :raises UnreadableFile: if it is not CSV.
+    """
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
     try:
-        accounts = AccountSet(merges_rows=merges_rows)
-        _scan(accounts, csv.reader(text), header, identity_attribute, stopping)
-        return accounts
+        yield csv.reader(text)
     except csv.Error as error:
         raise UnreadableFile(str(error)) from error
     finally:

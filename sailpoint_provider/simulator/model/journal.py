@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.csv_files import ReceivedFile
 
 REQUESTS_KEPT = 20_000
+"""How many requests a tenant remembers."""
+
 _HIDDEN = frozenset({"client_secret", "access_token", "token", "password", "assertion", "refresh_token"})
 
 
@@ -63,21 +64,6 @@ class ReceivedRequest:
     def as_json(self) -> dict[str, Any]:
         """Return it in the control API's form."""
         return asdict(self) | {"parts": list(self.parts), "received": iso_time(self.received)}
-
-
-@dataclass
-class Journal:
-    """The last :data:`REQUESTS_KEPT` requests, oldest first."""
-
-    requests: deque[ReceivedRequest] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
-
-    def note(self, request: ReceivedRequest) -> None:
-        """Add a request, just before its answer is sent."""
-        self.requests.append(request)
-
-    def clear(self) -> None:
-        """Remove all requests."""
-        self.requests.clear()
 
 
 def without_secrets(query: str) -> str:

@@ -19,7 +19,7 @@ from sailpoint_provider.simulator.model.aggregations import (
     default_process_seconds,
 )
 from sailpoint_provider.simulator.model.clock import TenantClock
-from sailpoint_provider.simulator.model.journal import Journal
+from sailpoint_provider.simulator.model.journal import REQUESTS_KEPT, ReceivedRequest
 from sailpoint_provider.simulator.model.kinds import RunKind
 from sailpoint_provider.simulator.model.rate_limit import RateLimit
 from sailpoint_provider.simulator.model.shapes import Shapes
@@ -64,7 +64,7 @@ class Tenant:
         self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
         self.rate_limit = RateLimit()
         self.shapes = Shapes()
-        self.journal = Journal()
+        self.journal: deque[ReceivedRequest] = deque(maxlen=REQUESTS_KEPT)
         self.subscriptions = Subscriptions()
         self.retired: set[str] = set()
         self.deprecated: set[str] = {"beta", "v2024"}
@@ -186,7 +186,6 @@ class Tenant:
         return run
 
     def _run(self, source: Source | None, changes: Changes, plan: RunPlan, **details: Any) -> Run:
-        event_id = next(self._event_ids)
         return Run(
             id=uuid4().hex if source is not None else str(uuid4()),
             source_id="" if source is None else source.id,
@@ -196,8 +195,7 @@ class Tenant:
             created=self.clock.now(),
             started=self.clock.steady(),
             speed=self.clock.speed,
-            event_id=event_id,
-            number=event_id,
+            event_id=next(self._event_ids),
             clock=self.clock,
             **details,
         )

@@ -46,11 +46,9 @@ class TokenDesk:
 
     :param clock: the tenant's clock, which sets the times in a token's claims. Lifetimes are counted in real
         seconds, whatever the clock is set to.
-    :param org: the tenant's name.
     """
 
     clock: TenantClock = field(default_factory=TenantClock)
-    org: str = "simulator"
     tenant_id: str = field(default_factory=lambda: uuid4().hex)
     clients: dict[str, ApiClient] = field(default_factory=dict)
     _tokens: dict[str, tuple[ApiClient, float]] = field(default_factory=dict, repr=False)
@@ -98,7 +96,7 @@ class TokenDesk:
         token = _jwt(
             {
                 "tenant_id": self.tenant_id,
-                "org": self.org,
+                "org": "simulator",
                 "client_id": client.id,
                 "jti": jti,
                 "iat": issued,
@@ -113,7 +111,7 @@ class TokenDesk:
             "scope": " ".join(client.scopes),
             "tenant_id": self.tenant_id,
             "pod": "simulator",
-            "org": self.org,
+            "org": "simulator",
             "strong_auth_supported": True,
             "jti": jti,
         }

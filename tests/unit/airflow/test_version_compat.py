@@ -11,8 +11,7 @@ from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from asgiref.sync import async_to_sync
 
 from sailpoint_provider.drops import scanner
-from sailpoint_provider.drops.journal import Run
-from sailpoint_provider.drops.owners import is_active
+from sailpoint_provider.drops.journal import Run, is_active
 from sailpoint_provider.hooks import asynchronous
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger

@@ -18,6 +18,7 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import Sleep
 from sailpoint_provider.isc.start.load import start
 from tests.unit.client.client_cases import DIRECTORY, HR, asked, opened_by, tenant_at, write_csv
+from tests.unit.isc.isc_cases import load_accounts
 
 V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
@@ -137,7 +138,7 @@ def test_reading_a_slow_file_does_not_hold_up_the_event_loop(tenant, tmp_path):
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
             ticking = asyncio.create_task(tick())
-            await transport.send(endpoints.load_accounts(V1, HR, opened_by(upload, Slow)))
+            await transport.send(load_accounts(V1, HR, opened_by(upload, Slow)))
             running = False
             await ticking
         return longest

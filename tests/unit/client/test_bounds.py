@@ -18,6 +18,7 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client import hostile_server as hostile
 from tests.unit.client.client_cases import HR, ONCE, SECRET, tenant_at
 from tests.unit.client.hostile_server import HostileServer
+from tests.unit.isc.isc_cases import load_accounts
 
 pytestmark = pytest.mark.real_time
 
@@ -111,7 +112,7 @@ def test_an_answer_that_was_given_up_is_not_asked_for_again(world, deed):
     "deed", [hostile.dripping_head, hostile.dripping_body, hostile.huge_json, hostile.endless_head], ids=named
 )
 def test_a_start_that_is_answered_like_this_may_have_happened(world, deed):
-    error, _ = asked(world, deed, endpoints.load_accounts(V1, HR))
+    error, _ = asked(world, deed, load_accounts(V1, HR))
     assert isinstance(error, ProtocolError)
     assert "may have been started anyway" in str(error)
 

@@ -13,6 +13,7 @@ from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, opened_by, write_csv
+from tests.unit.isc.isc_cases import load_accounts
 
 V1 = API_VERSIONS["v1"]
 CALL = endpoints.source(V1, HR)
@@ -98,9 +99,7 @@ def test_a_cancelled_upload_starts_nothing_and_closes_its_file(tenant, control, 
 
     async def within():
         async with shared_async_client(tenant) as transport:
-            task = asyncio.create_task(
-                transport.send(endpoints.load_accounts(V1, HR, opened_by(upload, Slow)))
-            )
+            task = asyncio.create_task(transport.send(load_accounts(V1, HR, opened_by(upload, Slow))))
             assert await asyncio.to_thread(is_read.wait, 10)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -122,7 +121,7 @@ def test_a_file_that_is_opened_while_the_task_is_cancelled_is_closed(tenant, tmp
     async def within():
         async with shared_async_client(tenant) as transport:
             await transport.send(CALL)
-            call = endpoints.load_accounts(V1, HR, opened_by(upload, open_slowly))
+            call = load_accounts(V1, HR, opened_by(upload, open_slowly))
             task = asyncio.create_task(transport.send(call))
             await asyncio.sleep(0.1)
             task.cancel()

@@ -22,12 +22,13 @@ from tests.unit.client.client_cases import FAST, HR, Blocking, tenant_at, write_
 from tests.unit.client.hostile_server import HostileServer
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, closed_port, json_answer
 from tests.unit.client.slow_server import SlowServer
+from tests.unit.isc.isc_cases import load_accounts
 
 pytestmark = pytest.mark.real_time
 
 V1 = API_VERSIONS["v1"]
 SOURCE = endpoints.source(V1, HR)
-START = endpoints.load_accounts(V1, HR)
+START = load_accounts(V1, HR)
 LEFT = 1.0
 SLACK = 1.0
 PATIENT = RetryPolicy(attempts=1000, first_pause=0.05, longest_pause=0.05)
@@ -238,7 +239,7 @@ def test_a_file_that_is_under_way_is_sent_to_its_end(world, tmp_path):
     with SlowServer(pause=0.25) as server:
         tenant = tenant_at(server.url)
         begun = time.time()
-        task = send(world, tenant, endpoints.load_accounts(V1, HR, find_csv(path)), begun + LEFT)
+        task = send(world, tenant, load_accounts(V1, HR, find_csv(path)), begun + LEFT)
     assert time.time() - begun > LEFT + 0.3
     assert task.file["size_bytes"] == path.stat().st_size
 
@@ -248,7 +249,7 @@ def test_a_file_is_not_sent_once_the_deadline_has_passed(world, tmp_path):
         tenant = tenant_at(server.url)
         world.send(tenant, endpoints.token(tenant))
         tenant_state.state_of(tenant).budget.close_until(time.monotonic() + 60)
-        error = given_up(world, tenant, endpoints.load_accounts(V1, HR, find_csv(write_csv(tmp_path))))
+        error = given_up(world, tenant, load_accounts(V1, HR, find_csv(write_csv(tmp_path))))
         assert server.size == 0
     assert not error.sent
 
@@ -256,7 +257,7 @@ def test_a_file_is_not_sent_once_the_deadline_has_passed(world, tmp_path):
 @pytest.mark.parametrize("deed", [hostile.silence, hostile.dripping_body], ids=lambda deed: deed.__name__)
 def test_the_answer_to_a_file_outlasts_the_deadline_until_its_own_time_limit(world, deed, tmp_path):
     """ISC may be about to acknowledge the upload, and only that lets it count."""
-    call = replace(endpoints.load_accounts(V1, HR, find_csv(write_csv(tmp_path))), time_limit=1.5)
+    call = replace(load_accounts(V1, HR, find_csv(write_csv(tmp_path))), time_limit=1.5)
     begun = time.time()
     with HostileServer(deed) as server, pytest.raises(SailPointError):
         send(world, tenant_at(server.url), call, begun + LEFT)
@@ -265,7 +266,7 @@ def test_the_answer_to_a_file_outlasts_the_deadline_until_its_own_time_limit(wor
 
 @pytest.mark.parametrize("deed", [hostile.silence, hostile.dripping_body], ids=lambda deed: deed.__name__)
 def test_the_time_limit_of_a_call_with_a_file_counts_from_the_end_of_sending(world, deed, tmp_path):
-    call = endpoints.load_accounts(V1, HR, find_csv(write_csv(tmp_path)))
+    call = load_accounts(V1, HR, find_csv(write_csv(tmp_path)))
     begun = time.monotonic()
     with HostileServer(deed) as server, pytest.raises(SailPointError, match="1 s, the time limit"):
         world.send(tenant_at(server.url), replace(call, time_limit=1.0), FAST)

@@ -10,13 +10,13 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
-from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, asked, csv_of, opened_by, write_csv
+from tests.unit.isc.isc_cases import load_accounts
 
 
 def start_of(upload):
-    return endpoints.load_accounts(API_VERSIONS["v1"], HR, upload)
+    return load_accounts(API_VERSIONS["v1"], HR, upload)
 
 
 def write_packed(folder, rows=3, name="accounts.csv.gz"):

@@ -124,7 +124,7 @@ def test_a_big_page_is_read_without_a_stall():
     record = {"completionStatus": "SUCCESS", "messages": [{"type": "INFO", "key": "k" * 60}] * 800}
     page = json.dumps([record | {"id": f"{number:032x}"} for number in range(250)]).encode()
     assert len(page) > 10 * hostile.MIB
-    call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
+    call = endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0)
 
     async def read(url):
         transport, is_over = AsyncClient(tenant_at(url), ONCE), asyncio.Event()

@@ -75,6 +75,6 @@ def test_the_body_of_an_error_that_cannot_be_unpacked_is_left_out(encoding):
 
 def test_of_a_page_more_is_taken_than_of_one_thing():
     one = endpoints.source(API_VERSIONS["v1"], "a" * 32)
-    page = endpoints.task_statuses(API_VERSIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
+    page = endpoints.task_statuses(API_VERSIONS["v1"].path("task-status"), limit=250, offset=0)
     assert (one.most_bytes, page.most_bytes) == (8 * 2**20, 32 * 2**20)
     assert endpoints.running_tasks(API_VERSIONS["v1"], offset=0, types=("X",)).most_bytes == page.most_bytes

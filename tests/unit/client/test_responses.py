@@ -12,16 +12,17 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import DIRECTORY, HR, ONCE, asked, tenant_at
 from tests.unit.client.hostile_server import HostileServer
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
+from tests.unit.isc.isc_cases import load_accounts
 
 V1 = API_VERSIONS["v1"]
 RUN = "af1b82086c194f89acce82e156ff6e61"
 CALLS = {
     "source": endpoints.source(V1, HR),
     "sources": endpoints.sources(V1),
-    "start": endpoints.load_accounts(V1, DIRECTORY),
+    "start": load_accounts(V1, DIRECTORY),
     "status": endpoints.account_aggregation_status(V1, RUN),
     "task": endpoints.task_status(V1, RUN),
-    "tasks": endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0),
+    "tasks": endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0),
 }
 
 

@@ -10,10 +10,10 @@ import pytest
 from sailpoint_provider.client import upload_progress
 from sailpoint_provider.exceptions import TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
-from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, tenant_at
 from tests.unit.client.slow_server import SlowServer
+from tests.unit.isc.isc_cases import load_accounts
 
 pytestmark = pytest.mark.real_time
 
@@ -37,7 +37,7 @@ def large(tmp_path):
 def send(world, server, path, certificates, **extra):
     verify = {} if certificates is None else {"verify": str(certificates.authority)}
     tenant = tenant_at(server.url, extra={**extra, **verify})
-    return world.send(tenant, endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path)), ONCE)
+    return world.send(tenant, load_accounts(API_VERSIONS["v1"], HR, find_csv(path)), ONCE)
 
 
 def test_an_upload_may_take_longer_than_its_time_out_while_something_is_taken(world, large, authority):

@@ -17,6 +17,7 @@ from sailpoint_provider.isc.policy import RetryPolicy
 from sailpoint_provider.isc.start.load import start
 from tests.unit.client.client_cases import DIRECTORY, HR, asked, tenant_at, write_csv
 from tests.unit.client.recording_servers import RecordingServer, json_answer
+from tests.unit.isc.isc_cases import load_accounts
 
 V1 = API_VERSIONS["v1"]
 PATH = "load-accounts"
@@ -150,7 +151,7 @@ def test_a_start_goes_over_a_connection_of_its_own(world):
         found = [document for part, document in documents.items() if part in request.target]
         return json_answer(found[0] if found else {"id": HR})
 
-    reading, starting = endpoints.source(V1, HR), endpoints.load_accounts(V1, DIRECTORY)
+    reading, starting = endpoints.source(V1, HR), load_accounts(V1, DIRECTORY)
     with RecordingServer(respond, keeps_connections=True) as server:
         world.send_all(tenant_at(server.url), [reading, starting, reading, starting])
     token, *ports = [request.client_port for request in server.received]

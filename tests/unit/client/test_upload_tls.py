@@ -13,10 +13,11 @@ from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, ONCE, asked, tenant_at, write_csv
 from tests.unit.client.recording_servers import RecordingProxy
 from tests.unit.client.slow_server import SlowServer
+from tests.unit.isc.isc_cases import load_accounts
 
 
 def start_of(path):
-    return endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
+    return load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
 
 
 @pytest.fixture

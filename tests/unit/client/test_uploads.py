@@ -10,7 +10,7 @@ import pytest
 from sailpoint_provider.exceptions import InvalidInputError, TenantUnavailableError
 from sailpoint_provider.files.locate import find_csv
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.models import LoadAccountsTask
+from sailpoint_provider.isc.api.models import StartResponse
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import (
     HR,
@@ -23,6 +23,7 @@ from tests.unit.client.client_cases import (
     write_csv,
 )
 from tests.unit.client.recording_servers import TOKEN_ANSWER, RecordingServer, json_answer
+from tests.unit.isc.isc_cases import load_accounts
 
 V1 = API_VERSIONS["v1"]
 RUN = "af1b82086c194f89acce82e156ff6e61"
@@ -30,7 +31,7 @@ MIB = 1024 * 1024
 
 
 def start_of(upload):
-    return endpoints.load_accounts(V1, HR, upload)
+    return load_accounts(V1, HR, upload)
 
 
 def rewritten(path):
@@ -79,8 +80,8 @@ def test_the_name_of_the_file_arrives(world, tenant, control, tmp_path):
 
 
 def test_a_start_without_a_file_tells_of_none(world, tenant):
-    task = world.send(tenant, endpoints.load_accounts(V1, "2c918085000000000000000000000a03"))
-    assert isinstance(task, LoadAccountsTask)
+    task = world.send(tenant, load_accounts(V1, "2c918085000000000000000000000a03"))
+    assert isinstance(task, StartResponse)
     assert task.file is None
 
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from sailpoint_provider.files.locate import find_csv
-from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.client.client_cases import HR, Blocking, EventLoop, tenant_at
+from tests.unit.isc.isc_cases import load_accounts
 
 
 def peak():
@@ -24,7 +24,7 @@ def main(world, url, authority, small, large):
     tenant = tenant_at(url, extra={"timeout": 30, "upload_timeout": 60, "verify": authority})
     sizes, peaks = [], []
     for path in (small, large):
-        call = endpoints.load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
+        call = load_accounts(API_VERSIONS["v1"], HR, find_csv(path))
         sizes.append(
             {"blocking": Blocking, "event_loop": EventLoop}[world].send(tenant, call).file["size_bytes"]
         )

@@ -18,10 +18,9 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from sailpoint_provider._airflow import drop as task_drop
 from sailpoint_provider.assets.drops import SailPointDropFolder
-from sailpoint_provider.drops import run as drops_run
-from sailpoint_provider.drops.place import FolderUnavailableError
-from sailpoint_provider.drops.places import place_at
+from sailpoint_provider.drops.place import FolderUnavailableError, place_at
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.drops import SailPointFileDropSensor
 from tests.unit.drops.drop_cases import names
@@ -159,7 +158,7 @@ def test_an_event_that_is_not_of_a_drop_fails_the_sensor(local_folder, event):
 
 
 def test_a_run_logs_why_files_were_left(local_folder, caplog):
-    caplog.set_level("INFO", logger=drops_run.__name__)
+    caplog.set_level("INFO", logger=task_drop.__name__)
     local_folder.drop("empty.csv", "")
     local_folder.drop("1.csv")
     watched(local_folder).drops(context())

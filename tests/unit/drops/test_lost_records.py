@@ -27,16 +27,18 @@ def next_drop(folder, run="run 2", name="hr.csv", rules=None):
     return next(drop for drop in folder.take(run, rules).drops if drop["name"] == name)
 
 
-def test_a_folder_with_loaded_files_and_no_records_is_unavailable(every_folder):
-    loaded(every_folder)
+@pytest.mark.parametrize("name", ["loaded", ".loaded"])
+def test_a_folder_with_loaded_files_and_no_records_is_unavailable(every_folder, name):
+    rules = every_folder.rules(loaded=name)
+    loaded(every_folder, rules=rules)
     delete(every_folder, ".sailpoint/")
     every_folder.drop("hr.csv", "id\n")
     every_folder.remove_folder(".sailpoint")
     before = every_folder.files(hidden=True)
     with pytest.raises(
-        FolderUnavailableError, match=r"Restore \.sailpoint, or move loaded away to begin anew"
+        FolderUnavailableError, match=rf"Restore \.sailpoint, or move {name} away to begin anew"
     ):
-        every_folder.take("run 2")
+        every_folder.take("run 2", rules)
     assert every_folder.files(hidden=True) == before
 
 

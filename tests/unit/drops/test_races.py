@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.drops import conditional_writes
+from sailpoint_provider.drops import conditional_writes, local
 from sailpoint_provider.drops.conditional_writes import create_once
+from sailpoint_provider.drops.place import place_at
+from sailpoint_provider.drops.store import StorePlace
 from tests.unit.drops.drop_cases import Folder, names
 
 SOURCES, FILES = 3, 6
@@ -79,11 +81,51 @@ def test_of_threads_that_take_for_different_runs_only_one_gets_a_drop_of_a_sourc
     assert taken == ["0.csv"]
 
 
+@pytest.mark.parametrize("kind", ["taken", "filing", "filed"])
+def test_a_write_whose_answer_was_lost_is_not_taken_for_that_of_another(folder, monkeypatch, kind):
+    place_type = type(place_at(folder.url))
+    create = place_type.create
+
+    def repeated(place, name, content):
+        if f'"kind": "{kind}"'.encode() in content:
+            assert create(place, name, content)
+        return create(place, name, content)
+
+    monkeypatch.setattr(place_type, "create", repeated)
+    folder.drop("a.csv")
+    (drop,) = folder.take("run 1").drops
+    assert folder.file(drop) == f"{folder.url}/loaded/2026-11-25/a.csv"
+
+
+def test_two_sources_that_file_under_one_name_at_once_keep_both_files(every_folder, monkeypatch):
+    drops = []
+    for source in ("HR", "Contractors"):
+        every_folder.drop("a.csv", source)
+        drops += every_folder.take("run 1", every_folder.rules(source_name=source)).drops
+    if every_folder.fs is None:
+        owner, step = local, "_rename_into_gap"
+    else:
+        owner, step = StorePlace, "_copy"
+    move = getattr(owner, step)
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(owner, step, move)
+        every_folder.file(drops[1])
+        return move(*arguments)
+
+    monkeypatch.setattr(owner, step, overtaken)
+    every_folder.file(drops[0])
+    filed = every_folder.files()
+    assert sorted(filed) == ["loaded/2026-11-25/a (2).csv", "loaded/2026-11-25/a.csv"]
+    assert sorted(filed.values()) == [b"Contractors", b"HR"]
+    assert not [name for name in every_folder.files(hidden=True) if "/moving/" in name]
+
+
 @pytest.fixture
 def plain_store(memory_folder, monkeypatch):
     """A store that knows no conditional writes."""
     monkeypatch.setattr(type(memory_folder.fs), "protocol", "plain")
-    monkeypatch.setattr(conditional_writes, "settle_seconds", 0.3)
+    monkeypatch.setattr(conditional_writes, "SETTLE_SECONDS", 0.3)
     return memory_folder
 
 

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass, field
 
 from sailpoint_provider.isc.api.exchange import Response
+from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.flow import Gather, Sleep
+from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.tenant.config import Tenant
 
 SOURCE = "2c918085000000000000000000000a03"
@@ -18,6 +20,13 @@ NOON = 1_700_000_000.0
 def tenant(**changes):
     fields = {"host": "acme", "login": "client", "password": SECRET}
     return Tenant.from_connection_fields(**(fields | changes))
+
+
+def load_accounts(generation, source_id, upload=None, *, disable_optimization=False):
+    """Return the request that starts an account aggregation."""
+    return start_load(
+        generation, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
+    )
 
 
 def answer(document=None, status=200, *, body=None, received=NOON, **headers):

@@ -15,7 +15,6 @@ from sailpoint_provider.isc.outcome import (
     make_result,
     progress_of,
 )
-from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
 
 STATUSES = [None, *sorted(KNOWN_STATUSES), "SOMETHING_NEW"]
@@ -74,7 +73,6 @@ def test_progress_is_told_by_the_status_endpoint_else_by_the_task_record(word, p
 
 def test_progress_without_any_answer_is_running():
     assert progress_of(None, None) == Progress("running")
-    assert progress_of(AccountAggregationStatus(None), None) == Progress("running")
 
 
 def test_progress_shows_numbers_bar_percent_and_time():
@@ -112,9 +110,7 @@ def test_a_result_holds_what_both_answers_say():
         attributes={"total": "9", "created": 1, "updated": 2, "deleted": 3, "optimized": 4, "ignored": 5},
         messages=[{"type": "WARN", "key": "k", "localizedText": {"message": "Account deletion was skipped"}}],
     )
-    result = make_result(
-        RUN, said, record, file=UploadedFile(name="a.csv", size_bytes=3, sha256="f" * 64, rows=2)
-    )
+    result = make_result(RUN, said, record)
     assert result == {
         "aggregation_id": RUN,
         "source_id": SOURCE,
@@ -140,7 +136,7 @@ def test_a_result_holds_what_both_answers_say():
         "identities": {"to_refresh": 7, "refreshed": 6},
         "deletions_skipped": True,
         "messages": [{"type": "WARN", "text": "Account deletion was skipped"}],
-        "file": {"name": "a.csv", "size_bytes": 3, "sha256": "f" * 64, "rows": 2},
+        "file": None,
     }
     assert json.loads(json.dumps(result)) == result
 
@@ -161,11 +157,6 @@ def test_a_result_without_any_answer_says_none():
     }
     assert all(value is None for key, value in result.items() if key not in known)
     assert set(result["accounts"].values()) == set(result["identities"].values()) == {None}
-
-
-def test_what_the_caller_knows_of_the_source_takes_precedence():
-    result = make_result(RUN, None, task("SUCCESS"), source_id="b" * 32, source_name="HR")
-    assert (result["source_id"], result["source_name"]) == ("b" * 32, "HR")
 
 
 def test_the_begin_is_that_of_the_record_where_the_status_tells_none():

@@ -7,10 +7,10 @@ from sailpoint_provider.client.request_budget import RequestBudget
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.policy import RetryPolicy
-from tests.unit.isc.isc_cases import SOURCE
+from tests.unit.isc.isc_cases import SOURCE, load_accounts
 
 SAFE = endpoints.source(API_VERSIONS["v1"], SOURCE)
-START = endpoints.load_accounts(API_VERSIONS["v1"], SOURCE)
+START = load_accounts(API_VERSIONS["v1"], SOURCE)
 
 
 def unavailable(**details):

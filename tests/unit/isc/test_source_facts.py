@@ -10,7 +10,7 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.files.check.facts import MissingFact, SourceFacts
 from sailpoint_provider.isc.api.models import Source
-from sailpoint_provider.isc.api.schemas import AccountSchema
+from sailpoint_provider.isc.api.source_calls import AccountSchema
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.source_facts import read_source_facts
 from tests.unit.isc.isc_cases import SOURCE, Driver

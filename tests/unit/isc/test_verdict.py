@@ -19,7 +19,8 @@ CHECKED_FILE = UploadedFile(name="hr.csv", size_bytes=26 * 1024, sha256="f" * 64
 
 def result_of(completion_status=None, *, status=None, file=None, **changes):
     said = None if status is None else AccountAggregationStatus(status)
-    return make_result(RUN, said, read_task_status(task_document(completion_status, **changes)), file=file)
+    record = read_task_status(task_document(completion_status, **changes))
+    return make_result(RUN, said, record) | {"file": file}
 
 
 def good(file=None, **counts):

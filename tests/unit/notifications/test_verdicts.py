@@ -22,13 +22,10 @@ def result(completion_status="SUCCESS", status="COMPLETED", messages=(), **attri
     document = task_document(
         completion_status, attributes={"appId": SOURCE, **attributes}, returns=returns, messages=words
     )
-    return make_result(
-        RUN,
-        AccountAggregationStatus(status),
-        read_task_status(document),
-        source_name="HR",
-        file=UploadedFile(name="hr.csv", size_bytes=1, sha256="a" * 64),
-    )
+    return make_result(RUN, AccountAggregationStatus(status), read_task_status(document)) | {
+        "source_name": "HR",
+        "file": UploadedFile(name="hr.csv", size_bytes=1, sha256="a" * 64),
+    }
 
 
 def test_a_good_load_says_what_changed():

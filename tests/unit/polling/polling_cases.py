@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from sailpoint_provider.client import tenant_state
 from sailpoint_provider.client.async_client import AsyncClient
 from sailpoint_provider.client.shared_client import shared_async_client
-from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.wait.backoff import Backoff
@@ -19,6 +18,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.isc.wait.watch import Watch
 from sailpoint_provider.polling.poller import Poller
 from tests.unit.client.client_cases import tenant_at
+from tests.unit.isc.isc_cases import load_accounts
 
 LOG = logging.getLogger("tests.waits")
 POLL = 0.1
@@ -36,9 +36,7 @@ def started(control, count, **settings):
     async def start_all():
         transport = AsyncClient(tenant_at(control.base_url))
         try:
-            starts = (
-                transport.send(endpoints.load_accounts(API_VERSIONS["v1"], source)) for source in sources
-            )
+            starts = (transport.send(load_accounts(API_VERSIONS["v1"], source)) for source in sources)
             return [task.id for task in await asyncio.gather(*starts)]
         finally:
             await transport.close()

@@ -29,7 +29,7 @@ async def ended_by(control, source_id):
 
 
 async def looked(scans, watcher, pause=0.05):
-    return [record.id for record in watcher.take(await scans.next(watcher.wish(), pause))]
+    return [record.id for record in watcher.new_ends(await scans.next(watcher.request(), pause))]
 
 
 def test_watchers_that_wait_together_share_one_scan(control, tenant):

@@ -11,8 +11,15 @@ from sailpoint_provider.drops import filing
 from sailpoint_provider.drops.journal import Run
 from sailpoint_provider.drops.rules import FolderRules
 from sailpoint_provider.drops.taking import take_drops
-from sailpoint_provider.exceptions import FileRefusedError, InvalidInputError, TenantUnavailableError
+from sailpoint_provider.exceptions import (
+    AggregationAlreadyRunningError,
+    FileRefusedError,
+    InvalidInputError,
+    TenantUnavailableError,
+)
 from sailpoint_provider.files.check import FileCheck
+from sailpoint_provider.isc.start import reconcile
+from sailpoint_provider.isc.start.starter import Starter
 from tests.unit.airflow.airflow_cases import HR, FakeStore, FakeTaskInstance, carried_out
 from tests.unit.airflow.turn_cases import counted, crash, crashed, operator
 
@@ -274,6 +281,31 @@ def test_what_was_checked_is_what_is_sent(tenant, folder, drop, monkeypatch):
     with pytest.raises(InvalidInputError, match="content differs"):
         carried_out(lambda: operator(drop=taken))
     assert counted(tenant, HR) == []
+
+
+def test_a_file_is_checked_again_after_a_start_that_isc_refused(tenant, folder, drop, monkeypatch):
+    """The load that was running has added accounts, which the file would delete."""
+    tenant.plan(HR)
+    carried_out(lambda: operator(drop=drop(20)))
+    more = folder.parent / "more.csv"
+    more.write_text(tenant.csv_text(40), encoding="utf-8")
+    post = Starter._post
+
+    def refused(*arguments):
+        monkeypatch.setattr(Starter, "_post", post)
+        tenant.plan(HR)
+        carried_out(lambda: operator(source_id=HR, file=more))
+        raise AggregationAlreadyRunningError("Another aggregation is running.")
+
+    monkeypatch.setattr(Starter, "_post", refused)
+    monkeypatch.setattr(reconcile, "RECONCILE_PAUSE", 0.01)
+    ti = FakeTaskInstance()
+    with pytest.raises(FileRefusedError, match="would delete 21 of 40 accounts"):
+        carried_out(lambda: operator(drop=drop(19, "next.csv")), ti)
+    assert len(counted(tenant, HR)) == 2
+    assert ti.pushed["file_report"]["verdict"] == "refused"
+    report = json.loads((folder / "refused" / "next.csv.report.json").read_text(encoding="utf-8"))
+    assert report == ti.pushed["file_report"]
 
 
 @pytest.mark.parametrize("scopes", [["idn:sources:read", "idn:sources:manage", "idn:task-management:read"]])

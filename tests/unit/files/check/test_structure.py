@@ -7,7 +7,7 @@ import pytest
 
 from sailpoint_provider.files.check import content as content_module
 from sailpoint_provider.files.check.content import read_content
-from sailpoint_provider.files.check.faults import find_faults
+from sailpoint_provider.files.check.csv_rows import find_faults
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, csv
 
 _PARTS = [b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"a", b"bc", b'",', b',"', b'"\n', "ü".encode(), b" "]

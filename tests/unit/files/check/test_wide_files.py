@@ -23,7 +23,7 @@ def _checked(folder, count, **changes):
 
 @pytest.mark.parametrize("group", [1, 2, 3, 7, 100])
 def test_the_changed_columns_do_not_depend_on_how_many_are_compared_at_once(tmp_path, monkeypatch, group):
-    monkeypatch.setattr(tables, "_GROUP", group)
+    monkeypatch.setattr(tables, "_COLUMNS_AT_ONCE", group)
     found = _checked(tmp_path, 7, changed=range(2, 7, 2)).changed_columns
     assert found == {"column2": 3, "column4": 3, "column6": 3}
 

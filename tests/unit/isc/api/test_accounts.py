@@ -1,8 +1,8 @@
 import pytest
 
 from sailpoint_provider.exceptions import AccessDeniedError, InvalidInputError, ProtocolError
-from sailpoint_provider.isc.api.accounts import account_count
 from sailpoint_provider.isc.api.responses import read_response
+from sailpoint_provider.isc.api.source_calls import account_count
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, answer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.isc.api.schemas import SCHEMA_SCOPE
+from sailpoint_provider.isc.api.source_calls import SCHEMA_SCOPE
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 
 DOCUMENTS = Path(__file__).parents[5] / "shared" / "openapi"
@@ -28,7 +28,7 @@ def operation(generation, path):
 @pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_list_of_tasks_can_be_filtered_by_what_a_query_uses(generation):
     known = API_VERSIONS[generation]
-    parameters = operation(generation, known.task_status)["parameters"]
+    parameters = operation(generation, known.path("task-status"))["parameters"]
     text = next(one["description"] for one in parameters if one.get("name") == "filters")
     documented = dict(re.findall(r"\*\*(\w+)\*\*: \*([^*]+)\*", text))
     assert set(documented) >= {"id", "sourceId", "type", "completionStatus"}
@@ -38,7 +38,7 @@ def test_the_list_of_tasks_can_be_filtered_by_what_a_query_uses(generation):
 @pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_aggregation_status_is_for_just_the_documented_user_levels(generation):
     known = API_VERSIONS[generation]
-    documented = operation(generation, f"{known.account_aggregations}/{{id}}/status")
+    documented = operation(generation, f"{known.path('account-aggregations')}/{{id}}/status")
     levels = documented.get("x-sailpoint-userLevels") or re.findall(
         r"[A-Z]+_?[A-Z]+(?=,| or | authority)", documented["description"].partition("A token with")[2]
     )
@@ -48,7 +48,7 @@ def test_the_aggregation_status_is_for_just_the_documented_user_levels(generatio
 
 @pytest.mark.parametrize("generation", API_VERSIONS)
 def test_accounts_can_be_counted_by_source_with_the_documented_scope(generation):
-    documented = operation(generation, API_VERSIONS[generation].accounts)
+    documented = operation(generation, API_VERSIONS[generation].path("accounts"))
     parameters = {one["name"]: one for one in documented["parameters"]}
     assert "**sourceId**: *eq" in parameters["filters"]["description"]
     assert "X-Total-Count" in parameters["count"]["description"]
@@ -59,7 +59,7 @@ def test_accounts_can_be_counted_by_source_with_the_documented_scope(generation)
 
 @pytest.mark.parametrize("generation", API_VERSIONS)
 def test_the_account_schema_takes_a_user_and_its_scope(generation):
-    sources = API_VERSIONS[generation].sources
+    sources = API_VERSIONS[generation].path("sources")
     name = "sourceId" if generation == "beta" else "id"
     header = operation(generation, f"{sources}/{{{name}}}/schemas/accounts")
     schemas = operation(generation, f"{sources}/{{sourceId}}/schemas")

@@ -3,10 +3,11 @@ import pytest
 from sailpoint_provider.files.local import LocalFile
 from sailpoint_provider.files.source import FileState, Upload
 from sailpoint_provider.isc.api import endpoints
+from sailpoint_provider.isc.api.task_query import quoted
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from tests.unit.isc.isc_cases import RUN, SOURCE, answer, tenant
+from tests.unit.isc.isc_cases import RUN, SOURCE, answer, load_accounts, tenant
 
-SOURCES = {name: one.sources for name, one in API_VERSIONS.items()}
+SOURCES = {name: one.path("sources") for name, one in API_VERSIONS.items()}
 
 
 def an_upload():
@@ -15,7 +16,7 @@ def an_upload():
 
 @pytest.mark.parametrize("name", API_VERSIONS)
 def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
-    call = endpoints.load_accounts(API_VERSIONS[name], SOURCE)
+    call = load_accounts(API_VERSIONS[name], SOURCE)
     assert (call.method, call.path) == ("POST", f"{SOURCES[name]}/{SOURCE}/load-accounts")
     assert call.multipart
     assert not call.safe_to_repeat
@@ -25,7 +26,7 @@ def test_a_start_is_a_multipart_post_that_is_not_repeated(name):
 
 @pytest.mark.parametrize(("effect", "text"), [(True, "true"), (False, "false")])
 def test_the_optimization_flag_is_a_form_field_and_always_there(effect, text):
-    call = endpoints.load_accounts(API_VERSIONS["v1"], SOURCE, an_upload(), disable_optimization=effect)
+    call = load_accounts(API_VERSIONS["v1"], SOURCE, an_upload(), disable_optimization=effect)
     assert call.form == (("disableOptimization", text),)
     assert call.query == ()
     assert call.upload is not None
@@ -37,13 +38,13 @@ def test_reading_calls_may_be_repeated(name):
     reading = [
         endpoints.account_aggregation_status(generation, RUN),
         endpoints.task_status(generation, RUN),
-        endpoints.task_statuses(generation, filters=None, sorters=None, limit=1, offset=0),
+        endpoints.task_statuses(generation.path("task-status"), limit=1, offset=0),
         endpoints.source(generation, SOURCE),
         endpoints.sources(generation),
     ]
     assert all(call.method == "GET" and call.safe_to_repeat and not call.multipart for call in reading)
-    assert reading[0].path == f"{generation.account_aggregations}/{RUN}/status"
-    assert reading[1].path == f"{generation.task_status}/{RUN}"
+    assert reading[0].path == f"{generation.path('account-aggregations')}/{RUN}/status"
+    assert reading[1].path == f"{generation.path('task-status')}/{RUN}"
 
 
 def test_the_token_request_may_be_repeated_and_goes_without_a_token():
@@ -55,7 +56,7 @@ def test_the_token_request_may_be_repeated_and_goes_without_a_token():
 
 def test_a_list_of_tasks_says_what_it_wants():
     call = endpoints.task_statuses(
-        API_VERSIONS["v1"], filters='id eq "x"', sorters="-created", limit=7, offset=250
+        API_VERSIONS["v1"].path("task-status"), filters='id eq "x"', sorters="-created", limit=7, offset=250
     )
     assert call.path == "/task-status/v1"
     assert call.query == (
@@ -67,12 +68,12 @@ def test_a_list_of_tasks_says_what_it_wants():
 
 
 def test_what_is_not_wanted_is_left_out_of_the_query():
-    call = endpoints.task_statuses(API_VERSIONS["v1"], filters=None, sorters=None, limit=250, offset=0)
+    call = endpoints.task_statuses(API_VERSIONS["v1"].path("task-status"), limit=250, offset=0)
     assert call.query == (("limit", "250"),)
 
 
 def test_pending_tasks_know_paging_only():
-    call = endpoints.pending_tasks("/beta/task-status/pending-tasks", limit=250, offset=250)
+    call = endpoints.task_statuses("/beta/task-status/pending-tasks", limit=250, offset=250)
     assert call.query == (("limit", "250"), ("offset", "250"))
 
 
@@ -92,7 +93,7 @@ def test_a_source_sub_admin_asks_for_its_own_sources():
     ],
 )
 def test_values_of_filters_are_escaped(text, expected):
-    assert endpoints.quoted(text) == expected
+    assert quoted(text) == expected
 
 
 def test_a_source_is_read_from_its_answer():

@@ -4,7 +4,7 @@ from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.identifiers import answered_id, given_id, path_id
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from tests.unit.isc.isc_cases import RUN, SOURCE
+from tests.unit.isc.isc_cases import RUN, SOURCE, load_accounts
 
 HOSTILE = [
     "",
@@ -42,7 +42,7 @@ HOSTILE = [
 ]
 BUILDERS = [
     endpoints.source,
-    endpoints.load_accounts,
+    load_accounts,
     endpoints.account_aggregation_status,
     endpoints.task_status,
 ]

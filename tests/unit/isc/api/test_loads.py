@@ -8,7 +8,7 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.loads import process_identities, process_identity_profile, start_load
-from sailpoint_provider.isc.api.models import read_load_accounts_task
+from sailpoint_provider.isc.api.models import read_start_response
 from sailpoint_provider.isc.api.source_health import check_connection, source_health
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
@@ -68,13 +68,13 @@ def test_the_flat_response_for_entitlements_is_the_task_itself():
     short = {"id": RUN, "type": "QUARTZ", "uniqueName": "Cloud Group Aggregation", "returns": []}
     seen = short | {"name": f"Cloud Group Aggregation - {SOURCE}", "messages": [], "completionStatus": None}
     for document in (short, seen):
-        task = read_load_accounts_task(document)
-        assert (task.id, task.success, task.messages) == (RUN, None, ())
+        task = read_start_response(document)
+        assert (task.id, task.messages) == (RUN, ())
 
 
 def test_a_message_of_a_flat_response_counts_once():
     text = BUSY.format("aggregation")
-    task = read_load_accounts_task({"id": RUN, "messages": [{"type": "ERROR", "key": text}]})
+    task = read_start_response({"id": RUN, "messages": [{"type": "ERROR", "key": text}]})
     assert len(task.messages) == 1
     assert task.refused_as_busy
 
@@ -82,7 +82,7 @@ def test_a_message_of_a_flat_response_counts_once():
 def test_a_refused_load_of_uncorrelated_accounts_speaks_of_a_correlation():
     text = BUSY.format("correlation")
     document = {"success": True, "task": {"id": RUN, "messages": [{"type": "WARN", "key": text}]}}
-    assert read_load_accounts_task(document).refused_as_busy
+    assert read_start_response(document).refused_as_busy
 
 
 def test_identities_are_sent_as_json_and_answered_with_a_task():

@@ -6,9 +6,9 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.models import (
     TaskMessage,
     read_account_aggregation_status,
-    read_load_accounts_task,
     read_source,
     read_sources,
+    read_start_response,
     read_task_status,
     read_task_statuses,
 )
@@ -45,26 +45,20 @@ def start_document(**task):
 
 def test_a_documented_start_is_read():
     file = UploadedFile(name="a.csv", size_bytes=1, sha256="0" * 64, rows=None)
-    task = read_load_accounts_task(start_document(), file)
-    assert (task.id, task.success, task.completion_status, task.messages) == (RUN, True, None, ())
+    task = read_start_response(start_document(), file)
+    assert (task.id, task.messages) == (RUN, ())
     assert task.file is file
     assert not task.refused_as_busy
 
 
-@pytest.mark.parametrize("success", ["true", "True", True])
-def test_success_of_a_start_may_be_text(success):
-    assert read_load_accounts_task(start_document() | {"success": success}).success is True
-
-
 def test_a_start_without_a_wrapper_is_read_too():
     flat = start_document()["task"] | {"success": "false"}
-    task = read_load_accounts_task(flat)
-    assert (task.id, task.success) == (RUN, False)
+    assert read_start_response(flat).id == RUN
 
 
 def test_a_start_without_a_usable_id_has_none():
-    assert read_load_accounts_task(start_document(id=None)).id is None
-    assert read_load_accounts_task(start_document(id="../x")).id is None
+    assert read_start_response(start_document(id=None)).id is None
+    assert read_start_response(start_document(id="../x")).id is None
 
 
 @pytest.mark.parametrize(
@@ -81,8 +75,8 @@ def test_a_start_without_a_usable_id_has_none():
     ],
 )
 def test_the_busy_refusal_is_known_in_every_disguise(message):
-    assert read_load_accounts_task(start_document(messages=[message])).refused_as_busy
-    assert read_load_accounts_task(start_document() | {"messages": [message]}).refused_as_busy
+    assert read_start_response(start_document(messages=[message])).refused_as_busy
+    assert read_start_response(start_document() | {"messages": [message]}).refused_as_busy
     assert read_task_status(task_document("ERROR", messages=[message])).refused_as_busy
 
 
@@ -244,7 +238,7 @@ def test_a_source_without_a_name_is_named_by_its_id():
 
 
 @pytest.mark.parametrize(
-    "read", [read_load_accounts_task, read_account_aggregation_status, read_task_status, read_source]
+    "read", [read_start_response, read_account_aggregation_status, read_task_status, read_source]
 )
 @pytest.mark.parametrize("document", NO_OBJECTS)
 def test_what_is_no_object_is_a_broken_protocol(read, document):

@@ -85,7 +85,7 @@ def test_a_limit_holds_over_all_pages(generation, limit, newest_first):
 def test_one_list_is_asked_page_by_page(generation):
     tenant = Tenant(generation, [task(minute) for minute in range(510)])
     assert len(tenant.read(TYPE)) == 510
-    assert {path for path, _ in tenant.asked} == {API_VERSIONS[generation].task_status}
+    assert {path for path, _ in tenant.asked} == {API_VERSIONS[generation].path("task-status")}
     assert [query.get("offset") for _, query in tenant.asked] == [None, "250", "500"]
     assert {query["filters"] for _, query in tenant.asked} == {TYPE.filters}
     assert {query["limit"] for _, query in tenant.asked} == {"250"}
@@ -130,7 +130,7 @@ def test_only_running_tasks_are_asked_where_only_they_are_wanted(generation):
 def test_only_ended_tasks_are_asked_where_only_they_can_match(generation, query):
     tenant = Tenant(generation, [task(1)], [task(2, ended=False)])
     assert minutes(tenant.read(query)) == [1]
-    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].task_status]
+    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].path("task-status")]
 
 
 @pytest.mark.parametrize("generation", TWO_LISTS)

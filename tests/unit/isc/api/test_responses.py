@@ -10,7 +10,7 @@ from sailpoint_provider.isc.api.exchange import BIG
 from sailpoint_provider.isc.api.responses import error_of, read_response, retry_after, says_token_expired
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
-from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, task_document, tenant
+from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, load_accounts, task_document, tenant
 
 V1 = API_VERSIONS["v1"]
 TOKEN = endpoints.token(tenant())
@@ -238,7 +238,7 @@ def test_a_good_status_without_json_is_a_broken_protocol(body, status):
 
 
 def test_an_empty_page_of_tasks_may_be_told_by_204():
-    call = endpoints.task_statuses(V1, filters=None, sorters=None, limit=250, offset=0)
+    call = endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0)
     assert read_response(call, answer(body=b"", status=204)) == []
     assert read_response(call, answer([task_document()]))[0].id == RUN
 
@@ -393,7 +393,7 @@ def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
 def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():
     text = 'Column: "[ID;Name]" is unknown and/or column: "[id, name]" is missing'
     document = ISC_ERROR | {"messages": [{"text": text}]}
-    error = error_of(endpoints.load_accounts(V1, SOURCE), answer(document, 400))
+    error = error_of(load_accounts(V1, SOURCE), answer(document, 400))
     assert text in str(error)
     assert "separates its columns with semicolons" in str(error)
     assert "separates its columns" not in str(error_of(SOURCE_CALL, answer(document, 400)))

@@ -67,7 +67,21 @@ def test_what_is_no_array_is_an_error(document):
         summaries(document)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", b'[{"id": "', b"[" * 5000, b"\xff\xfe", b"[NaN"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        b'[{"id": "',
+        b"[" * 5000,
+        b"\xff\xfe",
+        b"[NaN",
+        b'[{"id": "\xff"}]',
+        b'[{"id": "' + RUN.encode() + b'"}, {"completionStatus": "\xc3"}]',
+        b'[{"id": ' + b"[" * 100_000,
+        b'[{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+    ],
+)
 def test_what_is_no_json_is_an_error(body):
     with pytest.raises(ProtocolError):
         read_task_summaries(answer(body=body))
@@ -116,7 +130,7 @@ def test_an_id_that_cannot_be_one_never_gets_into_a_filter(wrong):
 def test_calls_for_many_ask_for_full_pages(name):
     generation = API_VERSIONS[name]
     by_id = tasks_of_ids(generation, [RUN, "b" * 32])
-    assert by_id.path == generation.task_status
+    assert by_id.path == generation.path("task-status")
     assert dict(by_id.query) == {"limit": "250", "filters": f'id in ("{RUN}","{"b" * 32}")'}
     later = running_tasks(generation, offset=500, types=TYPES)
     assert (dict(later.query)["limit"], dict(later.query)["offset"]) == ("250", "500")

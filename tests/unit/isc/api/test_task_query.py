@@ -6,6 +6,7 @@ from sailpoint_provider.isc.api.task_query import TaskQuery
 from tests.unit.isc.isc_cases import RUN, SOURCE, task_document
 
 OTHER = "f" * 32
+UUID = "5d3f1b2a-0c4e-4a6b-9d8f-1e2a3b4c5d6e"
 TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 
 
@@ -16,6 +17,8 @@ TYPE = "CLOUD_ACCOUNT_AGGREGATION"
         ({"running": False}, None),
         ({"task_ids": RUN}, f'id eq "{RUN}"'),
         ({"task_ids": [RUN, OTHER]}, f'id in ("{RUN}", "{OTHER}")'),
+        ({"task_ids": UUID}, f'id eq "{UUID}"'),
+        ({"task_ids": [UUID, RUN]}, f'id in ("{UUID}", "{RUN}")'),
         ({"source_ids": (SOURCE,)}, f'sourceId eq "{SOURCE}"'),
         ({"types": TYPE}, f'type eq "{TYPE}"'),
         ({"completion_statuses": ("SUCCESS", "Error")}, 'completionStatus in ("SUCCESS", "Error")'),
@@ -32,9 +35,14 @@ def test_the_conditions_become_one_filter(arguments, filters):
 
 @pytest.mark.parametrize("name", ["task_ids", "source_ids"])
 @pytest.mark.parametrize("value", ["10001", "", f'{SOURCE}" or', [SOURCE, "x"], [None], 7, SOURCE.encode()])
-def test_ids_are_32_hex_characters(name, value):
+def test_what_is_no_id_is_refused(name, value):
     with pytest.raises(InvalidInputError, match=name):
         TaskQuery.from_arguments(**{name: value})
+
+
+def test_the_id_of_a_source_is_no_uuid():
+    with pytest.raises(InvalidInputError, match="source_ids"):
+        TaskQuery.from_arguments(source_ids=UUID)
 
 
 @pytest.mark.parametrize("name", ["types", "completion_statuses"])
@@ -49,7 +57,7 @@ def test_a_running_task_has_no_completion_status_to_list_it_by():
         TaskQuery.from_arguments(running=True, completion_statuses=["SUCCESS"])
 
 
-@pytest.mark.parametrize("running", ["yes", "false", 2])
+@pytest.mark.parametrize("running", ["yes", "false", 2, 0, 1, 1.0])
 def test_running_is_a_truth_value_or_none(running):
     with pytest.raises(InvalidInputError, match="running is"):
         TaskQuery.from_arguments(running=running)

@@ -16,7 +16,7 @@ from sailpoint_provider.exceptions import (
 )
 from sailpoint_provider.files.source import FileSource, FileState
 from sailpoint_provider.isc.api.exchange import Response
-from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, TaskMessage, TaskStatus
+from sailpoint_provider.isc.api.models import Source, StartResponse, TaskMessage, TaskStatus
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.checkpoint import Checkpoint, read_checkpoint
 from sailpoint_provider.isc.start.request import StartRequest
@@ -190,7 +190,7 @@ class StartOutcome:
 
 def good_start(tenant, number=1):
     tenant.arrive(number)
-    return LoadAccountsTask(an_id(number), True, None, file=SENT if tenant.file else None)
+    return StartResponse(an_id(number), file=SENT if tenant.file else None)
 
 
 def unanswered(*numbers, error=LOST, completion_status=None, seconds=0.0):
@@ -209,7 +209,7 @@ def busy_start(tenant, number=9):
     """A start that ISC refuses inside its 202, because another one began a moment ago."""
     tenant.arrive(number)
     tenant.records.append(refused(number + 100, tenant.elapsed))
-    return LoadAccountsTask(an_id(number + 100), True, "ERROR", (BUSY_WORDS,))
+    return StartResponse(an_id(number + 100), (BUSY_WORDS,))
 
 
 def checkpoint(state="running", number=1, **changed):

@@ -6,10 +6,11 @@ import pytest
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.outcome import make_result
-from sailpoint_provider.isc.start.checkpoint import Baseline, NoCheckpointStore, read_checkpoint
+from sailpoint_provider.isc.start.checkpoint import Baseline, read_checkpoint
+from sailpoint_provider.isc.start.checkpoint_store import NoCheckpointStore
 from tests.unit.isc.start.starter_cases import SENT, STATE, an_id, checkpoint, checkpoint_of_file, record
 
-RESULT = make_result(an_id(1), None, record(1, "SUCCESS"), file=SENT)
+RESULT = make_result(an_id(1), None, record(1, "SUCCESS")) | {"file": SENT}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,7 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         GOOD | {"state": "ended"},
         GOOD | {"state": None},
         GOOD | {"state": ["running"]},
+        GOOD | {"state": "\ud800"},
         GOOD | {"aggregation_id": None},
         GOOD | {"aggregation_id": "../../sources"},
         GOOD | {"aggregation_id": 7},
@@ -98,6 +100,7 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
         RETURNED | {"result": RESULT | {"file": None}},
         RETURNED | {"result": RESULT | {"accounts": {}}},
         RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "messages"}},
+        RETURNED | {"result": {key: value for key, value in RESULT.items() if key != "entitlements"}},
     ],
     ids=str,
 )

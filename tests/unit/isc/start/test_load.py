@@ -6,7 +6,7 @@ from sailpoint_provider.exceptions import (
     InvalidInputError,
     ProtocolError,
 )
-from sailpoint_provider.isc.api.models import LoadAccountsTask, Source, StartedAggregation, TaskMessage
+from sailpoint_provider.isc.api.models import Source, StartedAggregation, StartResponse, TaskMessage
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.load import check_file_fits, find_source, get_source, start
 from tests.unit.isc.isc_cases import RUN, SOURCE, Driver
@@ -118,17 +118,15 @@ def test_a_file_that_does_not_fit_is_refused(source, has_file, reason):
 
 def test_a_start_returns_the_aggregation_that_isc_acknowledged():
     words = (TaskMessage("INFO", "first"),)
-    task = LoadAccountsTask(RUN, True, None, words)
+    task = StartResponse(RUN, words)
     driver, run = drive(start(V1, SOURCE, disable_optimization=True), task)
     assert run() == StartedAggregation(RUN, words)
     assert driver.calls[0].form == (("disableOptimization", "true"),)
 
 
 @pytest.mark.parametrize("task_id", [RUN, None])
-@pytest.mark.parametrize("success", [True, False, None])
-@pytest.mark.parametrize("completion_status", ["ERROR", None])
-def test_a_refusal_inside_a_good_answer_is_told_apart(task_id, success, completion_status):
-    refused = LoadAccountsTask(task_id, success, completion_status, (TaskMessage("ERROR", f"So: {BUSY}."),))
+def test_a_refusal_inside_a_good_answer_is_told_apart(task_id):
+    refused = StartResponse(task_id, (TaskMessage("ERROR", f"So: {BUSY}."),))
     _, run = drive(start(V1, SOURCE), refused)
     with pytest.raises(AggregationAlreadyRunningError, match="another one is running") as failure:
         run()
@@ -137,10 +135,10 @@ def test_a_refusal_inside_a_good_answer_is_told_apart(task_id, success, completi
 
 
 def test_a_start_without_an_id_is_not_taken_for_one():
-    _, run = drive(start(V1, SOURCE), LoadAccountsTask(None, True, None))
+    _, run = drive(start(V1, SOURCE), StartResponse(None))
     with pytest.raises(ProtocolError, match="messages: none"):
         run()
     words = (TaskMessage("INFO", "first"), TaskMessage(None, "second"))
-    _, run = drive(start(V1, SOURCE), LoadAccountsTask(None, True, None, words))
+    _, run = drive(start(V1, SOURCE), StartResponse(None, words))
     with pytest.raises(ProtocolError, match=r"first \| second.*before you start again"):
         run()

@@ -190,7 +190,10 @@ def test_a_retry_after_the_result_sends_nothing():
     assert again.sent == []
 
 
-@pytest.mark.parametrize("document", [7, {}, {"version": 2}, {"version": 1, "digest": 3}])
+@pytest.mark.parametrize(
+    "document",
+    [7, {}, {"version": 2}, {"version": 1, "digest": 3}, {"version": 1, "digest": "a", "\ud800": 1}],
+)
 def test_a_foreign_checkpoint_is_refused(document):
     with pytest.raises(ProtocolError):
         read_refresh_checkpoint(document)

@@ -16,7 +16,7 @@ from sailpoint_provider.exceptions import (
     RateLimitError,
     TenantUnavailableError,
 )
-from sailpoint_provider.isc.api.models import LoadAccountsTask
+from sailpoint_provider.isc.api.models import StartResponse
 from sailpoint_provider.isc.start import reconcile
 from sailpoint_provider.isc.start.checkpoint import Checkpoint
 from sailpoint_provider.isc.start.request import Busy, Skip, UnstoredTries
@@ -46,7 +46,7 @@ def unsent(error):
     return error
 
 
-STRANGE = LoadAccountsTask(None, True, None)
+STRANGE = StartResponse(None)
 AMBIGUOUS = [
     LOST,
     *(TenantUnavailableError(f"HTTP {status}", status=status) for status in (408, 500, 502, 503, 504)),
@@ -169,7 +169,7 @@ def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_w
     def refuse(tenant):
         tenant.records += late
         tenant.records.append(refused(107, tenant.elapsed))
-        return LoadAccountsTask(an_id(107), True, "ERROR", (BUSY_WORDS,))
+        return StartResponse(an_id(107), (BUSY_WORDS,))
 
     for if_running in ("wait", "fail", "skip"):
         late.clear()

@@ -48,7 +48,7 @@ def again(has_file, state, *records, **changed):
     usual = {"number": EARLIER} | ({"baseline": MARK} if state == "submitting" else {})
     if state == "returned":
         sent = SENT if has_file else None
-        usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS"), file=sent)}
+        usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS")) | {"file": sent}}
     return StartOutcome(
         records=[OLD, *records],
         checkpoint=made(state, **usual | changed),
@@ -322,14 +322,14 @@ def test_a_file_that_vanished_after_an_intent_lets_nothing_be_taken_for_ours():
     assert tenant.starts == 0
 
 
-def test_marks_and_candidates_go_by_time_and_id():
+def test_marks_and_what_began_since_go_by_time_and_id():
     before = [record(5, "SUCCESS", -200), record(6, "SUCCESS", -200), record(7, "SUCCESS", None)]
     mark = reconcile.baseline_of(before)
     assert (mark.created, set(mark.ids)) == (at(-200).isoformat(), {an_id(5), an_id(6)})
     after = [*before, record(8, None, -200), record(9, None, -10), refused(10), record(11, None, -201)]
-    assert [one.id for one in reconcile.candidates(after, mark)] == [an_id(8), an_id(9)]
+    assert [one.id for one in reconcile.begun_since(after, mark)] == [an_id(8), an_id(9), an_id(10)]
     assert reconcile.baseline_of([]) == Baseline()
-    assert reconcile.candidates([record(1, None, None)], Baseline()) == [record(1, None, None)]
+    assert reconcile.begun_since([record(1, None, None)], Baseline()) == [record(1, None, None)]
     assert reconcile.baseline_of([record(7, None, None)]) == Baseline(None, (an_id(7),))
 
 

@@ -153,13 +153,13 @@ def test_an_unknown_generation_is_refused(name):
 
 
 def test_the_table_of_generations_holds_the_documented_paths():
-    assert API_VERSIONS["v1"].sources == "/sources/v1"
-    assert API_VERSIONS["v1"].account_aggregations == "/account-aggregations/v1"
-    assert API_VERSIONS["v1"].task_status == "/task-status/v1"
+    assert API_VERSIONS["v1"].path("sources") == "/sources/v1"
+    assert API_VERSIONS["v1"].path("account-aggregations") == "/account-aggregations/v1"
+    assert API_VERSIONS["v1"].path("task-status") == "/task-status/v1"
     for name in ("v2026", "v2025", "v2024", "beta"):
-        assert API_VERSIONS[name].sources == f"/{name}/sources"
-        assert API_VERSIONS[name].account_aggregations == f"/{name}/account-aggregations"
-        assert API_VERSIONS[name].task_status == f"/{name}/task-status"
+        assert API_VERSIONS[name].path("sources") == f"/{name}/sources"
+        assert API_VERSIONS[name].path("account-aggregations") == f"/{name}/account-aggregations"
+        assert API_VERSIONS[name].path("task-status") == f"/{name}/task-status"
     with_pending = {name for name, one in API_VERSIONS.items() if one.pending_tasks}
     assert with_pending == {"beta", "v2024"}
     assert API_VERSIONS["beta"].pending_tasks == "/beta/task-status/pending-tasks"

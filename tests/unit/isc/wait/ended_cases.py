@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, Driver, answer, task_document
@@ -15,6 +16,7 @@ TYPE = "CLOUD_ACCOUNT_AGGREGATION"
 MINUTE = timedelta(minutes=1)
 
 
+@cache
 def iso(moment):
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -50,13 +52,15 @@ class TaskList:
     """
     A tenant's tasks at one moment.
 
-    :param ends_with: how many seconds pass with each request.
+    :param passing: how much time passes with each request.
+    :param date: the ``Date`` header of each response; None for the time.
     """
 
     runs: list
     now: datetime = NOON
     generation: str = "v1"
     passing: timedelta = timedelta(0)
+    date: str | None = None
     requests: list = field(default_factory=list)
 
     @property
@@ -73,7 +77,7 @@ class TaskList:
         found.sort(key=lambda run: run.begins, reverse=query.get("sorters", "-created") == "-created")
         offset = int(query.get("offset", 0))
         page = [run.document(self.now) for run in found[offset : offset + int(query["limit"])]]
-        response = answer(page, date=format_datetime(self.now, usegmt=True))
+        response = answer(page, date=self.date or format_datetime(self.now, usegmt=True))
         self.now += self.passing
         return call.read(response)
 

@@ -36,7 +36,7 @@ def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(generation):
     assert tenant.batch_poll(ids_of(240)) == set()
     assert tenant.kinds == ["list"]
     call = tenant.driver.calls[0]
-    assert call.path == API_VERSIONS[generation].task_status
+    assert call.path == API_VERSIONS[generation].path("task-status")
     assert dict(call.query) == {
         "limit": "250",
         "filters": 'type eq "CLOUD_ACCOUNT_AGGREGATION" and completionStatus isnull',

@@ -23,7 +23,7 @@ def watcher(position=None, look_back=60, **changes):
 
 
 def looked(watcher, tasks):
-    return [record.id for record in watcher.take(tasks.run(scan_ended(tasks.api, watcher.wish())))]
+    return [record.id for record in watcher.new_ends(tasks.run(scan_ended(tasks.api, watcher.request())))]
 
 
 def finished(count, before=0.0):
@@ -42,7 +42,7 @@ def test_an_interval_takes_one_request(generation):
     tasks.now += MINUTE
     looked(one, tasks)
     ((path, query),) = tasks.requests
-    assert path == tasks.api.task_status
+    assert path == tasks.api.path("task-status")
     assert query == {"limit": "250", "filters": f'type eq "{TYPE}"', "sorters": "-created"}
 
 
@@ -52,14 +52,14 @@ def test_a_list_of_ended_tasks_only_takes_a_second_one_for_those_that_run(genera
     looked(one, tasks)
     tasks.requests.clear()
     looked(one, tasks)
-    assert [path for path, _ in tasks.requests] == [tasks.api.pending_tasks, tasks.api.task_status]
+    assert [path for path, _ in tasks.requests] == [tasks.api.pending_tasks, tasks.api.path("task-status")]
 
 
 @GENERATIONS
 def test_only_the_sources_that_are_watched_are_read(generation):
     tasks = TaskList(finished(3), generation=generation)
     looked(watcher(sources=("a" * 32,)), tasks)
-    filtered = [query["filters"] for path, query in tasks.requests if path == tasks.api.task_status]
+    filtered = [query["filters"] for path, query in tasks.requests if path == tasks.api.path("task-status")]
     assert all('sourceId eq "' + "a" * 32 in filters for filters in filtered)
 
 
@@ -93,6 +93,13 @@ def test_a_load_that_began_days_ago_is_found_by_the_first_look(generation):
     looked(one, tasks)
     tasks.now = NOON + 2 * MINUTE
     assert looked(one, tasks) == ["c" * 32]
+
+
+@GENERATIONS
+@pytest.mark.parametrize("year", ["99999999999999999999", "9999999999", "0000", "soon"])
+def test_an_absurd_time_of_isc_leaves_its_clock_unknown(generation, year):
+    tasks = TaskList(finished(3), generation=generation, date=f"Fri, 01 May {year} 12:00:00 GMT")
+    assert sorted(looked(watcher(), tasks)) == ["0", "1", "2"]
 
 
 @OLD

@@ -74,14 +74,6 @@ def test_an_error_comes_back_as_its_own_kind(error):
     assert back.retry_after == error.retry_after
 
 
-def test_an_event_of_an_older_version_has_no_time_to_wait():
-    sent = over_the_wire(broken(RUN, exceptions.RateLimitError("words", retry_after=7.5)))
-    del sent["error"]["retry_after"]
-    with pytest.raises(exceptions.RateLimitError) as failure:
-        read_event(sent).ended_aggregation(RUN)
-    assert failure.value.retry_after is None
-
-
 def test_of_a_foreign_error_only_the_kind_is_told():
     with pytest.raises(exceptions.SailPointError, match="failed with KeyError") as failure:
         read_event(over_the_wire(broken(RUN, KeyError("s3cret")))).ended_aggregation(RUN)
@@ -130,6 +122,8 @@ def test_what_is_not_an_event_is_refused(junk):
         {"carried": None},
         {"carried": 7},
         {"error": "words"},
+        {"state": "\ud800"},
+        {"\ud800": 1},
     ],
     ids=str,
 )
@@ -177,7 +171,9 @@ def test_an_event_that_contradicts_itself_is_refused(contradiction):
         read_event(contradiction)
 
 
-@pytest.mark.parametrize("key", ["kind", "message", "http_status", "detail_code", "tracking_id", "final"])
+@pytest.mark.parametrize(
+    "key", ["kind", "message", "http_status", "detail_code", "tracking_id", "final", "retry_after"]
+)
 def test_an_error_that_lacks_a_key_is_refused(key):
     error = {name: value for name, value in ERROR["error"].items() if name != key}
     with pytest.raises(exceptions.ProtocolError, match="malformed"):

@@ -38,6 +38,12 @@ def test_of_two_deadlines_the_first_one_ends_the_wait_and_says_which():
         assert run.elapsed == 50
 
 
+def test_of_two_deadlines_at_once_the_error_names_that_of_its_class():
+    error = Deadlines(NOON + 50, execution_deadline=NOON + 50).timed_out("account aggregation 1")
+    assert type(error) is ExecutionTimeoutError
+    assert str(error).startswith("The task's execution_timeout passed")
+
+
 def test_an_execution_deadline_alone_ends_a_wait():
     run = Run(RUNNING, STARTED, Deadlines(None, execution_deadline=NOON + 50))
     with pytest.raises(ExecutionTimeoutError, match="execution_timeout"):

@@ -1,16 +1,19 @@
-"""Calls that return the account schema and the entitlement columns of a source."""
+"""Calls that return what ISC knows of the rows of a source: columns, schema, number of accounts."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import ProtocolError
+from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.task_query import quoted
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Response
@@ -18,11 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA_SCOPE = "idn:source-schema:read"
 
-_DENIED = (
-    f"The client needs the scope {SCHEMA_SCOPE} and must be a personal access token, whose user needs one of "
-    "the user levels ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN."
-)
 ACCOUNT_SCHEMA = "account"
+_TOTAL = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,7 @@ class AccountSchema:
 
 def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
     """Read the header row that ISC expects in a file of accounts; only delimited-file sources have one."""
-    source_id = path_id(source_id, "source_id")
-    return Request(
-        purpose=f"read the account columns of source {source_id}",
-        method="GET",
-        path=f"{generation.sources}/{source_id}/schemas/accounts",
-        read=_read_header,
-        scope=SCHEMA_SCOPE,
-        headers=(("Accept", "text/csv, application/json;q=0.5"),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
-    )
+    return _columns(generation, source_id, "account")
 
 
 def entitlement_columns(
@@ -59,17 +49,34 @@ def entitlement_columns(
 
     :param object_type: name of the entitlement schema, such as ``group``; None for ISC's default.
     """
+    return _columns(
+        generation,
+        source_id,
+        "entitlement",
+        query=() if object_type is None else (("schemaName", object_type),),
+        not_found_advice="Check that the source ID is correct and that the source has this entitlement type.",
+    )
+
+
+def _columns(
+    generation: ApiVersion,
+    source_id: str,
+    noun: str,
+    *,
+    query: tuple[tuple[str, str], ...] = (),
+    not_found_advice: str = CHECK_SOURCE_ID,
+) -> Request[tuple[str, ...]]:
     source_id = path_id(source_id, "source_id")
     return Request(
-        purpose=f"read the entitlement columns of source {source_id}",
+        purpose=f"read the {noun} columns of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/schemas/entitlements",
+        path=f"{generation.path('sources')}/{source_id}/schemas/{noun}s",
         read=_read_header,
         scope=SCHEMA_SCOPE,
-        query=() if object_type is None else (("schemaName", object_type),),
+        query=query,
         headers=(("Accept", "text/csv, application/json;q=0.5"),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and that the source has this entitlement type.",
+        denied_advice=user_needed(SCHEMA_SCOPE),
+        not_found_advice=not_found_advice,
     )
 
 
@@ -79,12 +86,30 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
     return Request(
         purpose=f"read the account schema of source {source_id}",
         method="GET",
-        path=f"{generation.sources}/{source_id}/schemas",
+        path=f"{generation.path('sources')}/{source_id}/schemas",
         read=_read_account_schema,
         scope=SCHEMA_SCOPE,
         query=(("include-names", ACCOUNT_SCHEMA),),
-        denied_advice=_DENIED,
-        not_found_advice="Check that the source ID is correct and belongs to this tenant.",
+        denied_advice=user_needed(SCHEMA_SCOPE),
+        not_found_advice=CHECK_SOURCE_ID,
+    )
+
+
+def account_count(generation: ApiVersion, source_id: str) -> Request[int]:
+    """Read how many accounts ISC holds of a source, from the header of a page that is as small as allowed."""
+    source_id = path_id(source_id, "source_id")
+    return Request(
+        purpose=f"count the accounts of source {source_id}",
+        method="GET",
+        path=generation.path("accounts"),
+        read=_read_total,
+        scope="idn:accounts:read",
+        query=(
+            ("filters", f"sourceId eq {quoted(source_id)}"),
+            ("count", "true"),
+            ("limit", "1"),
+            ("detailLevel", "SLIM"),
+        ),
     )
 
 
@@ -131,3 +156,20 @@ def _read_account_schema(answer: Response) -> AccountSchema | None:
     if attribute is not None and not isinstance(attribute, str):
         raise ProtocolError("ISC returned an account schema whose 'identityAttribute' is not a string.")
     return AccountSchema(attribute or None)
+
+
+def _read_total(answer: Response) -> int:
+    """
+    Read the answer to :func:`account_count`.
+
+    :raises ProtocolError: it is not a page of at most one account, or has no usable total.
+    """
+    page = answer.json()
+    if not isinstance(page, list):
+        raise ProtocolError("ISC returned something other than a JSON array of accounts.")
+    total = answer.headers.get("x-total-count", "").strip()
+    if not _TOTAL.fullmatch(total):
+        raise ProtocolError("ISC returned no usable X-Total-Count, although count=true asks for it.")
+    if int(total) < len(page):
+        raise ProtocolError(f"ISC returned {len(page)} accounts with an X-Total-Count of {total}.")
+    return int(total)

@@ -23,7 +23,7 @@ _ENDS = tuple(state for state in get_args(State) if state != "running")
 
 
 @dataclass(frozen=True)
-class Watched:
+class EndedLoadsFilter:
     """
     Which ended loads are reported.
 
@@ -71,8 +71,7 @@ class Watched:
 
 def recorded_kind(record: TaskStatus) -> LoadKind | None:
     """Return the kind of load that a task record is about; None if it is none that this package starts."""
-    spelled = (record.unique_name or "").upper().replace(" ", "_")
-    return next((kind for kind in KINDS.values() if kind.task_type == spelled), None)
+    return next((kind for kind in KINDS.values() if kind.task_type == record.task_type), None)
 
 
 def _values(given: Any, name: str) -> tuple[str, ...] | None:

@@ -6,8 +6,8 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api.models import read_task_status
+from sailpoint_provider.isc.ended_loads_filter import EndedLoadsFilter, recorded_kind
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, ENTITLEMENT_AGGREGATION
-from sailpoint_provider.isc.watched import Watched, recorded_kind
 from tests.unit.isc.isc_cases import SOURCE, task_document
 
 TYPE = "CLOUD_ACCOUNT_AGGREGATION"
@@ -15,7 +15,7 @@ OTHER = "2c918085000000000000000000000a01"
 
 
 def watched(source_ids=None, task_types=(TYPE,), states=None):
-    return Watched.from_arguments(source_ids, task_types, states)
+    return EndedLoadsFilter.from_arguments(source_ids, task_types, states)
 
 
 def test_one_value_stands_for_a_list_of_one():
@@ -57,6 +57,7 @@ def test_every_end_is_reported_unless_states_are_named():
     [
         ("Cloud Account Aggregation", ACCOUNT_AGGREGATION),
         ("Cloud Group Aggregation", ENTITLEMENT_AGGREGATION),
+        ("Cloud Group Aggregation - 3a68239b12ad4443ba2ab3b1460c321f", ENTITLEMENT_AGGREGATION),
         ("Something New", None),
         (None, None),
     ],

@@ -2,7 +2,7 @@ import pytest
 
 from sailpoint_provider.exceptions import AccessDeniedError, InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.responses import read_response
-from sailpoint_provider.isc.api.schemas import AccountSchema, account_columns, account_schema
+from sailpoint_provider.isc.api.source_calls import AccountSchema, account_columns, account_schema
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import SOURCE, answer
 
@@ -18,8 +18,8 @@ def csv_answer(body, content_type="text/csv"):
 @pytest.mark.parametrize("generation", API_VERSIONS.values(), ids=API_VERSIONS)
 def test_both_calls_read_below_the_source_and_name_their_scope(generation):
     columns, key = account_columns(generation, SOURCE), account_schema(generation, SOURCE)
-    assert columns.path == f"{generation.sources}/{SOURCE}/schemas/accounts"
-    assert key.path == f"{generation.sources}/{SOURCE}/schemas"
+    assert columns.path == f"{generation.path('sources')}/{SOURCE}/schemas/accounts"
+    assert key.path == f"{generation.path('sources')}/{SOURCE}/schemas"
     assert key.query == (("include-names", "account"),)
     for call in (columns, key):
         assert (call.method, call.safe_to_repeat, call.scope) == ("GET", True, "idn:source-schema:read")

@@ -103,13 +103,13 @@ def test_an_error_is_raised_with_its_body(sources):
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_answers_of_all_generations_have_the_shape_the_sdk_reads(api, control, generation):
     from sailpoint.account_aggregations.models.account_aggregation_status import AccountAggregationStatus
-    from sailpoint.sources.models.load_accounts_task import StartResponse
+    from sailpoint.sources.models.load_accounts_task import LoadAccountsTask
     from sailpoint.sources.models.source import Source
     from sailpoint.task_management.models.task_status import TaskStatus
 
     api.generation = generation
     started = api.start(DIRECTORY)
-    assert StartResponse.from_json(started.text).task.name
+    assert LoadAccountsTask.from_json(started.text).task.name
     id = finished(control, started.json()["task"]["id"])
     assert AccountAggregationStatus.from_json(api.status(id).text).status == "COMPLETED"
     assert TaskStatus.from_json(api.task(id).text).percent_complete == 100

@@ -9,7 +9,7 @@ import pytest
 
 from sailpoint_provider.exceptions import FileRefusedError
 from sailpoint_provider.files.check.checked import CheckedFile
-from sailpoint_provider.isc.api.models import LoadAccountsTask
+from sailpoint_provider.isc.api.models import StartResponse
 from sailpoint_provider.isc.start.starter import STARTS_PER_TRY
 from tests.unit.files.check.bad_files import GOOD
 from tests.unit.files.check.cases import checked
@@ -27,7 +27,7 @@ def refused_start(tenant):
     """Refuse a start because of another aggregation, which has ended by the next look."""
     tenant.arrive(9, "SUCCESS")
     tenant.records.append(refused(109, tenant.elapsed))
-    return LoadAccountsTask(an_id(109), True, "ERROR", (BUSY_WORDS,))
+    return StartResponse(an_id(109), (BUSY_WORDS,))
 
 
 @pytest.fixture

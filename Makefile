@@ -11,7 +11,7 @@ CELERY_INSTALLED := $(VENV)/.celery-installed
 SDK1 := .sdk1
 NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
-WORKERS ?= 3
+WORKERS ?= 4
 PARALLEL := -n $(WORKERS) --dist loadscope
 # These need the machine to themselves.
 CRASH_TESTS := tests/live/test_live_crashes.py
@@ -28,7 +28,7 @@ SHELL := /bin/sh
 # many processes of the tests would compile all modules anew.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test test-unit test-scheduler test-clients test-live test-page chaos test-matrix bench docs lint-workflows lint format clean
+.PHONY: help setup demo up test test-scheduler coverage test-clients test-live test-page chaos test-matrix bench docs lint-workflows lint format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,15 +39,14 @@ demo: $(INSTALLED) ## Load, refuse, approve and repeat files with a real Airflow
 up: $(INSTALLED) ## Keep the demo's Airflow and tenant running, with its web interface on a local port
 	@$(RUN) -m tests.live.up
 
-# The tests that share an Airflow run first, each Airflow in one worker; the others run the unit tests meanwhile.
-test: $(INSTALLED) ## Run the unit tests and those with a real Airflow, in parallel, with the coverage of isc and client
-	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit $(SCHEDULER_TESTS)
+test: $(INSTALLED) ## Run the unit tests, in parallel
+	@$(RUN) -m pytest -q $(PARALLEL) tests/unit
 
-test-unit: $(INSTALLED) ## Run the unit tests alone
-	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit
+test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer, with two Airflows at once
+	@$(RUN) -m pytest -q -n 2 --dist loadscope $(SCHEDULER_TESTS)
 
-test-scheduler: $(INSTALLED) ## Run the tests that go through a real scheduler and triggerer alone
-	@$(RUN) -m pytest -q $(SCHEDULER_TESTS)
+coverage: $(INSTALLED) ## Require that the tests of isc and client run 95 % of their lines
+	@$(RUN) -m pytest -q $(PARALLEL) $(COVERAGE) tests/unit/isc tests/unit/client tests/unit/polling
 
 test-clients: $(CLIENTS_INSTALLED) $(SDK1)/.installed $(NODE)/.installed ## Run SailPoint's own clients and OpenAPI documents against the built-in tenant
 	@$(RUN) -m pytest -q tests/clients tests/unit/simulator/test_sdk.py

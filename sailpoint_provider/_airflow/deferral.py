@@ -82,7 +82,7 @@ def result_before_deferring(hook: SailPointHook, watch: Watch) -> AggregationRes
     :raises AggregationTimeoutError: a deadline has passed.
     """
     if hook._run(watch.check_once(), until=request_limit(watch)):
-        return hook._run(watch.settled(), until=request_limit(watch))
+        return hook._run(watch.poll_until_clear(), until=request_limit(watch))
     watch.check_deadline()
     return None
 
@@ -102,7 +102,7 @@ def result_after_deferring(
     """
     deadlines = deadlines.no_earlier_than(time.time() + _VERIFY_SECONDS)
     watch = hook._watch(aggregation_id, deadlines, log=log, kind=kind)
-    result = hook._run(watch.settled(), until=deadlines.end)
+    result = hook._run(watch.poll_until_clear(), until=deadlines.end)
     if result is None:
         log.warning(
             "The triggerer reported the end of %s %s, but ISC says that it is still running. Resuming the "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider._airflow.parameters import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
-from sailpoint_provider.isc.api.identifiers import given_id, load_id
+from sailpoint_provider.isc.api.identifiers import id_from_user, load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
 from sailpoint_provider.isc.wait.deadlines import Deadlines
@@ -88,7 +88,7 @@ class AsyncMethods(ConnectedHook):
         """Start an account aggregation; see :meth:`load_accounts`."""
         from sailpoint_provider.version_compat import in_thread
 
-        given_id(source_id, "source_id")
+        id_from_user(source_id, "source_id")
         upload = await in_thread(upload_of, file)
         tenant = await self._atenant()
         from sailpoint_provider.isc.start.load import start
@@ -99,7 +99,7 @@ class AsyncMethods(ConnectedHook):
 
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
         """Return the progress of an aggregation; see :meth:`get_account_aggregation_status`."""
-        given_id(aggregation_id, "aggregation_id")
+        id_from_user(aggregation_id, "aggregation_id")
         tenant = await self._atenant()
         from sailpoint_provider.isc.api.endpoints import account_aggregation_status
 
@@ -166,7 +166,7 @@ class AsyncMethods(ConnectedHook):
             result = None
             while result is None:
                 await client.companion(Poller).end_of(watch, backoff)
-                result = await client.run(watch.settled())
+                result = await client.run(watch.poll_until_clear())
         return check_end(result, kind=waited_for)
 
     async def atest_connection(self) -> tuple[bool, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.hooks.connection import ConnectedHook, upload_of
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import id_from_user
 from sailpoint_provider.isc.kinds import ENTITLEMENT_AGGREGATION, UNCORRELATED_ACCOUNTS
 from sailpoint_provider.version_compat import in_thread
 
@@ -116,13 +116,13 @@ class LoadMethods(ConnectedHook):
         """
         from sailpoint_provider.isc.api.source_health import check_connection
 
-        return self._send(check_connection(self._tenant.generation, given_id(source_id, "source_id")))
+        return self._send(check_connection(self._tenant.generation, id_from_user(source_id, "source_id")))
 
     async def acheck_source_connection(self, source_id: str) -> ConnectionCheck:
         """Let ISC test whether it can log in to a source; see :meth:`check_source_connection`."""
         from sailpoint_provider.isc.api.source_health import check_connection
 
-        given_id(source_id, "source_id")
+        id_from_user(source_id, "source_id")
         return await self._asend(check_connection((await self._atenant()).generation, source_id))
 
     def get_source_health(self, source_id: str) -> SourceHealth:
@@ -134,20 +134,20 @@ class LoadMethods(ConnectedHook):
         """
         from sailpoint_provider.isc.api.source_health import source_health
 
-        return self._send(source_health(self._tenant.generation, given_id(source_id, "source_id")))
+        return self._send(source_health(self._tenant.generation, id_from_user(source_id, "source_id")))
 
     async def aget_source_health(self, source_id: str) -> SourceHealth:
         """Return the state of a source as ISC last saw it; see :meth:`get_source_health`."""
         from sailpoint_provider.isc.api.source_health import source_health
 
-        given_id(source_id, "source_id")
+        id_from_user(source_id, "source_id")
         return await self._asend(source_health((await self._atenant()).generation, source_id))
 
 
 def _check_entitlements(source_id: str, file: Any, object_type: str | None) -> None:
     from sailpoint_provider.isc.start.load import check_object_type
 
-    given_id(source_id, "source_id")
+    id_from_user(source_id, "source_id")
     check_object_type(object_type, has_file=file is not None)
 
 
@@ -160,7 +160,7 @@ def _entitlements(
 
 
 def _check_uncorrelated(source_id: str, file: Any) -> None:
-    given_id(source_id, "source_id")
+    id_from_user(source_id, "source_id")
     if file is None:
         raise InvalidInputError("A load of uncorrelated accounts needs a file. Set file to the CSV to load.")
 

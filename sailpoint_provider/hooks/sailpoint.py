@@ -12,7 +12,7 @@ from sailpoint_provider.hooks.asynchronous import AsyncMethods
 from sailpoint_provider.hooks.connection import DEFAULT_CONN_ID, connected_to, upload_of
 from sailpoint_provider.hooks.loads import LoadMethods
 from sailpoint_provider.hooks.session import SailPointSession
-from sailpoint_provider.isc.api.identifiers import given_id, load_id
+from sailpoint_provider.isc.api.identifiers import id_from_user, load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of
 from sailpoint_provider.isc.tenant import connection_fields
 from sailpoint_provider.isc.tenant.diagnosis import diagnose
@@ -155,7 +155,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.start.load import start
 
-        given_id(source_id, "source_id")
+        id_from_user(source_id, "source_id")
         upload = upload_of(file)
         return self._run(
             start(self._tenant.generation, source_id, upload, disable_optimization=disable_optimization)
@@ -170,7 +170,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.api.endpoints import account_aggregation_status
 
-        given_id(aggregation_id, "aggregation_id")
+        id_from_user(aggregation_id, "aggregation_id")
         return self._send(account_aggregation_status(self._tenant.generation, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import id_from_user
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, KINDS
 from sailpoint_provider.results import State
 
@@ -54,7 +54,7 @@ class EndedLoadsFilter:
                 f"{ACCOUNT_AGGREGATION.task_type}."
             )
         return cls(
-            None if ids is None else tuple(sorted({given_id(one, "source_ids").lower() for one in ids})),
+            None if ids is None else tuple(sorted({id_from_user(one, "source_ids").lower() for one in ids})),
             tuple(sorted(set(types))),
             None if ends is None else tuple(sorted(set(ends))),
         )

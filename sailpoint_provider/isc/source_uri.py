@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import id_from_user
 from sailpoint_provider.isc.tenant.urls import base_address
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def source_uri(host: str, source_id: str) -> str:
     :param source_id: ID of the source, 32 hex characters.
     :raises InvalidInputError: no connection has such a host, or the ID is malformed.
     """
-    return f"{SCHEME}://{uri_host(host)}/sources/{given_id(source_id, 'source_id').lower()}"
+    return f"{SCHEME}://{uri_host(host)}/sources/{id_from_user(source_id, 'source_id').lower()}"
 
 
 def uri_host(host: str) -> str:

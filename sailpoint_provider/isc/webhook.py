@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.identifiers import id_from_response
 from sailpoint_provider.isc.api.models import TaskStatus
 from sailpoint_provider.isc.coercion import as_text, as_time
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
@@ -44,7 +44,7 @@ def load_event_of_webhook(document: Any, host: str) -> LoadEvent:
     """
     event = _object(document, "the event")
     source, stats = _object(event.get("source"), "source"), _object(event.get("stats"), "stats")
-    source_id = answered_id(source.get("id"))
+    source_id = id_from_response(source.get("id"))
     status = as_text(event.get("status")) or ""
     completed = as_time(event.get("completed"))
     completion_status = _COMPLETION_STATUSES.get(status.lower())

@@ -77,7 +77,7 @@ class Poller:
         :param first_pause: seconds until the first poll.
         :param least_seconds: seconds that the wait gets even if its deadline has passed.
         :raises AggregationTimeoutError: the deadline came first, even if a call hangs.
-        :raises SailPointError: the wait cannot continue; see :meth:`Watch.look`.
+        :raises SailPointError: the wait cannot continue; see :meth:`Watch.poll`.
         """
         left = None if watch.end is None else max(least_seconds, watch.end - time.time())
         wait = Wait(watch, backoff, self._loop.time() + first_pause, self._loop.create_future())
@@ -179,7 +179,7 @@ class Poller:
                 wait.alone_until == 0.0 and self._progress.is_affordable()
             )
             wait.needs_full_poll = False
-            result = await self._client.run(watch.look(with_progress=with_progress))
+            result = await self._client.run(watch.poll(with_progress=with_progress))
             now = self._loop.time()
             if result is not None:
                 wait.end(result["state"])
@@ -229,7 +229,7 @@ class Poller:
             if wait.batch_poll == self._batch_polls or wait.outcome.done():
                 continue
             try:
-                wait.context.run(wait.watch.missed, error, quiet=self._quiet())
+                wait.context.run(wait.watch.note_failure, error, quiet=self._quiet())
                 wait.due = self._loop.time() + wait.watch.next_pause(wait.backoff, random.random())
             except Exception as failure:
                 wait.fail(failure)
@@ -249,14 +249,14 @@ class Poller:
             return False
         wait.batch_poll = self._batch_polls
         try:
-            state = wait.context.run(wait.watch.saw, record, quiet=self._quiet())
+            state = wait.context.run(wait.watch.apply_record, record, quiet=self._quiet())
             if state != "running" and self._loop.time() >= wait.begins:
                 wait.end(state)
                 return True
             if state != "running":
                 wait.due = wait.begins  # others are polled already, but this wait may not end yet
                 return False
-            if wait.watch.is_puzzled or wait.needs_full_poll:
+            if wait.watch.is_contradictory or wait.needs_full_poll:
                 wait.alone_until = math.inf
             else:
                 wait.watch.check_deadline()

@@ -182,7 +182,7 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _read_state(self, watch: Watch, context: Context) -> AggregationResult | None:
-        result = self.hook._run(watch.look(), until=request_limit(watch))
+        result = self.hook._run(watch.poll(), until=request_limit(watch))
         show_links(self, context, self.hook._tenant.ui_url, watch.source_id)
         begun = None if watch.end is None else watch.end - self.timeout
         return None if result is None else self._finish(result, begun)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sailpoint_provider.exceptions import ProtocolError, UnknownAggregationError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import PAGE_BYTES, Request
-from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path
 from sailpoint_provider.isc.api.models import (
     AccountAggregationStatus,
     Source,
@@ -65,7 +65,7 @@ def account_aggregation_status(
 
     :param time_limit: seconds for one attempt, None for the default.
     """
-    aggregation_id = path_id(aggregation_id, "aggregation_id")
+    aggregation_id = id_for_path(aggregation_id, "aggregation_id")
     return Request(
         purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
@@ -83,7 +83,7 @@ def account_aggregation_status(
 
 def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     """Read the record of one task, which decides whether it has ended in every API generation."""
-    task_id = path_id(task_id, "task_id")
+    task_id = id_for_path(task_id, "task_id")
 
     def read(response: Response) -> TaskStatus:
         record = read_task_status(response.json())
@@ -145,7 +145,7 @@ def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) 
 
 def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
     """Read the records of up to 250 tasks, with only the fields that a wait needs."""
-    values = ",".join(quoted(path_id(task_id, "task_id")) for task_id in task_ids)
+    values = ",".join(quoted(id_for_path(task_id, "task_id")) for task_id in task_ids)
     path = generation.path("task-status")
     return _page_of_tasks(_WAITED_FOR, path, _read_summaries, filters=f"id in ({values})")
 
@@ -156,7 +156,7 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
 
     :param now: the time to record as its end.
     """
-    task_id = path_id(task_id, "task_id")
+    task_id = id_for_path(task_id, "task_id")
     patch = [
         {"op": "replace", "path": "/completionStatus", "value": "Error"},
         {"op": "replace", "path": "/completed", "value": now.isoformat(timespec="milliseconds")},
@@ -176,7 +176,7 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
 
 def source(generation: ApiVersion, source_id: str) -> Request[Source]:
     """Read one source."""
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read source {source_id}",
         method="GET",

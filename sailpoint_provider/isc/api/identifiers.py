@@ -15,7 +15,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-
 _ANSWERED = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 
-def given_id(value: object, what: str) -> str:
+def id_from_user(value: object, what: str) -> str:
     """
     Return an ID from a user if it is well-formed.
 
@@ -42,7 +42,7 @@ def task_id(value: object, what: str) -> str:
     """
     if isinstance(value, str) and _UUID.fullmatch(value):
         return value
-    return given_id(value, what)
+    return id_from_user(value, what)
 
 
 def load_id(value: object, kind: LoadKind) -> str:
@@ -51,7 +51,7 @@ def load_id(value: object, kind: LoadKind) -> str:
 
     :raises InvalidInputError: it is not.
     """
-    check = task_id if kind.may_have_uuid else given_id
+    check = task_id if kind.may_have_uuid else id_from_user
     return check(value, "aggregation_id")
 
 
@@ -69,7 +69,7 @@ def identity_profile_id(value: object) -> str:
     )
 
 
-def answered_id(value: object) -> str | None:
+def id_from_response(value: object) -> str | None:
     """
     Return an ID from a response of ISC; None if it cannot be one.
 
@@ -81,13 +81,13 @@ def answered_id(value: object) -> str | None:
     return None
 
 
-def path_id(value: object, what: str) -> str:
+def id_for_path(value: object, what: str) -> str:
     """
     Return an ID, from a user or from ISC, that can be part of a path.
 
     :raises InvalidInputError: it has characters other than letters, digits and hyphens, or more than 64.
     """
-    checked = answered_id(value)
+    checked = id_from_response(value)
     if checked is None:
-        return given_id(value, what)
+        return id_from_user(value, what)
     return checked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
-from sailpoint_provider.isc.api.identifiers import answered_id, identity_profile_id, path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path, id_from_response, identity_profile_id
 from sailpoint_provider.isc.api.models import StartResponse, read_start_response
 from sailpoint_provider.isc.kinds import IDENTITY_REFRESH, LoadKind
 
@@ -43,7 +43,7 @@ def start_load(
         default. No OpenAPI document has this part: SailPoint's File Upload Utility 4.1.0 sends it as
         ``objectType`` (``aggregateEntitlements`` in its ``SailPointServiceInterface.java``).
     """
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     form: list[tuple[str, str]] = []
     if kind.can_disable_optimization:
         form.append(("disableOptimization", "true" if disable_optimization else "false"))
@@ -74,7 +74,7 @@ def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> R
 
     :returns: ID of the task; None if ISC gave none that is usable.
     """
-    content = {"identityIds": [path_id(one, "identity_ids") for one in identity_ids]}
+    content = {"identityIds": [id_for_path(one, "identity_ids") for one in identity_ids]}
     return _refresh(
         f"start the processing of {len(identity_ids)} identities",
         f"{generation.path('identities')}/{IDENTITY_REFRESH.path}",
@@ -123,4 +123,4 @@ def _read_task_id(response: Response) -> str | None:
     document = response.json()
     if not isinstance(document, dict):
         raise ProtocolError("ISC did not return a JSON object in response to the start.")
-    return answered_id(document.get("id"))
+    return id_from_response(document.get("id"))

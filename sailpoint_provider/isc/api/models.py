@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.identifiers import id_from_response
 from sailpoint_provider.isc.api.shapes import json_array, json_object
 from sailpoint_provider.isc.api.source_settings import delete_threshold, merges_rows
 from sailpoint_provider.isc.coercion import as_int, as_text, as_time
@@ -186,7 +186,7 @@ def read_start_response(document: Any, file: UploadedFile | None = None) -> Star
     is_flat = task is None
     task = answer if is_flat else json_object(task, "the task in the response to the start")
     return StartResponse(
-        id=answered_id(task.get("id")),
+        id=id_from_response(task.get("id")),
         messages=_messages(task.get("messages")) + (() if is_flat else _messages(answer.get("messages"))),
         file=file,
     )
@@ -223,7 +223,7 @@ def read_task_status(document: Any) -> TaskStatus:
     :raises ProtocolError: it is not a JSON object, or has no ID.
     """
     answer = json_object(document, "the task status")
-    task_id = answered_id(answer.get("id"))
+    task_id = id_from_response(answer.get("id"))
     if task_id is None:
         raise ProtocolError("ISC returned a task status without a usable 'id'.")
     target = answer.get("target")
@@ -236,7 +236,7 @@ def read_task_status(document: Any) -> TaskStatus:
         completion_status=as_text(answer.get("completionStatus")),
         unique_name=_kind(answer),
         launcher=as_text(answer.get("launcher")),
-        source_id=answered_id(target.get("id")) or answered_id(attributes.get("appId")),
+        source_id=id_from_response(target.get("id")) or id_from_response(attributes.get("appId")),
         source_name=name.removesuffix(_SOURCE_SUFFIX) if name else None,
         created=as_time(answer.get("created")),
         launched=as_time(answer.get("launched")),
@@ -264,7 +264,7 @@ def read_source(document: Any) -> Source:
     :raises ProtocolError: it is not a JSON object, or has no ID.
     """
     answer = json_object(document, "the source")
-    source_id = answered_id(answer.get("id"))
+    source_id = id_from_response(answer.get("id"))
     if source_id is None:
         raise ProtocolError("ISC returned a source without a usable 'id'.")
     return Source(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID, user_needed
 from sailpoint_provider.isc.api.exchange import Request
-from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path
 from sailpoint_provider.isc.api.task_query import quoted
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _columns(
     query: tuple[tuple[str, str], ...] = (),
     not_found_advice: str = CHECK_SOURCE_ID,
 ) -> Request[tuple[str, ...]]:
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read the {noun} columns of source {source_id}",
         method="GET",
@@ -82,7 +82,7 @@ def _columns(
 
 def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSchema | None]:
     """Read the account schema of a source; None if the source has none."""
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read the account schema of source {source_id}",
         method="GET",
@@ -97,7 +97,7 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
 
 def account_count(generation: ApiVersion, source_id: str) -> Request[int]:
     """Read how many accounts ISC holds of a source, from the header of a page that is as small as allowed."""
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"count the accounts of source {source_id}",
         method="GET",

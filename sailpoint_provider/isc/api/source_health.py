@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import Request
-from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path
 from sailpoint_provider.isc.coercion import as_int, as_text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class SourceHealth:
 
 def check_connection(generation: ApiVersion, source_id: str) -> Request[ConnectionCheck]:
     """Let ISC log in to a source with the credentials that it has; nothing is loaded or changed."""
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"check the connection of source {source_id}",
         method="POST",
@@ -79,7 +79,7 @@ def source_health(generation: ApiVersion, source_id: str) -> Request[SourceHealt
             f"api_version {generation.name!r} has no call for the health of a source. Set a newer "
             "api_version in the connection's extra."
         )
-    source_id = path_id(source_id, "source_id")
+    source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read the health of source {source_id}",
         method="GET",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.identifiers import given_id, task_id
+from sailpoint_provider.isc.api.identifiers import id_from_user, task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class TaskQuery:
             )
         return cls(
             task_ids=_ids(task_ids, "task_ids", task_id),
-            source_ids=_ids(source_ids, "source_ids", given_id),
+            source_ids=_ids(source_ids, "source_ids", id_from_user),
             types=_words(types, "types"),
             completion_statuses=_words(completion_statuses, "completion_statuses"),
             running=running,

@@ -10,7 +10,7 @@ import msgspec
 
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.files.source import FileState  # noqa: TC001 - msgspec reads the annotations
-from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.identifiers import id_from_response
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.outcome import BAD_STATES
 from sailpoint_provider.isc.wait.deadlines import Deadlines  # noqa: TC001 - msgspec reads the annotations
@@ -144,10 +144,10 @@ def _problem_of(checkpoint: Checkpoint) -> str | None:
     times = (*asdict(deadlines).values(), checkpoint.usual_seconds)
     if not all(math.isfinite(time) for time in times if time is not None):
         return "a time is not finite"
-    if answered_id(checkpoint.source_id) is None:
+    if id_from_response(checkpoint.source_id) is None:
         return "the source ID is not an ID"
     has_id = checkpoint.state in ("running", "discarded", "returned")
-    if has_id and answered_id(checkpoint.aggregation_id) is None:
+    if has_id and id_from_response(checkpoint.aggregation_id) is None:
         return "the aggregation ID is not an ID"
     if (checkpoint.file_location is None) != (checkpoint.file is None):
         return "it has a file without its state, or a state without a file"

@@ -12,7 +12,7 @@ from sailpoint_provider.exceptions import (
     ProtocolError,
 )
 from sailpoint_provider.isc.api.endpoints import source, sources
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import id_from_user
 from sailpoint_provider.isc.api.loads import start_load
 from sailpoint_provider.isc.api.models import StartedAggregation
 from sailpoint_provider.isc.api.task_query import quoted
@@ -66,7 +66,7 @@ def get_source(generation: ApiVersion, source_id: str) -> Flow[Source]:
 
     :raises InvalidInputError: the ID is malformed, or no source has it.
     """
-    return (yield from ask(source(generation, given_id(source_id, "source_id"))))
+    return (yield from ask(source(generation, id_from_user(source_id, "source_id"))))
 
 
 def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGREGATION) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, SailPointError
-from sailpoint_provider.isc.api.identifiers import given_id
+from sailpoint_provider.isc.api.identifiers import id_from_user
 from sailpoint_provider.isc.api.loads import MOST_IDENTITIES, process_identities, process_identity_profile
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.outcome import is_good_end
@@ -227,7 +227,7 @@ def checked_identity_ids(given: Any) -> tuple[str, ...]:
         given = (given,)
     if not isinstance(given, Collection) or isinstance(given, bytes):
         raise InvalidInputError(f"identity_ids must be a list of IDs, not {type(given).__name__}.")
-    ids = tuple(dict.fromkeys(given_id(one, "identity_ids") for one in given))
+    ids = tuple(dict.fromkeys(id_from_user(one, "identity_ids") for one in given))
     if not ids:
         raise InvalidInputError("identity_ids is empty; name the identities to process.")
     return ids

@@ -133,7 +133,7 @@ class Starter:
             kind=self._request.kind,
         )
         try:
-            result = yield from watch.settled()
+            result = yield from watch.poll_until_clear()
         except UnknownAggregationError:
             self._log.warning("ISC does not know the %s of an earlier try; starting a new one.", name)
             return False

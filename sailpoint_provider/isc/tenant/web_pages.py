@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sailpoint_provider.isc.api.identifiers import answered_id
+from sailpoint_provider.isc.api.identifiers import id_from_response
 
 
 def source_page(ui_url: str | None, source_id: str | None) -> str | None:
@@ -13,7 +13,7 @@ def source_page(ui_url: str | None, source_id: str | None) -> str | None:
     :param source_id: ID of the source; None if unknown.
     :returns: None if one of them is unknown.
     """
-    if ui_url is None or answered_id(source_id) is None:
+    if ui_url is None or id_from_response(source_id) is None:
         return None
     return f"{ui_url}/ui/a/admin/connections/sources/{source_id}"
 

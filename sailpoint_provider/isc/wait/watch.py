@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sailpoint_provider.exceptions import SailPointError, UnknownAggregationError
 from sailpoint_provider.isc.api.endpoints import task_status
-from sailpoint_provider.isc.api.identifiers import path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path
 from sailpoint_provider.isc.flow import Flow, Sleep, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.outcome import Progress, decide, make_result, progress_of
@@ -73,7 +73,7 @@ class Watch:
         usual_seconds: float | None = None,
         kind: LoadKind = ACCOUNT_AGGREGATION,
     ) -> None:
-        self.aggregation_id = path_id(aggregation_id, "aggregation_id")
+        self.aggregation_id = id_for_path(aggregation_id, "aggregation_id")
         self.source_id: str | None = None
         self._generation = generation
         self.kind = kind
@@ -94,10 +94,10 @@ class Watch:
     @property
     def is_troubled(self) -> bool:
         """Whether the last responses left the state unclear, so that it must be read again."""
-        return self.is_puzzled or self._outage.is_down
+        return self.is_contradictory or self._outage.is_down
 
     @property
-    def is_puzzled(self) -> bool:
+    def is_contradictory(self) -> bool:
         """Whether the responses so far contradict each other, so that both endpoints must be read again."""
         return self._outage.is_contradictory
 
@@ -120,10 +120,10 @@ class Watch:
         Read the state until the aggregation has ended, successfully or not.
 
         :raises AggregationTimeoutError: a deadline passed first.
-        :raises SailPointError: see :meth:`look`.
+        :raises SailPointError: see :meth:`poll`.
         """
         while True:
-            result = yield from self.look()
+            result = yield from self.poll()
             if result is not None:
                 return result
             self.check_deadline()
@@ -150,16 +150,16 @@ class Watch:
         """Return the error for a wait whose time is up."""
         return self._deadlines.timed_out(self._name)
 
-    def settled(self) -> Flow[AggregationResult | None]:
+    def poll_until_clear(self) -> Flow[AggregationResult | None]:
         """
         Read the state until it is clear: the result of an aggregation that ended, None while it is running.
 
         An outage is tolerated, and never counts as an unknown ID.
 
-        :raises SailPointError: see :meth:`look`.
+        :raises SailPointError: see :meth:`poll`.
         """
         while True:
-            result = yield from self.look()
+            result = yield from self.poll()
             if result is not None or not self.is_troubled:
                 return result
             self.check_deadline()
@@ -172,9 +172,9 @@ class Watch:
         except SailPointError as error:
             self._outage.note_failure(error)
             return False
-        return task is not None and self.saw(task, quiet=math.inf) != "running"
+        return task is not None and self.apply_record(task, quiet=math.inf) != "running"
 
-    def look(self, *, with_progress: bool = True) -> Flow[AggregationResult | None]:
+    def poll(self, *, with_progress: bool = True) -> Flow[AggregationResult | None]:
         """
         Read the state once: the result of an aggregation that ended, None while it is running.
 
@@ -187,8 +187,8 @@ class Watch:
         """
         try:
             task = yield from self._task()
-            if task is not None and not with_progress and not self.is_puzzled:
-                state = self.saw(task)
+            if task is not None and not with_progress and not self.is_contradictory:
+                state = self.apply_record(task)
                 return (
                     None
                     if state == "running"
@@ -209,7 +209,7 @@ class Watch:
         self._show(status, task)
         return None
 
-    def saw(self, task: TaskStatus | TaskSummary, *, quiet: float = 0.0) -> State:
+    def apply_record(self, task: TaskStatus | TaskSummary, *, quiet: float = 0.0) -> State:
         """
         Process a task record that came with a batch, and return the state.
 
@@ -222,7 +222,7 @@ class Watch:
             self._show(None, task)
         return state
 
-    def missed(self, error: SailPointError, *, quiet: float = 0.0) -> None:
+    def note_failure(self, error: SailPointError, *, quiet: float = 0.0) -> None:
         """
         Process the failure of a batch request.
 

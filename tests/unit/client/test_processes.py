@@ -46,9 +46,9 @@ seen = {}
 class Seen(Watch):
     __slots__ = ()
 
-    def saw(self, task, **how):
+    def apply_record(self, task, **how):
         seen.setdefault(self.aggregation_id, []).append(time.time())
-        return super().saw(task, **how)
+        return super().apply_record(task, **how)
 
 
 async def main():

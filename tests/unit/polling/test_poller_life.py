@@ -59,7 +59,7 @@ def test_a_bug_in_a_sweep_fails_the_waits_instead_of_hanging_them(control, tenan
 
 def test_a_bug_in_one_look_fails_that_wait_only(control, tenant, monkeypatch):
     ids = started(control, 5)
-    look = watch_module.Watch.look
+    look = watch_module.Watch.poll
 
     def sometimes_broken(self, **how):
         if self.aggregation_id == ids[0]:

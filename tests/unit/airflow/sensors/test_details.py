@@ -89,7 +89,7 @@ def test_a_skip_for_an_error_gives_that_error_as_its_reason(tenant, monkeypatch,
     def broken(watch):
         raise cause
 
-    monkeypatch.setattr(Watch, "look", broken)
+    monkeypatch.setattr(Watch, "poll", broken)
     ti = FakeTaskInstance()
     end = end_of(lambda: sensor(mode=mode, **{rule: True}), ti)
     assert isinstance(end, AirflowSkipException)

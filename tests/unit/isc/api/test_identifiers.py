@@ -2,7 +2,7 @@ import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.identifiers import answered_id, given_id, path_id
+from sailpoint_provider.isc.api.identifiers import id_for_path, id_from_response, id_from_user
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from tests.unit.isc.isc_cases import RUN, SOURCE, load_accounts
 
@@ -50,15 +50,15 @@ BUILDERS = [
 
 @pytest.mark.parametrize("value", [SOURCE, SOURCE.upper(), "0" * 32])
 def test_32_hex_characters_are_an_id(value):
-    assert given_id(value, "source_id") == value
-    assert path_id(value, "source_id") == value
-    assert answered_id(value) == value
+    assert id_from_user(value, "source_id") == value
+    assert id_for_path(value, "source_id") == value
+    assert id_from_response(value) == value
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_anything_else_is_refused_by_its_name(value):
     with pytest.raises(InvalidInputError, match=r"source_id .*32 hex characters"):
-        given_id(value, "source_id")
+        id_from_user(value, "source_id")
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_anything_else_is_refused_by_its_name(value):
 )
 def test_a_user_must_give_exactly_32_hex_characters(value):
     with pytest.raises(InvalidInputError):
-        given_id(value, "source_id")
+        id_from_user(value, "source_id")
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_an_answered_id_that_is_not_fit_for_a_path_counts_as_none(value):
-    assert answered_id(value) is None
+    assert id_from_response(value) is None
 
 
 @pytest.mark.parametrize("value", ["af1b8208-6c19-4f89-acce-82e156ff6e61", "4311625", "Task-1", "a" * 64])
 def test_an_answered_id_may_be_spelled_otherwise(value):
-    assert answered_id(value) == value
-    assert path_id(value, "task_id") == value
+    assert id_from_response(value) == value
+    assert id_for_path(value, "task_id") == value
 
 
 def test_an_answered_id_is_not_endlessly_long():
-    assert answered_id("a" * 65) is None
+    assert id_from_response("a" * 65) is None
 
 
 @pytest.mark.parametrize("value", HOSTILE)

@@ -74,7 +74,7 @@ def test_elapsed_time_counts_from_the_begin_that_is_given(caplog):
         clock=run.driver.clock,
         log=logging.getLogger("watch"),
     )
-    run.driver.run(watch.look())
+    run.driver.run(watch.poll())
     assert caplog.messages[0].endswith("elapsed 1:00:00")
     assert {call.path for call in run.driver.calls} == {
         f"/beta/task-status/{RUN}",

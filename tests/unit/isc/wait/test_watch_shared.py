@@ -66,7 +66,7 @@ def test_a_glance_shows_no_progress(caplog):
 def test_settled_asks_both_endpoints_once_where_all_is_clear():
     for task, status in ((DONE, COMPLETED), (RUNNING, STARTED)):
         run = Run(task, status)
-        result = run.driver.run(run.watch.settled())
+        result = run.driver.run(run.watch.poll_until_clear())
         assert (result is None) == (task is RUNNING)
         assert len(run.asked("task-status")) == len(run.asked("account-aggregations")) == 1
         assert run.driver.pauses == []
@@ -74,27 +74,27 @@ def test_settled_asks_both_endpoints_once_where_all_is_clear():
 
 def test_settled_sits_an_outage_out():
     run = Run(after(60, DOWN, DONE), COMPLETED)
-    assert run.driver.run(run.watch.settled())["state"] == "succeeded"
+    assert run.driver.run(run.watch.poll_until_clear())["state"] == "succeeded"
     assert run.elapsed == 60
 
 
 def test_settled_gives_up_an_outage_that_is_longer_than_tolerated():
     run = Run(DOWN, COMPLETED, Deadlines(tolerate_outage=90))
     with pytest.raises(TenantUnavailableError, match="tolerate_outage"):
-        run.driver.run(run.watch.settled())
+        run.driver.run(run.watch.poll_until_clear())
     assert run.elapsed == pytest.approx(93)
 
 
 def test_settled_obeys_a_wish_of_isc():
     run = Run(after(10, RateLimitError("x", status=429, retry_after=77.0), DONE), COMPLETED)
-    run.driver.run(run.watch.settled())
+    run.driver.run(run.watch.poll_until_clear())
     assert run.driver.pauses == [77.0]
 
 
 def test_settled_ends_at_the_deadline():
     run = Run(DOWN, COMPLETED, Deadlines(deadline=NOON + 30))
     with pytest.raises(AggregationTimeoutError):
-        run.driver.run(run.watch.settled())
+        run.driver.run(run.watch.poll_until_clear())
     assert run.elapsed == 30
 
 
@@ -108,7 +108,7 @@ def test_settled_ends_at_the_deadline():
 def test_settled_does_not_take_silence_for_an_answer(task, status, error, grace):
     run = Run(task, status)
     with pytest.raises(error):
-        run.driver.run(run.watch.settled())
+        run.driver.run(run.watch.poll_until_clear())
     assert grace <= run.elapsed < grace + 4
 
 
@@ -125,54 +125,54 @@ def test_settled_does_not_take_silence_for_an_answer(task, status, error, grace)
 )
 def test_a_record_that_somebody_else_read_tells_the_same_as_an_own_look(completion_status, state):
     run = Run(read_task_status(task_document(completion_status)), UNKNOWN)
-    assert run.watch.saw(TaskSummary(RUN, completion_status, 40)) == state
+    assert run.watch.apply_record(TaskSummary(RUN, completion_status, 40)) == state
     assert (run.look() or {"state": "running"})["state"] == state
 
 
 def test_a_record_that_is_seen_ends_an_outage_and_the_doubt_about_the_id():
     run = Run(UNKNOWN, UNKNOWN, Deadlines(tolerate_outage=50))
     run.look()
-    assert run.watch.is_puzzled
-    run.watch.saw(TaskSummary(RUN))
-    assert not run.watch.is_puzzled
-    run.watch.missed(DOWN)
+    assert run.watch.is_contradictory
+    run.watch.apply_record(TaskSummary(RUN))
+    assert not run.watch.is_contradictory
+    run.watch.note_failure(DOWN)
     assert run.watch.is_troubled
     run.driver.clock.now += 40
-    run.watch.saw(TaskSummary(RUN))
+    run.watch.apply_record(TaskSummary(RUN))
     assert not run.watch.is_troubled
     run.driver.clock.now += 40
-    run.watch.missed(DOWN)
+    run.watch.note_failure(DOWN)
     run.driver.clock.now += 11
     with pytest.raises(TenantUnavailableError, match="tolerate_outage"):
-        run.watch.missed(DOWN)
+        run.watch.note_failure(DOWN)
 
 
 def test_a_record_that_is_seen_does_not_end_the_doubt_about_a_missing_result():
     run = Run(RUNNING, COMPLETED)
     run.look()
-    run.watch.saw(TaskSummary(RUN))
-    assert run.watch.is_puzzled
+    run.watch.apply_record(TaskSummary(RUN))
+    assert run.watch.is_contradictory
 
 
 def test_progress_of_seen_records_is_shown_once_and_at_intervals(caplog):
     run = Run(RUNNING, STARTED)
     for second in range(60):
-        run.watch.saw(TaskSummary(RUN, None, second), quiet=20)
+        run.watch.apply_record(TaskSummary(RUN, None, second), quiet=20)
         run.driver.clock.now += 1
     assert [line.split("  ")[0] for line in lines(caplog)] == [
         "running (0 %)",
         "running (20 %)",
         "running (40 %)",
     ]
-    run.watch.saw(TaskSummary(RUN, None, 40))
-    run.watch.saw(TaskSummary(RUN, None, 40))
+    run.watch.apply_record(TaskSummary(RUN, None, 40))
+    run.watch.apply_record(TaskSummary(RUN, None, 40))
     assert len(lines(caplog)) == 3
 
 
 def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
     run = Run(RUNNING, STARTED)
     for _ in range(60):
-        run.watch.missed(DOWN, quiet=20)
+        run.watch.note_failure(DOWN, quiet=20)
         run.driver.clock.now += 1
     assert [line.partition(" (")[0] for line in lines(caplog, logging.WARNING)] == [
         "No valid response for 20 s",
@@ -182,16 +182,16 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
 
 def test_an_outage_carries_its_wish_into_the_next_pause():
     run = Run(RUNNING, STARTED)
-    run.watch.missed(RateLimitError("x", status=429, retry_after=55.0))
+    run.watch.note_failure(RateLimitError("x", status=429, retry_after=55.0))
     assert run.watch.next_pause(Backoff(10.0), 0.0) == 55.0
-    run.watch.saw(TaskSummary(RUN))
+    run.watch.apply_record(TaskSummary(RUN))
     assert run.watch.next_pause(Backoff(10.0), 0.0) < 10.0
 
 
 @pytest.mark.parametrize("error", [REFUSED, DENIED])
 def test_what_others_met_and_can_never_succeed_ends_the_wait(error):
     with pytest.raises(type(error)):
-        Run(RUNNING, STARTED).watch.missed(error, quiet=1e9)
+        Run(RUNNING, STARTED).watch.note_failure(error, quiet=1e9)
 
 
 @pytest.mark.parametrize(
@@ -234,25 +234,25 @@ def test_a_refused_status_endpoint_is_warned_of_once_and_asked_no_more(caplog):
 
 def test_a_look_without_progress_leaves_the_status_endpoint_out_unless_something_is_odd():
     run = Run(RUNNING, STARTED)
-    assert run.driver.run(run.watch.look(with_progress=False)) is None
+    assert run.driver.run(run.watch.poll(with_progress=False)) is None
     assert run.asked("account-aggregations") == []
     run.task = DONE
-    result = run.driver.run(run.watch.look(with_progress=False))
+    result = run.driver.run(run.watch.poll(with_progress=False))
     assert (result["state"], result["status"]) == ("succeeded", None)
     assert run.asked("account-aggregations") == []
     run.task = UNKNOWN
     run.status = UNKNOWN
-    run.driver.run(run.watch.look(with_progress=False))
+    run.driver.run(run.watch.poll(with_progress=False))
     assert len(run.asked("account-aggregations")) == 1
     run.task, run.status = RUNNING, COMPLETED
-    run.driver.run(run.watch.look(with_progress=False))
+    run.driver.run(run.watch.poll(with_progress=False))
     assert len(run.asked("account-aggregations")) == 2
 
 
 def test_what_the_status_endpoint_said_stays_in_the_lines_of_seen_records(caplog):
     run = Run(RUNNING, COLLECTED)
     run.driver.run(run.watch.progress())
-    run.watch.saw(TaskSummary(RUN, None, 70))
+    run.watch.apply_record(TaskSummary(RUN, None, 70))
     assert lines(caplog)[-1].startswith("ACCOUNTS_COLLECTED (70 %)")
 
 
@@ -298,7 +298,7 @@ def test_what_did_not_change_is_not_shown_again_whoever_tells_it(caplog):
     run = Run(RUNNING, COLLECTED)
     for _ in range(5):
         run.driver.run(run.watch.progress())
-        run.watch.saw(TaskSummary(RUN, None, 40))
+        run.watch.apply_record(TaskSummary(RUN, None, 40))
         run.driver.clock.now += 60
     assert [line.split("  ")[0] for line in lines(caplog)] == [
         "ACCOUNTS_COLLECTED",

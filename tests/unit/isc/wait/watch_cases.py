@@ -54,7 +54,7 @@ class Run:
         return self.driver.run(self.watch.wait(Backoff(self.poll_interval), lambda: self.jitter))
 
     def look(self):
-        return self.driver.run(self.watch.look())
+        return self.driver.run(self.watch.poll())
 
     def asked(self, part):
         return [call for call in self.driver.calls if part in call.path]

@@ -57,7 +57,7 @@ def test_a_bug_in_a_sweep_fails_the_waits_instead_of_hanging_them(control, tenan
     assert record.exc_info[0] is KeyError
 
 
-def test_a_bug_in_one_look_fails_that_wait_only(control, tenant, monkeypatch):
+def test_a_bug_in_one_poll_fails_that_wait_only(control, tenant, monkeypatch):
     ids = started(control, 5)
     look = watch_module.Watch.poll
 
@@ -66,7 +66,7 @@ def test_a_bug_in_one_look_fails_that_wait_only(control, tenant, monkeypatch):
             raise KeyError("a bug")
         return look(self, **how)
 
-    monkeypatch.setattr(watch_module.Watch, "look", sometimes_broken)
+    monkeypatch.setattr(watch_module.Watch, "poll", sometimes_broken)
 
     async def deed():
         async with crowd(tenant, ids) as (_, waits):

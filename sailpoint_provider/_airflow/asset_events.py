@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from sailpoint_provider._airflow.task_types import LoadingTask, WaitingTask
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
-    from sailpoint_provider.operators.load import LoadOperator
     from sailpoint_provider.results import AggregationResult, CheckSummary, LoadEvent
-    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 
 LOADS_ALIAS = "sailpoint-loads"
 """Name of the asset alias that a task with ``emit_asset_event`` gets, unless it names one of its own."""
@@ -23,7 +22,7 @@ LOADS_ALIAS = "sailpoint-loads"
 _URI_START = "sailpoint://"
 
 
-def prepare_outlets(task: LoadOperator) -> None:
+def prepare_outlets(task: LoadingTask) -> None:
     """
     Give a task with ``emit_asset_event`` an asset alias as outlet.
 
@@ -46,7 +45,7 @@ def prepare_outlets(task: LoadOperator) -> None:
 
 
 def send_load_event(
-    task: LoadOperator, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
+    task: LoadingTask, context: Context, result: AggregationResult, checkpoint: Checkpoint | None
 ) -> None:
     """
     Describe a good end in the events of the outlets that stand for its source.
@@ -68,15 +67,13 @@ def send_load_event(
     _send(task, context, result, check, emits=task.emit_asset_event)
 
 
-def send_event_of_sensor(
-    sensor: SailPointAccountAggregationSensor, context: Context, result: AggregationResult
-) -> None:
+def send_event_of_sensor(sensor: WaitingTask, context: Context, result: AggregationResult) -> None:
     """Do the same for a good end that a sensor has waited for; what was sent is unknown to it."""
     _send(sensor, context, result, lambda: None, emits=False)
 
 
 def _send(
-    task: LoadOperator | SailPointAccountAggregationSensor,
+    task: WaitingTask,
     context: Context,
     result: AggregationResult,
     check: Callable[[], CheckSummary | None],
@@ -103,9 +100,7 @@ def _send(
         )
 
 
-def _fill(
-    task: LoadOperator | SailPointAccountAggregationSensor, accessors: Any, event: LoadEvent, *, emits: bool
-) -> None:
+def _fill(task: WaitingTask, accessors: Any, event: LoadEvent, *, emits: bool) -> None:
     uri, is_named = event["source_uri"], False
     for outlet in task.outlets:
         outlet_uri = _uri_of(outlet) or _resolved_uri(outlet, accessors)
@@ -151,7 +146,7 @@ def _no_dag_names_it(error: Exception) -> bool:
     return getattr(kind, "value", kind) == "ASSET_NOT_FOUND" or isinstance(error, ImportError)
 
 
-def check_outlets(task: LoadOperator, source_id: str) -> None:
+def check_outlets(task: LoadingTask, source_id: str) -> None:
     """
     Check before the start that no outlet is the asset of another source.
 
@@ -173,7 +168,7 @@ def check_outlets(task: LoadOperator, source_id: str) -> None:
         )
 
 
-def _aliases(task: LoadOperator | SailPointAccountAggregationSensor) -> list[Any]:
+def _aliases(task: WaitingTask) -> list[Any]:
     from airflow.sdk import AssetAlias
 
     return [outlet for outlet in task.outlets if isinstance(outlet, AssetAlias)]

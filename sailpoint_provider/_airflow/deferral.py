@@ -11,20 +11,12 @@ from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
+    from sailpoint_provider._airflow.task_types import WaitingTask
     from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.wait.events import WaitEvent
     from sailpoint_provider.isc.wait.watch import Watch
-    from sailpoint_provider.operators.identity_refresh import SailPointIdentityRefreshOperator
-    from sailpoint_provider.operators.load import LoadOperator
     from sailpoint_provider.results import AggregationResult
-    from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
-
-    WaitingTask: TypeAlias = (
-        LoadOperator | SailPointIdentityRefreshOperator | SailPointAccountAggregationSensor
-    )
 
 BACKSTOP_SECONDS = 300.0
 """Seconds by which Airflow's own timeout of a deferral exceeds our deadlines, so that ours come first."""

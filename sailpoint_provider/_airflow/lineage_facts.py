@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from sailpoint_provider._airflow.dataset_names import DatasetName
-    from sailpoint_provider._airflow.lineage import LoadLineage
+    from sailpoint_provider._airflow.task_types import ReportedTask
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult, UploadedFile
 
 
-def lineage_at_start(task: LoadLineage) -> OperatorLineage[Any, Any]:
+def lineage_at_start(task: ReportedTask) -> OperatorLineage[Any, Any]:
     """Return what is known before the task runs."""
     location = _file_location(task)
     return operator_lineage(task.kind, file=None if location is None else LineageFile(file_dataset(location)))
 
 
-def lineage_of(task: LoadLineage, error: BaseException | None = None) -> OperatorLineage[Any, Any]:
+def lineage_of(task: ReportedTask, error: BaseException | None = None) -> OperatorLineage[Any, Any]:
     """
     Return what is known when the task has ended.
 
@@ -51,7 +51,7 @@ def lineage_of(task: LoadLineage, error: BaseException | None = None) -> Operato
 
 
 def _known_source(
-    task: LoadLineage, checkpoint: Checkpoint | None, result: AggregationResult | None
+    task: ReportedTask, checkpoint: Checkpoint | None, result: AggregationResult | None
 ) -> tuple[str | None, str | None]:
     if checkpoint is not None:
         return checkpoint.source_id, checkpoint.source_name
@@ -61,14 +61,14 @@ def _known_source(
     return (None, None) if found is None else (found.id, found.name)
 
 
-def _known_url(task: LoadLineage) -> str | None:
+def _known_url(task: ReportedTask) -> str | None:
     if task._tenant_url is None and (hook := task.__dict__.get("hook")) is not None:
         tenant = hook._known_tenant
         return None if tenant is None else str(tenant.base_url)
     return task._tenant_url
 
 
-def _file_location(task: LoadLineage) -> str | None:
+def _file_location(task: ReportedTask) -> str | None:
     """Return path or URL under which the file was handed over; None for none."""
     drop = getattr(task, "drop", None)
     if drop is not None:
@@ -79,7 +79,7 @@ def _file_location(task: LoadLineage) -> str | None:
 
 
 def _sent_file(
-    task: LoadLineage,
+    task: ReportedTask,
     checkpoint: Checkpoint | None,
     result: AggregationResult | None,
     error: BaseException | None,

@@ -12,7 +12,8 @@ from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record, Run
 from sailpoint_provider.drops.last_load import check_state_is_there, remember
 from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, with_suffix
-from sailpoint_provider.drops.place import FolderUnavailableError, folder_of
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import folder_of
 from sailpoint_provider.exceptions import InvalidInputError
 
 if TYPE_CHECKING:

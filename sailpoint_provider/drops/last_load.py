@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal
 from sailpoint_provider.drops.names import DropSource, file_key
-from sailpoint_provider.drops.place import README, FolderUnavailableError, folder_of, place_at
+from sailpoint_provider.drops.place import README, FolderUnavailableError
+from sailpoint_provider.drops.places import folder_of, place_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
-from sailpoint_provider.drops.rules import FolderRules
-from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Hashable
 
     from sailpoint_provider.drops.entries import Entry, Listing
 
@@ -89,27 +88,3 @@ class Place(Protocol):
 
     def location(self, name: str) -> str:
         """Return the path or URL with which a task opens a file."""
-
-
-def place_at(url: str) -> Place:
-    """Return the place of a path or URL, which :class:`FolderRules` has checked."""
-    if "://" not in url:
-        from sailpoint_provider.drops.local import LocalPlace
-
-        return LocalPlace(url)
-    from sailpoint_provider.drops.store import StorePlace
-
-    return StorePlace(url)
-
-
-def folder_of(drop: Mapping[str, Any]) -> tuple[FolderRules, Place]:
-    """
-    Return the folder that a drop comes from.
-
-    :raises InvalidInputError: it is not a drop.
-    """
-    try:
-        rules = FolderRules.from_json(drop["folder"])
-    except KeyError:
-        raise InvalidInputError("This is not a drop: it does not say which folder it comes from.") from None
-    return rules, place_at(rules.url)

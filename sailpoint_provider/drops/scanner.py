@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.last_load import check_records_are_there
-from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.exceptions import SailPointError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from sailpoint_provider.drops.filing import close_claim, finish_filing, open_nam
 from sailpoint_provider.drops.journal import Journal, Record, is_active
 from sailpoint_provider.drops.last_load import check_records_are_there
 from sailpoint_provider.drops.names import DropSource, file_key, safe_name
-from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
 from sailpoint_provider.exceptions import SailPointError
 

@@ -8,7 +8,7 @@ from sailpoint_provider._airflow.deferral import backstop
 from sailpoint_provider.triggers.aggregation import SailPointAccountAggregationTrigger
 
 if TYPE_CHECKING:
-    from sailpoint_provider._airflow.deferral import WaitingTask
+    from sailpoint_provider._airflow.task_types import WaitingTask
     from sailpoint_provider.isc.wait.deadlines import Deadlines
 
 

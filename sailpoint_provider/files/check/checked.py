@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
-from sailpoint_provider.files.check.approval import why_not_approved
 from sailpoint_provider.files.source import FileSource, FileState, Upload
 
 if TYPE_CHECKING:
@@ -87,3 +86,49 @@ class CheckedFile(FileSource):
             )
         summary = report.summary(approved=report.verdict != "passed")
         return Upload(self, state, report.size_bytes, report.sha256, summary)
+
+
+def why_not_approved(report: FileReport, approved: Approval | None) -> str | None:
+    """
+    Return why a report is not approved, as a sentence; None if a person has approved it.
+
+    :param report: a report whose verdict is not ``passed``.
+    :param approved: what :func:`read_approval` returned.
+    """
+    if approved is None:
+        return ""
+    now = report.needed_approval
+    if approved.sha256 != now.sha256:
+        return f"The approval is for other content, with SHA-256 {approved.sha256}."
+    if broken := report.broken_rules:
+        return f"A person cannot approve what these rules refuse: {', '.join(broken)}."
+    if approved.last is None:
+        return _why_digest_is_too_little(report)
+    if approved.source != now.source:
+        return "The approval is not for this source."
+    if approved.last != now.last:
+        return "The approval no longer holds: another file has been loaded since the report was made."
+    if unseen := sorted(now.rules - approved.rules):
+        return f"The approval does not cover what these rules refuse now: {', '.join(unseen)}."
+    return _why_too_many(approved.deletions, now.deletions)
+
+
+def _why_digest_is_too_little(report: FileReport) -> str | None:
+    """Return why the SHA-256 alone is no approval: it says nothing about how many accounts may go."""
+    if report.last_sha256 is not None:
+        return None
+    return (
+        "A SHA-256 alone approves a file only if there is a last file to compare it with. Pass the "
+        "approval of the report."
+    )
+
+
+def _why_too_many(approved: int | None, deletions: int | None) -> str | None:
+    """Return why an approval does not cover so many deletions; one of an unknown number covers any."""
+    if approved is None:
+        return None
+    if deletions is None:
+        return f"The approval is for {approved:,} deletions, and how many there would be now is unknown."
+    if deletions > approved:
+        return f"The approval is for {approved:,} deletions, and now there would be {deletions:,}."
+    return None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sailpoint_provider.exceptions import FileRefusedError
-from sailpoint_provider.files.check.approval import approval_of
+from sailpoint_provider.files.check.approval import Approval
 from sailpoint_provider.isc.amounts import size
 from sailpoint_provider.results import CheckSummary
 
@@ -117,7 +117,13 @@ class FileReport:
         It names the bytes of the file and of the file that it was compared with, the source, the rules that
         refuse, and the number of deletions: if any of it is no longer as shown, the approval does not hold.
         """
-        return str(approval_of(self))
+        return str(self.needed_approval)
+
+    @property
+    def needed_approval(self) -> Approval:
+        """The approval of all that this report shows."""
+        rules = (one.rule for one in self.rules if one.state in ("refused", "repeated"))
+        return Approval.needed(self.sha256, self.last_sha256, self.source_id, rules, self.deletions)
 
     @property
     def needs_approval(self) -> bool:

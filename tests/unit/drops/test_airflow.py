@@ -20,7 +20,8 @@ from airflow.providers.common.compat.sdk import (
 
 from sailpoint_provider._airflow import drop as task_drop
 from sailpoint_provider.assets.drops import SailPointDropFolder
-from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.drops import SailPointFileDropSensor
 from tests.unit.drops.drop_cases import names

@@ -14,7 +14,7 @@ from sailpoint_provider.drops.filing import decision_of
 from sailpoint_provider.drops.journal import Journal, Run
 from sailpoint_provider.drops.last_load import last_loaded
 from sailpoint_provider.drops.names import DropSource
-from sailpoint_provider.drops.place import place_at
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.taking import open_records
 from tests.unit.drops.drop_cases import HR, NOW, names
 

@@ -12,7 +12,7 @@ import pytest
 
 from sailpoint_provider.drops import conditional_writes, local
 from sailpoint_provider.drops.conditional_writes import create_once
-from sailpoint_provider.drops.place import place_at
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.store import StorePlace
 from tests.unit.drops.drop_cases import Folder, names
 

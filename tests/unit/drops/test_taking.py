@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from sailpoint_provider.drops import local
-from sailpoint_provider.drops.place import FolderUnavailableError, place_at
+from sailpoint_provider.drops.place import FolderUnavailableError
+from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.store import StorePlace
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv

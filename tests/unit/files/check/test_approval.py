@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.files.check.approval import read_approval, why_not_approved
+from sailpoint_provider.files.check.approval import read_approval
+from sailpoint_provider.files.check.checked import why_not_approved
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, SOURCE_ID, checked, last_of
 

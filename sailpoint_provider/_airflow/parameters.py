@@ -6,9 +6,9 @@ import os
 import pathlib
 from typing import Any
 
+from sailpoint_provider.coercion import as_bool
+from sailpoint_provider.coercion import seconds as seconds
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.coercion import as_bool
-from sailpoint_provider.isc.coercion import seconds as seconds
 
 
 def boolean(value: Any, name: str) -> bool:

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.coercion import as_bool
 from sailpoint_provider.exceptions import (
     AggregationTimeoutError,
     CheckpointError,
@@ -13,7 +14,6 @@ from sailpoint_provider.exceptions import (
     ProtocolError,
     SailPointError,
 )
-from sailpoint_provider.isc.coercion import as_bool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sailpoint_provider.isc.amounts import bytes_in_units
+from sailpoint_provider.amounts import bytes_in_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
+from sailpoint_provider.coercion import seconds
 from sailpoint_provider.drops.completeness import Complete
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.names import (
@@ -23,7 +24,6 @@ from sailpoint_provider.drops.names import (
     why_unusable,
 )
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.coercion import seconds
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _DISK_INTERVAL = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider.coercion import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.connection import ConnectedHook, connected_to, import_async_client, upload_of
 from sailpoint_provider.isc.api.identifiers import id_from_user, load_id

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from sailpoint_provider._airflow.connection_cache import connection_cache, read_connection
-from sailpoint_provider._airflow.metrics import prepare_metrics, request_observer
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.hooks.connection_cache import connection_cache, read_connection
+from sailpoint_provider.hooks.metrics import prepare_metrics, request_observer
 
 if TYPE_CHECKING:
     import logging

@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider._airflow.parameters import seconds
+from sailpoint_provider.coercion import seconds
 from sailpoint_provider.exceptions import SailPointError
 from sailpoint_provider.hooks.asynchronous import AsyncMethods
 from sailpoint_provider.hooks.connection import DEFAULT_CONN_ID, connected_to, upload_of

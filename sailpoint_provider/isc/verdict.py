@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.amounts import duration, size
 from sailpoint_provider.exceptions import AggregationFailedError
-from sailpoint_provider.isc.amounts import duration, size
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
 from sailpoint_provider.isc.outcome import is_good_end, normalized_status
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.coercion import as_text, as_time
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.identifiers import id_from_response
 from sailpoint_provider.isc.api.models import TaskStatus
-from sailpoint_provider.isc.coercion import as_text, as_time
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.load_event import load_event
 from sailpoint_provider.isc.outcome import make_result

@@ -21,7 +21,6 @@ from sailpoint_provider._airflow.deferral import (
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.lineage import LoadLineage
 from sailpoint_provider._airflow.map_label import label_by_source
-from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.start import (
     carried_checkpoint,
     checkpoint_of,
@@ -30,6 +29,7 @@ from sailpoint_provider._airflow.start import (
 from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.kill import log_kill
+from sailpoint_provider.hooks.metrics import LoadMetrics
 from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
 from sailpoint_provider.operators.connected import ConnectedOperator
 from sailpoint_provider.triggers.deferral import wait_on_triggerer

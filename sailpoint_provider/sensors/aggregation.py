@@ -27,7 +27,6 @@ from sailpoint_provider._airflow.deferral import (
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located, push_reason
 from sailpoint_provider._airflow.lineage import LoadLineage
-from sailpoint_provider._airflow.metrics import LoadMetrics
 from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
@@ -35,6 +34,7 @@ from sailpoint_provider.exceptions import (
     ExecutionTimeoutError,
     SailPointError,
 )
+from sailpoint_provider.hooks.metrics import LoadMetrics
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.api.identifiers import load_id
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, kind_of

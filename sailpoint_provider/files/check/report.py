@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from sailpoint_provider.amounts import size
 from sailpoint_provider.exceptions import FileRefusedError
 from sailpoint_provider.files.check.approval import Approval
-from sailpoint_provider.isc.amounts import size
 from sailpoint_provider.results import CheckSummary
 
 if TYPE_CHECKING:

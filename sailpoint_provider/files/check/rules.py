@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from sailpoint_provider.coercion import seconds
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.check.limits import Limit, read_limit
-from sailpoint_provider.isc.coercion import seconds
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sailpoint_provider.isc.coercion import as_text
+from sailpoint_provider.coercion import as_text
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Response

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.coercion import as_int, as_text, as_time
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.identifiers import id_from_response
 from sailpoint_provider.isc.api.shapes import json_array, json_object
 from sailpoint_provider.isc.api.source_settings import delete_threshold, merges_rows
-from sailpoint_provider.isc.coercion import as_int, as_text, as_time
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.coercion import as_int, as_text
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
 from sailpoint_provider.isc.api.advice import CHECK_SOURCE_ID
 from sailpoint_provider.isc.api.exchange import Request
 from sailpoint_provider.isc.api.identifiers import id_for_path
-from sailpoint_provider.isc.coercion import as_int, as_text
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.versions import ApiVersion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sailpoint_provider.isc.coercion import as_bool, as_int
+from sailpoint_provider.coercion import as_bool, as_int
 
 
 def delete_threshold(value: Any) -> float | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sailpoint_provider.coercion import as_int, as_text
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.isc.coercion import as_int, as_text
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Response

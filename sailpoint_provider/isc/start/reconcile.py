@@ -5,10 +5,10 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.coercion import as_time
 from sailpoint_provider.exceptions import ProtocolError, SailPointError, TenantUnavailableError
 from sailpoint_provider.isc.api.paging import TaskPages, all_records
 from sailpoint_provider.isc.api.task_query import TaskQuery
-from sailpoint_provider.isc.coercion import as_time
 from sailpoint_provider.isc.flow import Flow, Sleep
 from sailpoint_provider.isc.outcome import normalized_status
 from sailpoint_provider.isc.start.checkpoint import Baseline

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sailpoint_provider.coercion import as_bool
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.isc.api.versions import ApiVersion, generation
-from sailpoint_provider.isc.coercion import as_bool
 from sailpoint_provider.isc.tenant.connection_fields import (
     DEFAULT_REQUESTS_PER_10S,
     DEFAULT_TIMEOUT,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sailpoint_provider.coercion import as_time
 from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.isc.api.task_query import TaskQuery
-from sailpoint_provider.isc.coercion import as_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ConnectionResult, ErrorResponse, GetConnection
 
-from sailpoint_provider._airflow import connection_cache
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
+from sailpoint_provider.hooks import connection_cache
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 
 STORED = ConnectionResult(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sailpoint_provider import version_compat
-from sailpoint_provider._airflow.metrics import prepare_metrics, request_observer
+from sailpoint_provider.hooks.metrics import prepare_metrics, request_observer
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.sensors.aggregation import SailPointAccountAggregationSensor
 from tests.unit.airflow.airflow_cases import DIRECTORY, HR, NEVER, POLL, carried_out, end_of

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sailpoint_provider.isc.coercion import as_bool, as_int, as_text, as_time
+from sailpoint_provider.coercion import as_bool, as_int, as_text, as_time
 
 MOMENT = datetime(2024, 5, 1, 14, 36, 52, 775000, tzinfo=UTC)
 JUNK = [None, "", " ", "soon", True, False, [], {}, [1], {"a": 1}, object()]

@@ -9,8 +9,8 @@ from itertools import count
 
 import pytest
 
-from sailpoint_provider._airflow import connection_cache as desk_module
-from sailpoint_provider._airflow.connection_cache import ConnectionCache, connection_cache
+from sailpoint_provider.hooks import connection_cache as desk_module
+from sailpoint_provider.hooks.connection_cache import ConnectionCache, connection_cache
 
 
 class Reader:

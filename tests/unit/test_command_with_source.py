@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.files.__main__ import main
+from sailpoint_provider.__main__ import main
 from tests.unit.files.check.bad_files import csv
 
 PROJECT = Path(__file__).parents[4]
@@ -80,7 +80,7 @@ def test_logs_do_not_mix_with_the_report_and_no_database_is_made(hr, sailpoint_s
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home"), "PYTHONPATH": str(PROJECT)}
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "sailpoint_provider.files"),
+            *(sys.executable, "-m", "sailpoint_provider"),
             *("check", "hr.csv", "--source", "HR", "--format", "json"),
         ],
         env=environment,

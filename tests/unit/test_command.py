@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sailpoint_provider.files.__main__ import main
+from sailpoint_provider.__main__ import main
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 
 PROJECT = Path(__file__).parents[4]
@@ -62,7 +62,7 @@ def test_keys_can_be_hidden(drop, capsys):
 def test_a_key_that_the_output_cannot_show_is_escaped(drop):
     (drop / "hr.csv").write_bytes(csv([*PEOPLE, ("Zoë", "Zoë", "IT", "")]))
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "sailpoint_provider.files", "check", "hr.csv", "--against", "last.csv"]
+    command = [sys.executable, "-m", "sailpoint_provider", "check", "hr.csv", "--against", "last.csv"]
     shown = {}
     for form in ("text", "json"):
         ended = subprocess.run(
@@ -83,7 +83,7 @@ def test_an_unexpected_error_ends_with_2_and_a_sentence_without_values(drop, cap
     def fail(*_, **__):
         raise RuntimeError("Ann Secret")
 
-    monkeypatch.setattr("sailpoint_provider.files.__main__.check_file", fail)
+    monkeypatch.setattr("sailpoint_provider.__main__.check_file", fail)
     assert main(["check", str(drop / "hr.csv")]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

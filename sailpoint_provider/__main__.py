@@ -1,4 +1,4 @@
-"""``python -m sailpoint_provider.files check FILE``: check a CSV before it is loaded; nothing is sent."""
+"""``python -m sailpoint_provider check FILE``: check a CSV before it is loaded; nothing is sent."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _shown(report: FileReport, form: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sailpoint_provider.files", description="Work with files for delimited-file sources."
+        prog="python -m sailpoint_provider", description="Work with files for delimited-file sources."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser(

@@ -1,6 +1,6 @@
 import pytest
 
-from sailpoint_provider.isc.amounts import bytes_in_units, duration, size
+from sailpoint_provider.amounts import bytes_in_units, duration, size
 
 MIB = 1024**2
 GIB = 1024**3

@@ -29,7 +29,7 @@ from sailpoint_provider.simulator.model.tokens import (
     DEFAULT_CLIENT_ID,
     DEFAULT_CLIENT_SECRET,
     ApiClient,
-    TokenDesk,
+    TokenIssuer,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Tenant:
         self.runs: dict[str, Run] = {}
         self.refreshes: list[Run] = []
         self.next_refreshes: deque[NextRun] = deque()
-        self.tokens = TokenDesk(self.clock)
+        self.tokens = TokenIssuer(self.clock)
         self.tokens.register(ApiClient(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET))
         self.rate_limit = RateLimit()
         self.shapes = Shapes()

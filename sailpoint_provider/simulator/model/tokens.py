@@ -41,7 +41,7 @@ class ApiClient:
 
 
 @dataclass
-class TokenDesk:
+class TokenIssuer:
     """Issues and checks tokens.
 
     :param clock: the tenant's clock, which sets the times in a token's claims. Lifetimes are counted in real

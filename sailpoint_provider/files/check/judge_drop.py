@@ -79,7 +79,7 @@ def fresh(case: Case) -> RuleOutcome:
     figure, born = _age(case, own)
     unknown = []
     if age is not None and born is None:
-        unknown.append("Neither name nor time tells how old the file is.")
+        unknown.append("Neither the name nor a timestamp shows how old the file is.")
     elif age is not None and born is not None and case.now - born > age:
         return outcome(
             "fresh",
@@ -91,7 +91,7 @@ def fresh(case: Case) -> RuleOutcome:
     if case.last is not None:
         dates = _dates(case, own, case.last)
         if dates is None:
-            unknown.append("Neither name nor time tells which file is older.")
+            unknown.append("Neither the names nor timestamps show which file is older.")
         elif dates.is_older:
             return outcome(
                 "fresh",
@@ -106,7 +106,7 @@ def fresh(case: Case) -> RuleOutcome:
 
 
 def _age(case: Case, own: NameDate | None) -> tuple[str, float | None]:
-    """Return what tells the age of a file, in words and in seconds since the epoch."""
+    """Return what shows the age of a file, in words and in seconds since the epoch."""
     if own is not None:
         return f"dated {own}", own.latest
     if case.dropped_at is not None:
@@ -117,7 +117,7 @@ def _age(case: Case, own: NameDate | None) -> tuple[str, float | None]:
 
 
 def _dates(case: Case, own: NameDate | None, last: LastLoaded) -> _Dates | None:
-    """Return what tells which of two files is older; None if nothing does."""
+    """Return what shows which of two files is older; None if nothing does."""
     before = date_in(last.name, case.now)
     by_name = None
     if own is not None and before is not None:

@@ -59,7 +59,7 @@ def test_an_unknown_age_is_not_checked_and_refused_if_strict(plain, monkeypatch)
     found = plain(0, max_age=_DAY)
     assert (found.state, found.sentence) == (
         "not_checked",
-        "Neither name nor time tells how old the file is.",
+        "Neither the name nor a timestamp shows how old the file is.",
     )
     assert plain(0, max_age=_DAY, strict=True).state == "refused"
     assert plain(0, strict=True).state == "passed"

@@ -41,7 +41,7 @@ def test_strict_refuses_a_file_of_which_only_the_name_was_looked_at(tmp_path, go
 def test_strict_refuses_a_file_if_nothing_tells_which_is_older(tmp_path):
     last = replace(last_of(tmp_path, GOOD), dropped_at=None)
     found = outcome(checked(tmp_path, _OTHER, last=last, strict=True), "fresh")
-    assert found.sentence == f"{_REFUSED}Neither name nor time tells which file is older."
+    assert found.sentence == f"{_REFUSED}Neither the names nor timestamps show which file is older."
     assert outcome(checked(tmp_path, _OTHER, last=last), "fresh").state == "not_checked"
     assert checked(tmp_path, _OTHER, last=last, strict=True, fresh=False).verdict == "passed"
 

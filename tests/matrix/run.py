@@ -33,6 +33,8 @@ USES_LIBRARIES = (
     "tests/unit/notifications",
     "tests/unit/plugins",
     "tests/unit/polling",
+    "tests/unit/test_command.py",
+    "tests/unit/test_command_with_source.py",
     "tests/matrix",
 )
 

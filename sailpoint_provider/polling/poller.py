@@ -185,7 +185,7 @@ class Poller:
                 wait.end(result["state"])
                 return
             watch.check_deadline()
-            wait.due = now + watch.next_pause(wait.backoff, random.random())
+            wait.poll_at(now + watch.next_pause(wait.backoff, random.random()))
             if not watch.is_troubled and wait.rejoin(now):
                 self._batch_poller.contradicted()
         except asyncio.CancelledError:
@@ -230,7 +230,7 @@ class Poller:
                 continue
             try:
                 wait.context.run(wait.watch.note_failure, error, quiet=self._quiet())
-                wait.due = self._loop.time() + wait.watch.next_pause(wait.backoff, random.random())
+                wait.poll_at(self._loop.time() + wait.watch.next_pause(wait.backoff, random.random()))
             except Exception as failure:
                 wait.fail(failure)
 
@@ -260,7 +260,7 @@ class Poller:
                 wait.alone_until = math.inf
             else:
                 wait.watch.check_deadline()
-                wait.due = self._batch_began + wait.watch.next_pause(wait.backoff, 0.0)
+                wait.poll_at(self._batch_began + wait.watch.next_pause(wait.backoff, 0.0))
                 wait.was_seen()
         except Exception as error:
             wait.fail(error)

@@ -65,11 +65,15 @@ class Wait:
         """Return whether to poll it now, since others are polled anyway."""
         return self.due <= now + self.backoff.poll_interval / 2 and not self.is_alone(now)
 
+    def poll_at(self, moment: float) -> None:
+        """Have it polled then, but not before its first pause has passed."""
+        self.due = max(self.begins, moment)
+
     def poll_alone(self, now: float, *, is_left_out: bool = False) -> None:
         """Have it polled by itself: now, or after its first pause."""
         self._is_left_out = is_left_out
         self.alone_until = math.inf
-        self.due = min(self.due, max(now, self.begins))
+        self.poll_at(min(self.due, now))
 
     def was_seen(self) -> None:
         """Note that a list named it, so that it need not be polled by itself."""

@@ -12,7 +12,7 @@ import pytest
 from sailpoint_provider.exceptions import AggregationTimeoutError
 from sailpoint_provider.isc.api.endpoints import PAGE_SIZE
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.polling.poller import CROWD
+from sailpoint_provider.polling.poller import CROWD, Poller
 from tests.unit.client.client_cases import tenant_at
 from tests.unit.polling.polling_cases import (
     LISTS,
@@ -253,6 +253,23 @@ def test_an_end_that_another_wait_for_the_same_makes_due_is_told_after_the_first
             return time.monotonic() - began
 
     assert on_a_loop(deed) >= 0.5
+
+
+def test_a_wait_that_another_poll_has_shown_running_is_not_polled_before_its_first_pause(control, tenant):
+    ids = started(control, 30)
+
+    async def deed():
+        async with crowd(tenant, ids, poll=0.05) as (transport, _):
+            await several_sweeps(control)
+            task = wait_for(transport, ids[0], poll=0.05, first_pause=100.0)
+            await several_sweeps(control, 4)
+            (late,) = (
+                one for one in transport.companion(Poller)._waits if one.begins > time.monotonic() + 50
+            )
+            assert late.due >= late.begins
+            task.cancel()
+
+    on_a_loop(deed)
 
 
 def test_an_end_that_the_status_endpoint_hints_at_is_told_after_the_first_pause(control, tenant):

@@ -78,8 +78,7 @@ class BoundedConnection(_Connection):
             attempt.end_sending()
         return super().getresponse()
 
-    # typeshed declares a class, where http.client takes whatever makes a response.
-    def response_class(  # type: ignore[override]
+    def response_class(  # type: ignore[override] # typeshed declares a class; http.client calls anything
         self, sock: Any, *args: Any, **kwargs: Any
     ) -> http.client.HTTPResponse:
         """Return a response reader; http.client calls this as if it were a class."""
@@ -225,8 +224,7 @@ class _BoundedResponse(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim responses; http.client skips only one kind of them."""
         while True:
-            # typeshed does not declare this method of http.client.
-            version, status, reason = super()._read_status()  # type: ignore[misc]
+            version, status, reason = super()._read_status()  # type: ignore[misc] # typeshed does not declare it
             if not 101 < status < 200:
                 return version, status, reason
             while self.fp.readline() not in (b"\r\n", b"\n", b""):

@@ -122,6 +122,6 @@ def remove_file(fs: Any, path: str) -> None:
     """
     try:
         fs.rm_file(path)
-    except (AttributeError, NotImplementedError):
+    except (AttributeError, NotImplementedError):  # as with old releases of adlfs
         if fs.isfile(path):  # a folder would be removed with all that is in it
             fs.rm(glob.escape(path))

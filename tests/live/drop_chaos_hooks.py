@@ -79,11 +79,11 @@ def _connect(world: World) -> None:
         os.environ[f"AIRFLOW_CONN_TENANT_{number}"] = json.dumps(fields | {"extra": extra})
 
 
-def restore(world: World, process: str) -> None:
-    """Undo what a process, by its name, did to a file that it had checked."""
+def restore(world: World, process: str) -> bool:
+    """Undo what a process, by its name, did to a file that it had checked; return whether it did anything."""
     note = world.path("work", f"{process}.tampered")
     if not note.exists():
-        return
+        return False
     told = json.loads(note.read_text(encoding="utf-8"))
     path = Path(told["path"])
     if path.exists():
@@ -91,6 +91,7 @@ def restore(world: World, process: str) -> None:
             file.write(world.path("work", f"{process}.original").read_bytes())
         os.utime(path, ns=(told["mtime_ns"], told["mtime_ns"]))
     note.unlink()
+    return True
 
 
 def _revoke(url: str, client: str) -> None:
@@ -176,8 +177,11 @@ def _note_checks(world: World) -> None:
         return report
 
     def tampered_check_in(self: CheckedFile, state: Any) -> Any:
-        checked = check_in(self, state)
         mischief = of_process()
+        if mischief is not None and restore(world, mischief.task):
+            # Whoever changed the file after the last check is done: the model knows only the dropped content.
+            state = self.stat()
+        checked = check_in(self, state)
         if mischief is not None and mischief.disk.random() < TAMPER_CHANCE * min(1.0, mischief.weather):
             _tamper(Path(self.location), mischief)
         return checked

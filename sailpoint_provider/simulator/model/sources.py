@@ -6,6 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -224,8 +225,14 @@ def default_sources() -> list[Source]:
         identity_attribute="userId",
         number=10004,
     )
-    directory.upstream_entitlements = {DEFAULT_TYPE: directory.numbered_entitlements(25)}
-    mainframe.upstream_entitlements = {DEFAULT_TYPE: mainframe.numbered_entitlements(8)}
-    directory.upstream = directory.accounts(250)
-    mainframe.upstream = mainframe.accounts(40)
+    directory.upstream_entitlements = {DEFAULT_TYPE: _upstream(directory.entitlement_header, 25)}
+    mainframe.upstream_entitlements = {DEFAULT_TYPE: _upstream(mainframe.entitlement_header, 8)}
+    directory.upstream = _upstream(directory.header, 250)
+    mainframe.upstream = _upstream(mainframe.header, 40)
     return [hr, contractors, directory, mainframe]
+
+
+@cache
+def _upstream(header: tuple[str, ...], number: int) -> AccountSet:
+    """Return what a connector finds; it is replaced, never changed, so that every fresh tenant may share it."""
+    return AccountSet.of_rows(numbered_rows(header, number), 0)

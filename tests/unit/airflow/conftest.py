@@ -27,6 +27,9 @@ from tests.unit.airflow.airflow_cases import SPEED, ConnectedTenant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SECRET = f"secret-{uuid4().hex}"
+"""One for all tests: Airflow compiles its pattern of secrets to mask anew for each that it has not seen."""
+
 
 @pytest.fixture(scope="session")
 def tenant_server() -> Iterator[SimulatorServer]:
@@ -40,7 +43,7 @@ def tenant(tenant_server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> C
     """Give a fresh tenant, its own client, and the default connection that names both."""
     tenant_server.control.reset()
     tenant_server.control.rate_limit(1_000_000)
-    fresh = ConnectedTenant(tenant_server, monkeypatch, f"client-{uuid4().hex}", f"secret-{uuid4().hex}")
+    fresh = ConnectedTenant(tenant_server, monkeypatch, f"client-{uuid4().hex}", _SECRET)
     fresh.client(scopes=["sp:scopes:all"])
     fresh.connect()
     return fresh

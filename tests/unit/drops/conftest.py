@@ -81,20 +81,31 @@ def azure_like_folder(memory_folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     return memory_folder
 
 
-@pytest.fixture
-def s3_folder(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """Give an empty prefix of a bucket, reached through an Airflow connection."""
+@pytest.fixture(scope="session")
+def s3_clients(s3_url: str) -> tuple[Any, Any]:
+    """Return two clients of the S3 server, one of which updates no cache of the other; making one is slow."""
     import s3fs
+
+    options = {"key": "k", "secret": "s", "endpoint_url": s3_url}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        ours, other = (s3fs.S3FileSystem(**options, skip_instance_cache=True) for _ in range(2))
+        for client in (ours, other):
+            client.connect()
+    return ours, other
+
+
+@pytest.fixture
+def s3_folder(s3_clients: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Give an empty prefix of a bucket, reached through an Airflow connection."""
     from airflow.sdk.io import attach
     from airflow.sdk.io import store as airflow_store
 
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
+    ours, other = s3_clients
     monkeypatch.setattr(airflow_store, "_STORE_CACHE", {})
-    options = {"key": "k", "secret": "s", "endpoint_url": s3_url}
-    attach("s3", "drop_store", fs=s3fs.S3FileSystem(**options, skip_instance_cache=True))
+    attach("s3", "drop_store", fs=ours)
     # Files are dropped by another client, which does not update the first one's cache.
-    other = s3fs.S3FileSystem(**options, skip_instance_cache=True)
     bucket = f"drops-{uuid4().hex}"
     other.mkdir(bucket)
     return Folder(f"s3://drop_store@{bucket}/hr", other, f"{bucket}/hr")

@@ -11,6 +11,8 @@ from sailpoint_provider.files.check.checked import why_not_approved
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, SOURCE_ID, checked, last_of
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _SHORT = csv(PEOPLE[:5])
 _DIGEST = "a" * 64
 

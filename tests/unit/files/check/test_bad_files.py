@@ -8,6 +8,8 @@ import pytest
 from tests.unit.files.check.bad_files import GOOD, HEADER, BadFile, bad_files, truncated
 from tests.unit.files.check.cases import FACTS, checked
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _BAD = list(bad_files())
 
 

@@ -18,6 +18,8 @@ from sailpoint_provider.files.locate import file_source
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, NOW, checked, last_of
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _MIB = 2**20
 _OTHER = csv([(p[0], p[1][:1], *p[2:]) for p in PEOPLE])
 

@@ -22,6 +22,8 @@ from tests.unit.isc.start.starter_cases import (
     refused,
 )
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 
 def refused_start(tenant):
     """Refuse a start because of another aggregation, which has ended by the next look."""

@@ -12,6 +12,8 @@ from sailpoint_provider.files.locate import file_source
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, NOW, checked, last_of, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _OTHER = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
 _DAY = 86400
 

@@ -7,6 +7,8 @@ import pytest
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, HEADER, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, NOW, checked, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _MARK = b"\xef\xbb\xbf"
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, HEADER, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, checked, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _ROWS = GOOD[len(HEADER) :]
 
 

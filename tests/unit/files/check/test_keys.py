@@ -5,6 +5,8 @@ import pytest
 from tests.unit.files.check.bad_files import PEOPLE, csv
 from tests.unit.files.check.cases import checked, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _BLANK = ("", "Nobody", "IT", "")
 
 

@@ -13,6 +13,8 @@ from sailpoint_provider.files.check.rules import FileCheck
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, NOW, SOURCE_ID, checked, last_of, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _UNKNOWN = replace(
     FACTS,
     columns=None,

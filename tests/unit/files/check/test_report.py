@@ -11,6 +11,8 @@ from sailpoint_provider.files.check.report import FileReport
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, PEOPLE, bad_files, csv
 from tests.unit.files.check.cases import FACTS, checked
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _VALUES = ("Bob", "Dörte", "Büro", "Ünïcode", "last note", "the third")
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 from tests.unit.files.check.cases import FACTS, checked, last_of, outcome
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _OTHER = csv([*PEOPLE, ("1011", "Ken", "IT", "")])
 _REFUSED = "hr.csv is refused because strict is set: "
 

@@ -10,6 +10,8 @@ from sailpoint_provider.files.check.content import read_content
 from sailpoint_provider.files.check.csv_rows import find_faults
 from tests.unit.files.check.bad_files import COLUMNS, GOOD, csv
 
+pytestmark = pytest.mark.usefixtures("one_database")
+
 _PARTS = [b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"a", b"bc", b'",', b',"', b'"\n', "ü".encode(), b" "]
 
 

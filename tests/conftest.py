@@ -12,7 +12,7 @@ _ONE_FIXTURE = ("test_sdk.py", "test_parse_time.py", "test_object_storage.py")
 
 
 class ByWeight(LoadScopeScheduling):
-    """Gives each worker the cases of one test at a time, or all tests that share what is heavy to start twice."""
+    """Gives each worker the cases of one test, or all tests that share what is heavy to start twice."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]

@@ -111,16 +111,19 @@ class SimulatorServer:
         self._host, self._port, self._tls = host, port, tls
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
+        self._control: SimulatorControl | None = None
         self.url = ""
 
     @property
     def control(self) -> SimulatorControl:
         """A client for its control API."""
-        context = None
-        if self._tls:
-            context = ssl.create_default_context(cafile=self._tls[0])
-            context.check_hostname = False
-        return SimulatorControl(self.url, ssl_context=context)
+        if self._control is None:
+            context = None
+            if self._tls:
+                context = ssl.create_default_context(cafile=self._tls[0])
+                context.check_hostname = False
+            self._control = SimulatorControl(self.url, ssl_context=context)
+        return self._control
 
     @property
     def airflow_connection(self) -> str:
@@ -185,6 +188,9 @@ class SimulatorServer:
         """
         if self._server is None or self._thread is None:
             return
+        if self._control is not None:
+            self._control.close()
+            self._control = None
         self.tenant.stopping.set()
         self._server.should_exit = True
         self._thread.join(_STOP_SECONDS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+from sailpoint_provider.simulator.control.kept_connection import KeptConnection
 
 if TYPE_CHECKING:
     import ssl
@@ -33,20 +33,18 @@ class SimulatorControl:
         self, base_url: str, timeout: float = 10.0, ssl_context: ssl.SSLContext | None = None
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._timeout = timeout
-        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=ssl_context))
+        self._connection = KeptConnection(self.base_url, timeout, ssl_context)
+
+    def close(self) -> None:
+        """Close the connection; a later call opens another one."""
+        self._connection.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.base_url}/_simulator{path}", data=content, method=method)
-        request.add_header("Content-Type", "application/json")
-        try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                return json.load(response)
-        except HTTPError as error:
-            with error:
-                text = error.read().decode(errors="replace")
-            raise ControlError(f"{method} {path}: {error.code} {text}") from None
+        status, answer = self._connection.ask(method, f"/_simulator{path}", content)
+        if status >= 400:
+            raise ControlError(f"{method} {path}: {status} {answer.decode(errors='replace')}")
+        return json.loads(answer)
 
     def health(self) -> Json:
         """Return its status and speed."""

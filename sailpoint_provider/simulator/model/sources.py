@@ -234,5 +234,5 @@ def default_sources() -> list[Source]:
 
 @cache
 def _upstream(header: tuple[str, ...], number: int) -> AccountSet:
-    """Return what a connector finds; it is replaced, never changed, so that every fresh tenant may share it."""
+    """Return what a connector finds; it is replaced, never changed, so all fresh tenants may share it."""
     return AccountSet.of_rows(numbered_rows(header, number), 0)

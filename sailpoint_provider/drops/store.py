@@ -83,16 +83,19 @@ class StorePlace:
         return True
 
     def move(self, name: str, target: str) -> bool:
-        receipt, content = _receipt_of(target), name.encode()
+        receipt, reserved = _receipt_of(target), name.encode()
+        copying = reserved + b"\n"
         if self.entry(name) is None:
             return self.entry(target) is not None
-        if self.read(receipt) != content:
+        if self.read(receipt) != copying:
             # Two sources may file under the same name at the same time.
-            if not self.create(receipt, content) and self.read(receipt) != content:
+            if not self.create(receipt, reserved) and self.read(receipt) not in (reserved, copying):
                 return False
-            if self.entry(target) is not None:
+            # Nothing is copied before the receipt says so: what is there while it does not is another file.
+            if self.entry(target) is not None and self.read(receipt) == reserved:
                 self.remove(receipt)
                 return False
+            self.replace(receipt, copying)
         if not self._copy(name, target):
             return False
         for done in (name, f"{name}.taken", receipt):

@@ -98,10 +98,7 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_that_of_another(folder, 
 
 
 def test_two_sources_that_file_under_one_name_at_once_keep_both_files(every_folder, monkeypatch):
-    drops = []
-    for source in ("HR", "Contractors"):
-        every_folder.drop("a.csv", source)
-        drops += every_folder.take("run 1", every_folder.rules(source_name=source)).drops
+    drops = [taken_from(every_folder, source) for source in ("HR", "Contractors")]
     if every_folder.fs is None:
         owner, step = local, "_rename_into_gap"
     else:
@@ -119,6 +116,44 @@ def test_two_sources_that_file_under_one_name_at_once_keep_both_files(every_fold
     assert sorted(filed) == ["loaded/2026-11-25/a (2).csv", "loaded/2026-11-25/a.csv"]
     assert sorted(filed.values()) == [b"Contractors", b"HR"]
     assert not [name for name in every_folder.files(hidden=True) if "/moving/" in name]
+
+
+def test_a_crash_after_a_name_was_reserved_overwrites_no_file_that_already_had_it(every_folder, monkeypatch):
+    drop = taken_from(every_folder, "HR")
+    rival = taken_from(every_folder, "Contractors")
+    if every_folder.fs is None:
+        pytest.skip("a disk needs no reservation")
+    used, create = StorePlace.is_used, StorePlace.create
+
+    def overtaken(self, name):
+        monkeypatch.setattr(StorePlace, "is_used", used)
+        is_used = self.is_used(name)
+        every_folder.file(rival)  # under the name that has just been found free
+        return is_used
+
+    def crashed(self, name, content):
+        done = create(self, name, content)
+        if "/moving/" in name and done and content.startswith(drop["file"].partition("/hr/")[2].encode()):
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(StorePlace, "is_used", overtaken)
+    monkeypatch.setattr(StorePlace, "create", crashed)
+    with pytest.raises(KeyboardInterrupt):
+        every_folder.file(drop)
+    monkeypatch.setattr(StorePlace, "create", create)
+    every_folder.file(drop)
+    assert every_folder.files() == {
+        "loaded/2026-11-25/a (2).csv": b"HR",
+        "loaded/2026-11-25/a.csv": b"Contractors",
+    }
+
+
+def taken_from(folder, source):
+    """Drop a file whose content is the name of its source, and take it."""
+    folder.drop("a.csv", source)
+    (drop,) = folder.take("run 1", folder.rules(source_name=source)).drops
+    return drop
 
 
 @pytest.fixture

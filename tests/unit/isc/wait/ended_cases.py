@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,17 +35,33 @@ class Run:
     messages: tuple = ()
 
     def document(self, now):
+        """Return its record as JSON."""
         is_over = self.ends <= now
-        return task_document(
+        return _document(
+            self.id,
+            self.name,
+            self.source_id,
+            iso(self.begins),
+            iso(self.ends) if is_over else None,
             self.status if is_over else None,
-            id=self.id,
-            uniqueName=self.name,
-            created=iso(self.begins),
-            launched=iso(self.begins),
-            completed=iso(self.ends) if is_over else None,
-            messages=list(self.messages),
-            target={"id": self.source_id, "type": "SOURCE", "name": "HR [source]"},
+            json.dumps(self.messages),
         )
+
+
+@cache
+def _document(id, name, source_id, begins, ends, status, messages):
+    return json.dumps(
+        task_document(
+            status,
+            id=id,
+            uniqueName=name,
+            created=begins,
+            launched=begins,
+            completed=ends,
+            messages=json.loads(messages),
+            target={"id": source_id, "type": "SOURCE", "name": "HR [source]"},
+        )
+    )
 
 
 @dataclass
@@ -77,7 +94,7 @@ class TaskList:
         found.sort(key=lambda run: run.begins, reverse=query.get("sorters", "-created") == "-created")
         offset = int(query.get("offset", 0))
         page = [run.document(self.now) for run in found[offset : offset + int(query["limit"])]]
-        response = answer(page, date=self.date or format_datetime(self.now, usegmt=True))
+        response = answer(body=f"[{','.join(page)}]".encode(), date=self.date or format_datetime(self.now, usegmt=True))
         self.now += self.passing
         return call.read(response)
 

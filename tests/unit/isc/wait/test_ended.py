@@ -36,7 +36,7 @@ def run(run_id, begins, ends, **changes):
 
 def seen(*runs, at=0, types=(TYPE,), absent=()):
     now = NOON + at * MINUTE
-    records = [read_task_status(one.document(now)) for one in runs if one.begins <= now]
+    records = [read_task_status(json.loads(one.document(now))) for one in runs if one.begins <= now]
     return Scan(types, records, now, frozenset(absent))
 
 

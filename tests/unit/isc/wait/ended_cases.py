@@ -94,7 +94,8 @@ class TaskList:
         found.sort(key=lambda run: run.begins, reverse=query.get("sorters", "-created") == "-created")
         offset = int(query.get("offset", 0))
         page = [run.document(self.now) for run in found[offset : offset + int(query["limit"])]]
-        response = answer(body=f"[{','.join(page)}]".encode(), date=self.date or format_datetime(self.now, usegmt=True))
+        date = self.date or format_datetime(self.now, usegmt=True)
+        response = answer(body=f"[{','.join(page)}]".encode(), date=date)
         self.now += self.passing
         return call.read(response)
 

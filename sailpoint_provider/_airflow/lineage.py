@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sailpoint_provider._airflow.file_check import REPORT_KEY
+from sailpoint_provider._airflow.check_parameter import REPORT_KEY
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.version_compat import openlineage_listens
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.asset_events import check_outlets, prepare_outlets, send_load_event
-from sailpoint_provider._airflow.drop import TaskDrop
+from sailpoint_provider._airflow.check_parameter import read_check, validate_check
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import (
     boolean,
@@ -25,7 +24,6 @@ from sailpoint_provider._airflow.start import (
     check_source_is_named_once,
     look_up_source,
 )
-from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
 from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from sailpoint_provider.drops.filing import Outcome
+    from sailpoint_provider._airflow.drop import TaskDrop
     from sailpoint_provider.files.check import FileCheck
     from sailpoint_provider.files.locate import FileLocation
     from sailpoint_provider.files.source import FileSource
@@ -166,6 +165,8 @@ class FileLoadOperator(LoadOperator):
             self._file_away("duplicate", repeated)
             raise AirflowSkipException(str(repeated)) from None
         except FileRefusedError as refusal:
+            from sailpoint_provider._airflow.drop import TaskDrop
+
             self._file_away("refused", refusal)
             raise
 
@@ -217,6 +218,7 @@ class FileLoadOperator(LoadOperator):
         from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
         from sailpoint_provider.isc.start.request import StartRequest
+        from sailpoint_provider._airflow.file_check import FileChecker
 
         check_rendered(self, self._given)
         disable_optimization = boolean(self.disable_optimization, "disable_optimization")
@@ -239,6 +241,7 @@ class FileLoadOperator(LoadOperator):
             file=file,
             disable_optimization=disable_optimization,
             if_running=self.if_running,
+        from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
             fail_on_warning=self.fail_on_warning,
             clear_number=clear_number_of(context),
             unstored=unstored_tries(context, self.retries or 0, durable=self.durable),

@@ -26,7 +26,6 @@ from sailpoint_provider._airflow.start import (
     checkpoint_of,
     start_in_time,
 )
-from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.metrics import LoadMetrics
@@ -284,5 +283,6 @@ class LoadOperator(ConnectedOperator, LoadLineage):
 
     def _store(self, context: Context) -> CheckpointStore[Checkpoint]:
         from sailpoint_provider.isc.start.checkpoint import read_checkpoint
+        from sailpoint_provider._airflow.task_state import checkpoints_of
 
         return checkpoints_of(context, self.log, read_checkpoint, durable=self.durable)

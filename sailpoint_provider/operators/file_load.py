@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.asset_events import check_outlets, prepare_outlets, send_load_event
 from sailpoint_provider._airflow.check_parameter import read_check, validate_check
-from sailpoint_provider._airflow.errors import airflow_errors
+from sailpoint_provider._airflow.errors import for_airflow
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import (
     boolean,
@@ -25,7 +25,12 @@ from sailpoint_provider._airflow.start import (
     check_source_is_named_once,
     look_up_source,
 )
-from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
+from sailpoint_provider.exceptions import (
+    FileRefusedError,
+    FileRepeatedError,
+    InvalidInputError,
+    SailPointError,
+)
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.operators.load import LoadOperator
@@ -118,7 +123,8 @@ class FileLoadOperator(LoadOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        with airflow_errors():
+        # Not airflow_errors, because this costs less in every DAG.
+        try:
             set_parameters(
                 self,
                 source_id=source_id,
@@ -143,19 +149,21 @@ class FileLoadOperator(LoadOperator):
             )
             # Private, so that nothing of what Airflow does for an attribute that is set is needed.
             vars(self)["_given"] = given_parameters(self)
-            self._check_source()
+            if drop is None:
+                check_source_is_named_once(source_id, source_name)
+            else:
+                self._check_drop()
             if disable_optimization is not False and not self.kind.can_disable_optimization:
                 raise InvalidInputError(f"disable_optimization does not apply to {self.kind.indefinite}.")
             prepare_outlets(self)
             validate_check(check)
             if if_running == "adopt":
                 check_adoptable(self.file if drop is None else drop, self.disable_optimization, self.kind)
+        except SailPointError as error:
+            raise for_airflow(error) from error.__cause__
 
-    def _check_source(self) -> None:
-        """Check that the parameters name the source exactly once."""
-        if self.drop is None:
-            check_source_is_named_once(self.source_id, self.source_name)
-            return
+    def _check_drop(self) -> None:
+        """Check that the other parameters allow a drop."""
         check_drop_is_alone(self)
         if not self.wait_for_completion:
             raise InvalidInputError(

@@ -66,6 +66,7 @@ def seconds(value: Any, name: str) -> float:
     :raises InvalidInputError: the value is not a duration above 0.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+    is_number = isinstance(number, float) or (isinstance(number, int) and not isinstance(number, bool))
+    if not is_number or not 0 < number < math.inf:
         raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
     return float(number)

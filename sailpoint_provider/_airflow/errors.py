@@ -109,6 +109,8 @@ class airflow_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Replace an error of this package."""
+        if error is None:
+            return
         if self._place is not None and isinstance(error, SailPointError):
             located(error, self._place())
         if self._context is not None and isinstance(error, SailPointError | AirflowSkipException):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sailpoint_provider._airflow.file_check import REPORT_KEY
+from sailpoint_provider._airflow.check_parameter import REPORT_KEY
+from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.version_compat import openlineage_listens
 
 if TYPE_CHECKING:
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from sailpoint_provider.hooks.sailpoint import SailPointHook
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.isc.start.checkpoint import Checkpoint
     from sailpoint_provider.results import AggregationResult
@@ -31,15 +32,17 @@ class LoadLineage:
 
     if TYPE_CHECKING:
         kind: LoadKind
-
-        @property
-        def hook(self) -> SailPointHook:
-            """The hook of the connection."""
+        sailpoint_conn_id: str
 
     _checkpoint: Checkpoint | None = None
     _ended: AggregationResult | None = None
     _tenant_url: str | None = None
     _report: Mapping[str, Any] | None = None
+
+    @cached_property
+    def hook(self) -> SailPointHook:
+        """The hook of the connection."""
+        return SailPointHook(self.sailpoint_conn_id)
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any] | None:
         """Return what is known before the task runs: the file."""

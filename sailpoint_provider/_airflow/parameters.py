@@ -10,6 +10,8 @@ from sailpoint_provider.coercion import as_bool
 from sailpoint_provider.coercion import seconds as seconds
 from sailpoint_provider.exceptions import InvalidInputError
 
+_MISSING = object()
+
 
 def boolean(value: Any, name: str) -> bool:
     """
@@ -34,14 +36,28 @@ def one_of(value: Any, name: str, *choices: str) -> str:
     return str(value)
 
 
+def set_parameters(task: Any, **values: Any) -> None:
+    """
+    Set the attributes of a task, apart from those whose value is the default in its class.
+
+    Airflow examines each attribute that a task sets, which costs time in every DAG, and most parameters have
+    their default.
+    """
+    for name, value in values.items():
+        if getattr(task, name, _MISSING) is not value:
+            setattr(task, name, value)
+
+
 def given_parameters(task: Any) -> tuple[str, ...]:
     """
     Return the names of the templated parameters that the DAG sets, for :func:`check_rendered`.
 
-    Not ``approved``: a task that asks for an approval may be skipped, and without one a check decides.
+    Not ``approved``: a task that asks for an approval may be skipped, and without one a check decides. A
+    default of the class is not set by the DAG.
     """
+    values = vars(task)
     return tuple(
-        name for name in task.template_fields if name != "approved" and getattr(task, name, None) is not None
+        [name for name in task.template_fields if values.get(name) is not None and name != "approved"]
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sailpoint_provider.exceptions import InvalidInputError
 
@@ -23,8 +22,7 @@ _ACCOUNT_COUNTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class LoadKind:
+class LoadKind(NamedTuple):
     """
     One kind of load: a long-running task of ISC that a request starts.
 
@@ -57,13 +55,20 @@ class LoadKind:
     has_status: bool = False
     can_disable_optimization: bool = False
     may_have_uuid: bool = False
-    counts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    counts: Mapping[str, str] = MappingProxyType({})
     counted: Literal["accounts", "entitlements"] = "accounts"
 
     @property
     def indefinite(self) -> str:
         """The name with its indefinite article."""
         return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by the key: there is one object of each kind, and a view cannot be copied."""
+        return kind_of, (self.key,)
 
 
 ACCOUNT_TASK_TYPE = "CLOUD_ACCOUNT_AGGREGATION"

@@ -1,4 +1,4 @@
-"""What all operators that call a tenant have in common."""
+"""What the operators that call a tenant, but load no source, have in common."""
 
 from __future__ import annotations
 

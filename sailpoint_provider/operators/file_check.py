@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from sailpoint_provider._airflow.check_parameter import read_check, validate_check
 from sailpoint_provider._airflow.drop import read_drop
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
+from sailpoint_provider._airflow.file_check import FileChecker
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, plain_path
 from sailpoint_provider._airflow.start import check_drop_is_alone, check_source_is_named_once, look_up_source

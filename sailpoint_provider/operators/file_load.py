@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.asset_events import check_outlets, prepare_outlets, send_load_event
-from sailpoint_provider._airflow.drop import TaskDrop
-from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.file_check import FileChecker, read_check, validate_check
+from sailpoint_provider._airflow.check_parameter import read_check, validate_check
+from sailpoint_provider._airflow.errors import for_airflow
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import (
     boolean,
@@ -18,6 +17,7 @@ from sailpoint_provider._airflow.parameters import (
     one_of,
     plain_path,
     seconds,
+    set_parameters,
 )
 from sailpoint_provider._airflow.start import (
     check_adoptable,
@@ -25,8 +25,12 @@ from sailpoint_provider._airflow.start import (
     check_source_is_named_once,
     look_up_source,
 )
-from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
-from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
+from sailpoint_provider.exceptions import (
+    FileRefusedError,
+    FileRepeatedError,
+    InvalidInputError,
+    SailPointError,
+)
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.operators.load import LoadOperator
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from sailpoint_provider._airflow.drop import TaskDrop
     from sailpoint_provider.drops.filing import Outcome
     from sailpoint_provider.files.check import FileCheck
     from sailpoint_provider.files.locate import FileLocation
@@ -65,8 +70,31 @@ class FileLoadOperator(LoadOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"drop": "json"}
 
+    # Each parameter of the constructor has its default here as well; see set_parameters. The types are those
+    # at run time, when Airflow has replaced each XComArg in a template field by its value.
+    source_id: str | None = None
+    source_name: str | None = None
+    file: Any = None
+    drop: Any = None
+    check: FileCheck | Mapping[str, Any] | bool | None = None
+    approved: str | None = None
+    compare_with: Any = None
+    disable_optimization: Any = False
+    sailpoint_conn_id: str = SailPointHook.default_conn_name
+    if_running: IfRunning = "wait"
+    wait_for_completion: bool = True
+    deferrable: bool = False
+    poll_interval: float = 30.0
+    timeout: float = 86400.0
+    fail_on_warning: bool = False
+    tolerate_outage: float = DEFAULT_TOLERATE_OUTAGE
+    durable: bool = True
+    on_kill_clear_task: bool = False
+    emit_asset_event: bool = False
+
     object_type: str | None = None
 
+    _given: tuple[str, ...] = ()
     _source: Source | None = None
     _drop: TaskDrop | None = None
 
@@ -95,43 +123,47 @@ class FileLoadOperator(LoadOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Airflow replaces an XComArg by its value when it renders the template fields.
-        self.source_id = cast("str | None", source_id)
-        self.source_name = cast("str | None", source_name)
-        self.file = plain_path(file)
-        self.drop = drop
-        self.check = check
-        self.approved = cast("str | None", approved)
-        self.compare_with = plain_path(compare_with)
-        self.disable_optimization = disable_optimization
-        self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.fail_on_warning = fail_on_warning
-        self.durable = durable
-        self.on_kill_clear_task = on_kill_clear_task
-        self.emit_asset_event = emit_asset_event
-        self._given = given_parameters(self)
-        with airflow_errors():
-            self._check_source()
+        # Not airflow_errors, because this costs less in every DAG.
+        try:
+            set_parameters(
+                self,
+                source_id=source_id,
+                source_name=source_name,
+                file=plain_path(file),
+                drop=drop,
+                check=check,
+                approved=approved,
+                compare_with=plain_path(compare_with),
+                disable_optimization=disable_optimization,
+                sailpoint_conn_id=sailpoint_conn_id,
+                if_running=one_of(if_running, "if_running", "wait", "adopt", "fail", "skip"),
+                wait_for_completion=wait_for_completion,
+                deferrable=deferrable,
+                poll_interval=seconds(poll_interval, "poll_interval"),
+                timeout=seconds(timeout, "timeout"),
+                fail_on_warning=fail_on_warning,
+                tolerate_outage=seconds(tolerate_outage, "tolerate_outage"),
+                durable=durable,
+                on_kill_clear_task=on_kill_clear_task,
+                emit_asset_event=emit_asset_event,
+            )
+            # Private, so that nothing of what Airflow does for an attribute that is set is needed.
+            vars(self)["_given"] = given_parameters(self)
+            if drop is None:
+                check_source_is_named_once(source_id, source_name)
+            else:
+                self._check_drop()
             if disable_optimization is not False and not self.kind.can_disable_optimization:
                 raise InvalidInputError(f"disable_optimization does not apply to {self.kind.indefinite}.")
             prepare_outlets(self)
-            self.if_running = cast(
-                "IfRunning", one_of(if_running, "if_running", "wait", "adopt", "fail", "skip")
-            )
-            self.poll_interval = seconds(poll_interval, "poll_interval")
-            self.timeout = seconds(timeout, "timeout")
-            self.tolerate_outage = seconds(tolerate_outage, "tolerate_outage")
             validate_check(check)
             if if_running == "adopt":
                 check_adoptable(self.file if drop is None else drop, self.disable_optimization, self.kind)
+        except SailPointError as error:
+            raise for_airflow(error) from error.__cause__
 
-    def _check_source(self) -> None:
-        """Check that the parameters name the source exactly once."""
-        if self.drop is None:
-            check_source_is_named_once(self.source_id, self.source_name)
-            return
+    def _check_drop(self) -> None:
+        """Check that the other parameters allow a drop."""
         check_drop_is_alone(self)
         if not self.wait_for_completion:
             raise InvalidInputError(
@@ -141,6 +173,8 @@ class FileLoadOperator(LoadOperator):
     def _read_drop(self, context: Context) -> None:
         """Take source and file from the drop."""
         if self.drop is not None:
+            from sailpoint_provider._airflow.drop import TaskDrop
+
             self._drop = TaskDrop(self.drop, context, self.log)
             described = self._drop.described
             self.source_id, self.source_name = described.get("source_id"), described.get("source_name")
@@ -192,6 +226,7 @@ class FileLoadOperator(LoadOperator):
         rules = read_check(self.check, default=self._drop is not None)
         if rules is None:
             return file
+        from sailpoint_provider._airflow.file_check import FileChecker
         from sailpoint_provider.files.check.approval import read_approval
         from sailpoint_provider.files.check.checked import CheckedFile
 
@@ -214,6 +249,7 @@ class FileLoadOperator(LoadOperator):
 
     def _start_request(self, context: Context, deadlines: Deadlines) -> StartRequest:
         """Return what the task asks to start; the file is found and checked on this worker."""
+        from sailpoint_provider._airflow.task_state import clear_number_of, max_tries_of, unstored_tries
         from sailpoint_provider.files.locate import file_source
         from sailpoint_provider.isc.start.load import check_file_fits, check_object_type
         from sailpoint_provider.isc.start.request import StartRequest

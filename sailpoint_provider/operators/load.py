@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator
 
 from sailpoint_provider._airflow.asset_events import send_load_event
 from sailpoint_provider._airflow.deferral import (
@@ -26,12 +26,10 @@ from sailpoint_provider._airflow.start import (
     checkpoint_of,
     start_in_time,
 )
-from sailpoint_provider._airflow.task_state import checkpoints_of
 from sailpoint_provider.exceptions import AggregationTimeoutError, UnknownAggregationError
 from sailpoint_provider.hooks.kill import log_kill
 from sailpoint_provider.hooks.metrics import LoadMetrics
 from sailpoint_provider.links.aggregation import LINKS, keep_links, show_links
-from sailpoint_provider.operators.connected import ConnectedOperator
 from sailpoint_provider.triggers.deferral import wait_on_triggerer
 
 if TYPE_CHECKING:
@@ -46,15 +44,17 @@ if TYPE_CHECKING:
     from sailpoint_provider.results import AggregationResult
 
 
-class LoadOperator(ConnectedOperator, LoadLineage):
+class LoadOperator(BaseOperator, LoadLineage):
     """
     Starts a load of a source once, follows it and returns its result.
 
     :class:`~sailpoint_provider.operators.file_load.FileLoadOperator` adds the parameters and the file. It has
-    the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG.
+    the only constructor, because Airflow wraps each one of a hierarchy, which costs time in every DAG. Each
+    class above it costs time, too: Airflow searches them all whenever a task sets an attribute.
     """
 
     operator_extra_links = LINKS
+    ui_color = "#cfe3f7"
 
     _shown_file: str | None = None
 
@@ -283,6 +283,7 @@ class LoadOperator(ConnectedOperator, LoadLineage):
         self._note_end(result, context)
 
     def _store(self, context: Context) -> CheckpointStore[Checkpoint]:
+        from sailpoint_provider._airflow.task_state import checkpoints_of
         from sailpoint_provider.isc.start.checkpoint import read_checkpoint
 
         return checkpoints_of(context, self.log, read_checkpoint, durable=self.durable)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import (
@@ -126,11 +125,6 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
         self.deferrable = deferrable
         self.fail_on_warning = fail_on_warning
         self._given = given_parameters(self)
-
-    @cached_property
-    def hook(self) -> SailPointHook:
-        """The hook of the connection."""
-        return SailPointHook(self.sailpoint_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that ``deferrable`` and ``mode`` set."""

@@ -10,9 +10,10 @@ from sailpoint_provider.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from sailpoint_provider.isc.kinds import LoadKind
 
-_GIVEN = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
-_UUID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
-_ANSWERED = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+# Not compiled here, because Airflow imports this module with every DAG file, and few of them need it.
+_GIVEN = r"[0-9A-Fa-f]{32}"
+_UUID = r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_ANSWERED = r"[0-9A-Za-z-]{1,64}"
 
 
 def id_from_user(value: object, what: str) -> str:
@@ -23,7 +24,7 @@ def id_from_user(value: object, what: str) -> str:
     :param what: what the ID identifies, for the error, such as ``source_id``.
     :raises InvalidInputError: it does not have 32 hex characters.
     """
-    if isinstance(value, str) and _GIVEN.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_GIVEN, value):
         return value
     raise InvalidInputError(
         f"{what} {value!r} is not an ID of Identity Security Cloud, which has 32 hex characters "
@@ -40,7 +41,7 @@ def task_id(value: object, what: str) -> str:
     :param what: what the ID identifies, for the error.
     :raises InvalidInputError: it is neither.
     """
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_UUID, value):
         return value
     return id_from_user(value, what)
 
@@ -61,7 +62,7 @@ def identity_profile_id(value: object) -> str:
 
     :raises InvalidInputError: it is not.
     """
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_UUID, value):
         return value
     raise InvalidInputError(
         f"identity_profile_id {value!r} is not an ID of an identity profile, which is a UUID or has 32 hex "
@@ -76,7 +77,7 @@ def id_from_response(value: object) -> str | None:
     The check is more lenient than for a user's ID, so that no started aggregation is lost because of an
     unusual ID.
     """
-    if isinstance(value, str) and _ANSWERED.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_ANSWERED, value):
         return value
     return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,14 @@ documented = pytest.mark.skipif(
 
 def test_a_kind_is_found_by_its_key():
     assert all(kind_of(key) is kind and kind.key == key for key, kind in KINDS.items())
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_copy_of_a_kind_is_the_kind_itself(kind):
+    assert copy.copy(kind) is kind
+    assert copy.deepcopy(kind) is kind
+    assert pickle.loads(pickle.dumps(kind)) is kind
+    assert {kind: 1}[kind] == 1
 
 
 @pytest.mark.parametrize("key", ["accounts", "", None, 3, ["account_aggregation"]])

@@ -195,6 +195,7 @@ class AsyncClient:
             total=None, sock_connect=self.tenant.timeout, sock_read=attempt.idle_timeout
         )
         received: ResponseBody | None = None
+        proxy = await self._proxy_for(call, url)
         async with self._session_for(call) as session:
             try:
                 async with (
@@ -209,7 +210,7 @@ class AsyncClient:
                         skip_auto_headers=("Content-Type",) if body is None else None,
                         timeout=idle_timeout,
                         allow_redirects=False,
-                        proxy=self._proxy_for(call, url),
+                        proxy=proxy,
                     ) as response,
                 ):
                     attempt.end_sending()
@@ -223,10 +224,14 @@ class AsyncClient:
                     ) from None
         return received.response(self.tenant, time.time())
 
-    def _proxy_for(self, call: Request[Any], url: str) -> str | None:
-        """Return the proxy, looked up once: reading the environment takes as long as a request."""
+    async def _proxy_for(self, call: Request[Any], url: str) -> str | None:
+        """
+        Return the proxy, looked up once: reading the environment takes as long as a request.
+
+        It is looked up in a thread, because the first look-up may import requests.
+        """
         if call.is_token_request not in self._proxies:
-            self._proxies[call.is_token_request] = proxy_for(self.tenant, url)
+            self._proxies[call.is_token_request] = await asyncio.to_thread(proxy_for, self.tenant, url)
         return self._proxies[call.is_token_request]
 
     @asynccontextmanager

@@ -25,7 +25,7 @@ def proxy_for(tenant: Tenant, url: str) -> str | None:
     The proxies of the Airflow connection come first, then those of the environment, subject to ``NO_PROXY``.
     """
     own = dict(tenant.proxies)
-    if not own and not getproxies():
+    if not own and getproxies().keys() <= {"no"}:  # NO_PROXY alone names no proxy
         return None
     # requests takes 70 ms to load; a triggerer loads it only if there are proxies.
     from requests.utils import get_environ_proxies, select_proxy

@@ -132,6 +132,9 @@ class SailPointAccountAggregationTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
+        # Once the class has a logger, all its objects share it. To set one up for each takes Airflow longer
+        # than to log the few lines of a wait in a crowd.
+        self.logger()
         early_query = self._query_state_early()
         try:
             event = await self._event()

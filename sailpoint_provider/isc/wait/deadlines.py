@@ -54,9 +54,12 @@ class Deadlines:
     @property
     def end(self) -> float | None:
         """Epoch seconds of the earlier deadline, None for no limit."""
-        return min(
-            (limit for limit in (self.deadline, self.execution_deadline) if limit is not None), default=None
-        )
+        # Each poll of each wait asks this several times, so without a generator.
+        if self.deadline is None:
+            return self.execution_deadline
+        if self.execution_deadline is None:
+            return self.deadline
+        return min(self.deadline, self.execution_deadline)
 
     @property
     def _ends_the_try(self) -> bool:
@@ -65,11 +68,13 @@ class Deadlines:
 
     def have_passed(self, now: float) -> bool:
         """Return whether the wait must end."""
-        return self.end is not None and now >= self.end
+        end = self.end
+        return end is not None and now >= end
 
     def seconds_left(self, now: float) -> float:
         """Return the seconds until the wait must end: 0 if that has passed, infinity for no limit."""
-        return math.inf if self.end is None else max(0.0, self.end - now)
+        end = self.end
+        return math.inf if end is None else max(0.0, end - now)
 
     def in_another_try(self, other: Deadlines) -> Deadlines:
         """

@@ -1,6 +1,7 @@
 """Proxies, certificate authorities and .netrc mean the same in both worlds."""
 
 import base64
+import sys
 
 import pytest
 
@@ -43,6 +44,12 @@ def test_the_proxy_of_the_environment_is_used(world, tenant, proxy, monkeypatch,
         f"{tenant.base_url}/oauth/token",
         f"{tenant.base_url}/sources/v1/{HR}",
     ]
+
+
+def test_no_proxy_alone_names_no_proxy_and_needs_no_requests(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setitem(sys.modules, "requests.utils", None)  # its import fails
+    assert proxy_for(tenant_at("acme"), f"{API}/sources/v1") is None
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])

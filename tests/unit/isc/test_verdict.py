@@ -1,5 +1,4 @@
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -90,7 +89,7 @@ def test_a_bad_end_without_a_record_names_what_is_known():
 
 
 def test_lines_and_errors_name_the_kind_of_load():
-    kind = replace(ACCOUNT_AGGREGATION, name="entitlement aggregation")
+    kind = ACCOUNT_AGGREGATION._replace(name="entitlement aggregation")
     assert end_line(good(), kind).endswith(f" · entitlement aggregation {RUN}")
     with pytest.raises(AggregationFailedError, match=f"entitlement aggregation {RUN}"):
         check_end(result_of("ERROR"), kind=kind)

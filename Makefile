@@ -11,7 +11,7 @@ CELERY_INSTALLED := $(VENV)/.celery-installed
 SDK1 := .sdk1
 NODE := .node
 # Twice the cores of a small machine, because many tests wait for servers and clocks.
-WORKERS ?= 4
+WORKERS ?= 5
 PARALLEL := -n $(WORKERS) --dist loadscope
 # These need the machine to themselves.
 CRASH_TESTS := tests/live/test_live_crashes.py

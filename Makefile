@@ -10,7 +10,7 @@ CLIENTS_INSTALLED := $(VENV)/.clients-installed
 CELERY_INSTALLED := $(VENV)/.celery-installed
 SDK1 := .sdk1
 NODE := .node
-# Twice the cores of a small machine, because many tests wait for servers and clocks.
+# More than the cores of a small machine, because many tests wait for servers and clocks.
 WORKERS ?= 5
 PARALLEL := -n $(WORKERS) --dist loadscope
 # These need the machine to themselves.

@@ -28,6 +28,8 @@ class LoadLineage:
     OpenLineage calls the three ``get_openlineage_…`` methods in a short-lived process of its own, which it
     kills if it takes too long. They send nothing to Airflow, because a request that breaks off could mix up
     the responses of the task. What they need is noted by the task itself.
+
+    The hook is here, too: a class for it alone would cost time with each attribute that Airflow sets.
     """
 
     if TYPE_CHECKING:

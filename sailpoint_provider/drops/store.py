@@ -85,8 +85,19 @@ class StorePlace:
     def move(self, name: str, target: str) -> bool:
         receipt, reserved = _receipt_of(target), name.encode()
         copying = reserved + b"\n"
-        if self.entry(name) is None:
-            return self.entry(target) is not None
+        if self.entry(name) is not None and self._copy_reserved(name, target, receipt, reserved, copying):
+            for done in (name, f"{name}.taken", receipt):
+                self.remove(done)
+            return True
+        if self.entry(name) is not None:
+            return False
+        # Another process has finished the same move.
+        if self.read(receipt) in (reserved, copying):
+            self.remove(receipt)
+        return self.entry(target) is not None
+
+    def _copy_reserved(self, name: str, target: str, receipt: str, reserved: bytes, copying: bytes) -> bool:
+        """Reserve a name and copy an object to it; return False if another object has the name."""
         if self.read(receipt) != copying:
             # Two sources may file under the same name at the same time.
             if not self.create(receipt, reserved) and self.read(receipt) not in (reserved, copying):
@@ -96,11 +107,7 @@ class StorePlace:
                 self.remove(receipt)
                 return False
             self.replace(receipt, copying)
-        if not self._copy(name, target):
-            return False
-        for done in (name, f"{name}.taken", receipt):
-            self.remove(done)
-        return True
+        return self._copy(name, target)
 
     def create(self, name: str, content: bytes) -> bool:
         with self._answers():

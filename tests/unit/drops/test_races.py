@@ -149,6 +149,30 @@ def test_a_crash_after_a_name_was_reserved_overwrites_no_file_that_already_had_i
     }
 
 
+@pytest.mark.parametrize("step", ["create", "entry", "replace", "_copy"])
+@pytest.mark.parametrize("overtaken_after", [1, 2, 3])
+def test_a_move_that_another_process_finishes_first_has_succeeded(
+    memory_folder, monkeypatch, step, overtaken_after
+):
+    place = StorePlace(memory_folder.url)
+    place.prepare(())
+    name, target = ".sailpoint/taken/a.csv", "loaded/a.csv"
+    place.replace(name, b"HR")
+    calls, method = [], getattr(StorePlace, step)
+
+    def overtaken(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == overtaken_after:
+            monkeypatch.setattr(StorePlace, step, method)
+            assert StorePlace(memory_folder.url).move(name, target)
+        return method(self, *arguments)
+
+    monkeypatch.setattr(StorePlace, step, overtaken)
+    assert place.move(name, target)
+    assert memory_folder.files() == {"loaded/a.csv": b"HR"}
+    assert not [one for one in memory_folder.files(hidden=True) if "/moving/" in one]
+
+
 def taken_from(folder, source):
     """Drop a file whose content is the name of its source, and take it."""
     folder.drop("a.csv", source)

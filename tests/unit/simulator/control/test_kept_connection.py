@@ -45,7 +45,10 @@ def test_calls_share_one_connection_and_so_does_a_refused_one(own, opened):
 def test_a_connection_that_the_server_has_closed_is_opened_anew(own, opened, sailpoint_simulator):
     own.health()
     sailpoint_simulator._server._abort_connections()
-    time.sleep(0.1)
+    deadline = time.monotonic() + 10
+    while not kept_connection._is_over(opened[0]):
+        assert time.monotonic() < deadline, "the server has not closed it"
+        time.sleep(0.01)
     assert own.health()["status"] == "up"
     assert len(opened) == 2
 

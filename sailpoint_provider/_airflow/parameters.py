@@ -52,12 +52,14 @@ def given_parameters(task: Any) -> tuple[str, ...]:
     """
     Return the names of the templated parameters that the DAG sets, for :func:`check_rendered`.
 
-    Not ``approved``: a task that asks for an approval may be skipped, and without one a check decides. A
-    default of the class is not set by the DAG.
+    Not ``approved``: a task that asks for an approval may be skipped, and without one a check decides.
     """
-    values = vars(task)
     return tuple(
-        [name for name in task.template_fields if values.get(name) is not None and name != "approved"]
+        [
+            name
+            for name in task.template_fields
+            if name != "approved" and getattr(task, name, None) is not None
+        ]
     )
 
 

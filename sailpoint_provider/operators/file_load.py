@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from sailpoint_provider._airflow.asset_events import check_outlets, prepare_outlets, send_load_event
 from sailpoint_provider._airflow.check_parameter import read_check, validate_check
-from sailpoint_provider._airflow.errors import for_airflow
+from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider._airflow.map_label import label_by_source
 from sailpoint_provider._airflow.parameters import (
     boolean,
@@ -25,12 +25,7 @@ from sailpoint_provider._airflow.start import (
     check_source_is_named_once,
     look_up_source,
 )
-from sailpoint_provider.exceptions import (
-    FileRefusedError,
-    FileRepeatedError,
-    InvalidInputError,
-    SailPointError,
-)
+from sailpoint_provider.exceptions import FileRefusedError, FileRepeatedError, InvalidInputError
 from sailpoint_provider.hooks.sailpoint import SailPointHook
 from sailpoint_provider.isc.wait.deadlines import DEFAULT_TOLERATE_OUTAGE
 from sailpoint_provider.operators.load import LoadOperator
@@ -123,8 +118,7 @@ class FileLoadOperator(LoadOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Not airflow_errors, because this costs less in every DAG.
-        try:
+        with airflow_errors():
             set_parameters(
                 self,
                 source_id=source_id,
@@ -159,8 +153,6 @@ class FileLoadOperator(LoadOperator):
             validate_check(check)
             if if_running == "adopt":
                 check_adoptable(self.file if drop is None else drop, self.disable_optimization, self.kind)
-        except SailPointError as error:
-            raise for_airflow(error) from error.__cause__
 
     def _check_drop(self) -> None:
         """Check that the other parameters allow a drop."""

@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
+from sailpoint_provider._airflow.parameters import check_rendered
+from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
 from sailpoint_provider.operators.entitlements import SailPointEntitlementAggregationOperator
 from sailpoint_provider.operators.file_load import FileLoadOperator
@@ -70,6 +72,10 @@ def test_a_subclass_may_have_a_property_in_place_of_a_parameter():
             self.location = file
 
     assert Load(task_id="load", source_id=HR).location is None
+    task = Load(task_id="load", source_id=HR, file="{{ params.file }}")
+    task.file = None
+    with pytest.raises(InvalidInputError, match="file was set, but its value is None"):
+        check_rendered(task, task._given)
 
 
 @pytest.mark.parametrize("name", ["source_name", "file", "drop", "approved", "compare_with"])

@@ -14,8 +14,8 @@ NODE := .node
 WORKERS ?= 5
 PARALLEL := -n $(WORKERS) --dist loadscope
 # These need the machine to themselves.
-CRASH_TESTS := tests/live/test_live_crashes.py
-PAGE_TESTS := tests/live/test_live_page.py
+CRASH_TESTS := tests/live/crashes
+PAGE_TESTS := tests/live/page
 SCHEDULER_TESTS := tests/live --ignore=$(CRASH_TESTS) --ignore=$(PAGE_TESTS)
 COVERAGE := --cov=sailpoint_provider/isc --cov=sailpoint_provider/client --cov-report=term:skip-covered --cov-fail-under=95
 WORKFLOW_LINT := .workflow-lint

@@ -32,7 +32,7 @@ SECTIONS = {
     "checks": "Checks of files",
     "drops": "Drops",
 }
-"""The modules of the sections, and the titles of these."""
+"""The folders of the sections, and their titles."""
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -48,7 +48,7 @@ def main(names: Sequence[str]) -> int:
     sections: list[Section] = []
     for name in wanted:
         try:
-            section: Section = import_module(f"tests.benchmarks.{name}").measure()
+            section: Section = import_module(f"tests.benchmarks.{name}.section").measure()
         except Exception:
             traceback.print_exc()
             print(f"The section {name!r} failed.", file=sys.stderr)

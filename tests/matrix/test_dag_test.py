@@ -16,7 +16,7 @@ from tests.live.airflow_home import AirflowHome
 from tests.live.processes import Processes
 from tests.live.simulator_process import PROJECT, start_simulator
 
-DAG_FILE = Path(__file__).parent / "dags" / "matrix_aggregation.py"
+DAG_FILE = Path(__file__).parent / "dags" / "aggregation.py"
 ACCOUNTS = 50
 UI_URL = "https://acme.identitynow.com"
 

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from tests.benchmarks.sizing import Result, Setup, _bars
-from tests.benchmarks.sizing_runner import Measured, Share
-from tests.benchmarks.wait_tally import Tally
+from tests.benchmarks.sizing.runner import Measured, Share
+from tests.benchmarks.sizing.section import Result, Setup, _bars
+from tests.benchmarks.waits.tally import Tally
 
 
 @pytest.mark.parametrize(("triggerers", "tenants", "count"), [(1, 1, 10), (4, 1, 10), (4, 3, 9)])

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sailpoint_provider.isc.tenant.connection_fields import DEFAULT_REQUESTS_PER_10S
 from tests.benchmarks.report import Bar, Table
-from tests.benchmarks.wait_figures import IN_TIME, Case
-from tests.benchmarks.wait_peers import PEERS
+from tests.benchmarks.waits.figures import IN_TIME, Case
+from tests.benchmarks.waits.peers import PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tests.benchmarks.wait_figures import Figures
+    from tests.benchmarks.waits.figures import Figures
 
 OURS, DBT, AIRBYTE = "ours", "dbt", "airbyte"
 MAIN = 1000

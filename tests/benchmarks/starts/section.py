@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import certifi
 import trustme
 
+from tests.benchmarks.json_process import PROJECT
 from tests.benchmarks.report import Bar, Section, Table
-from tests.benchmarks.start_runner import STARTS, Start
+from tests.benchmarks.starts.runner import STARTS, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _REQUESTS = {"v1": 3, "v2026": 3, "v2025": 3, "v2024": 4, "beta": 4}
 _CHECKS = 1
 _OWN_MS = 50.0
@@ -101,8 +101,8 @@ def _certificates(folder: Path) -> tuple[Path, Path]:
 @contextmanager
 def _simulator(identity: Path) -> Iterator[str]:
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.start_server", str(identity)],
-        cwd=_PROJECT,
+        [sys.executable, "-m", "tests.benchmarks.starts.server", str(identity)],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -119,9 +119,9 @@ def _run(url: str, authority: Path, folder: Path) -> list[Start]:
     environment = os.environ | {"AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     environment |= {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
     run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.start_runner", url, str(authority), str(folder)],
+        [sys.executable, "-m", "tests.benchmarks.starts.runner", url, str(authority), str(folder)],
         env=environment,
-        cwd=_PROJECT,
+        cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.json_process import START_SECONDS, JsonProcess, RunError, all_of
 from tests.benchmarks.report import Bar, Section, Table
-from tests.benchmarks.sizing_runner import Measured, Share
-from tests.benchmarks.told_process import START_SECONDS, RunError, ToldProcess, all_of
-from tests.benchmarks.wait_figures import percentile
-from tests.benchmarks.wait_runs import Bench
-from tests.benchmarks.wait_tally import Tally
+from tests.benchmarks.sizing.runner import Measured, Share
+from tests.benchmarks.waits.figures import percentile
+from tests.benchmarks.waits.runs import Bench
+from tests.benchmarks.waits.tally import Tally
 from tests.live.processes import clean_environment
 
 if TYPE_CHECKING:
@@ -141,42 +141,42 @@ def measure() -> Section:
 
 async def run(bench: Bench, setup: Setup) -> Result:
     """Carry out one run."""
-    processes: list[ToldProcess] = []
+    processes: list[JsonProcess] = []
 
-    async def started(module: str, arguments: list[str], environment: dict[str, str]) -> ToldProcess:
-        processes.append(await ToldProcess.start(module, arguments, environment))
+    async def started(module: str, arguments: list[str], environment: dict[str, str]) -> JsonProcess:
+        processes.append(await JsonProcess.start(module, arguments, environment))
         return processes[-1]
 
     try:
         server = await started(
-            "tests.benchmarks.sizing_server",
+            "tests.benchmarks.sizing.server",
             [str(bench.certificate), str(setup.tenants)],
             clean_environment(),
         )
-        ports = (await server.answer(START_SECONDS))["ports"]
+        ports = (await server.receive(START_SECONDS))["ports"]
         environment = bench.environment(setup.connections(ports))
         runners = [
-            await started("tests.benchmarks.sizing_runner", [], environment) for _ in range(setup.triggerers)
+            await started("tests.benchmarks.sizing.runner", [], environment) for _ in range(setup.triggerers)
         ]
         for number, runner in enumerate(runners):
             share = Share(setup.tenants, number, setup.triggerers, setup.for_each_tenant, POLL_INTERVAL)
-            await runner.tell(asdict(share))
-        await all_of(runner.answer(START_SECONDS) for runner in runners)
+            await runner.send(asdict(share))
+        await all_of(runner.receive(START_SECONDS) for runner in runners)
         series = {
             "count": setup.for_each_tenant,
             "begun": time.time() + 5.0 + setup.waits / 1000,
             "seconds": JOB_SECONDS,
             "spread": SPREAD_SECONDS,
         }
-        await server.tell(series)
-        await server.answer(START_SECONDS)
+        await server.send(series)
+        await server.receive(START_SECONDS)
         if time.time() > series["begun"]:
             raise RunError("The server was not ready in time.")
         for runner in runners:
-            await runner.tell(series)
-        answers = await all_of(runner.answer(_RUN_SECONDS) for runner in runners)
-        await server.tell({})
-        tallies = (await server.answer(START_SECONDS))["tallies"]
+            await runner.send(series)
+        answers = await all_of(runner.receive(_RUN_SECONDS) for runner in runners)
+        await server.send({})
+        tallies = (await server.receive(START_SECONDS))["tallies"]
     finally:
         for process in processes:
             await process.stop()

@@ -9,8 +9,8 @@ import pytest
 
 from tests.benchmarks.loop_stalls import StallWatch, stalls_of
 from tests.benchmarks.report import Bar, Section, Table, as_markdown, on_terminal
-from tests.benchmarks.wait_figures import percentile
-from tests.benchmarks.wait_tally import Counting
+from tests.benchmarks.waits.figures import percentile
+from tests.benchmarks.waits.tally import Counting
 
 BUSY_SECONDS = 0.06
 

@@ -1,8 +1,8 @@
 """
 Many tenants in one process, each on a port of its own, with its own aggregations and its own rate limit.
 
-``python -m tests.benchmarks.sizing_server CERTIFICATE TENANTS``; it is steered like
-:mod:`tests.benchmarks.wait_server`, whose answers it gives.
+``python -m tests.benchmarks.sizing.server CERTIFICATE TENANTS``; it is steered like
+:mod:`tests.benchmarks.waits.server`, whose answers it gives.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import ssl
 import sys
 from dataclasses import asdict
 
-from tests.benchmarks.wait_jobs import Series
-from tests.benchmarks.wait_server import WaitServer, lines_of_standard_input, say
+from tests.benchmarks.waits.jobs import Series
+from tests.benchmarks.waits.server import WaitServer, lines_of_standard_input, say
 
 _BACKLOG = 1024
 

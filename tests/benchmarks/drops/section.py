@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sailpoint_provider.assets.drops import SailPointDropFolder
-from tests.benchmarks.drop_airflow import task_delays
+from tests.benchmarks.drops.airflow import task_delays
+from tests.benchmarks.json_process import PROJECT
 from tests.benchmarks.report import Bar, Section, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PROJECT = Path(__file__).resolve().parents[2]
 DROPS = int(os.environ.get("DROP_COUNT", "50"))
 FOLDERS = int(os.environ.get("DROP_FOLDERS", "500"))
 FILES = int(os.environ.get("DROP_FILES", "10000"))
@@ -165,8 +165,8 @@ def _idle(folders: list[dict[str, Any]]) -> Idle:
 
 def _runner(mode: str, folders: list[dict[str, Any]], *arguments: str) -> subprocess.Popen[str]:
     runner = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.drop_runner", mode, *arguments],
-        cwd=_PROJECT,
+        [sys.executable, "-m", "tests.benchmarks.drops.runner", mode, *arguments],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from sailpoint_provider.isc.api.models import read_account_aggregation_status, read_task_status
-from tests.benchmarks.wait_jobs import ACCOUNT, Series, airbyte_job, dbt_run, isc_task
-from tests.benchmarks.wait_server import WaitServer
+from tests.benchmarks.waits.jobs import ACCOUNT, Series, airbyte_job, dbt_run, isc_task
+from tests.benchmarks.waits.server import WaitServer
 
 TOKEN = {"Authorization": "Bearer something"}
 HOUR = 3600.0

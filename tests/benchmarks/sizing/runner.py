@@ -1,9 +1,9 @@
 """
 One triggerer of the sizing runs: its waits for several tenants on one event loop, in a process of its own.
 
-``python -m tests.benchmarks.sizing_runner``; the connections come by the environment, the
+``python -m tests.benchmarks.sizing.runner``; the connections come by the environment, the
 :class:`Share` and the series of aggregations by the standard input, the result goes to the standard output
-as JSON. Triggers, log and stalls are those of :mod:`tests.benchmarks.wait_runner`.
+as JSON. Triggers, log and stalls are those of :mod:`tests.benchmarks.waits.runner`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.loop_stalls import StallWatch
-from tests.benchmarks.wait_peers import PEERS
-from tests.benchmarks.wait_runner import failure, log_to, resident, told_series, wait_for_one
+from tests.benchmarks.waits.peers import PEERS
+from tests.benchmarks.waits.runner import failure, log_to, resident, told_series, wait_for_one
 
 if TYPE_CHECKING:
-    from tests.benchmarks.wait_jobs import Series
+    from tests.benchmarks.waits.jobs import Series
 
 OURS = PEERS["ours"]
 LIMIT_SECONDS = 480.0

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 import trustme
 
 from tests.benchmarks.report import Bar, Section, Table
-from tests.benchmarks.upload_client import SOURCE
+from tests.benchmarks.uploads.client import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ class Sink:
         certificate.private_key_and_cert_chain_pem.write_to_path(str(chain))
         certificate.private_key_pem.write_to_path(str(key))
         self._hashes: dict[int, str] = {}
-        command = [sys.executable, "-m", "tests.benchmarks.upload_sink", str(chain), str(key)]
+        command = [sys.executable, "-m", "tests.benchmarks.uploads.sink", str(chain), str(key)]
         self._process = subprocess.Popen(
             [*command, "--hash"] if hashes else command,
             stdin=subprocess.PIPE,
@@ -152,7 +152,7 @@ def _interleaved(sink: Sink, large: Path, runs: int = RUNS) -> dict[str, list[Ru
 
 
 def _run_python(client: str, sink: Sink, file: Path | str, size: int, *options: str) -> Run:
-    command = [sys.executable, "-m", "tests.benchmarks.upload_client", client, sink.url, str(sink.authority)]
+    command = [sys.executable, "-m", "tests.benchmarks.uploads.client", client, sink.url, str(sink.authority)]
     done = subprocess.run(
         [*command, str(file), *options], capture_output=True, text=True, timeout=300, check=False
     )

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.benchmarks.json_process import START_SECONDS, JsonProcess, RunError, all_of
 from tests.benchmarks.loop_stalls import Stalls
-from tests.benchmarks.told_process import START_SECONDS, RunError, ToldProcess, all_of
-from tests.benchmarks.wait_peers import PEERS
-from tests.benchmarks.wait_runner import Outcome
-from tests.benchmarks.wait_tally import Tally
+from tests.benchmarks.waits.peers import PEERS
+from tests.benchmarks.waits.runner import Outcome
+from tests.benchmarks.waits.tally import Tally
 from tests.live.processes import clean_environment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Plan:
     """
     One run.
 
-    :param peer: key of :data:`~tests.benchmarks.wait_peers.PEERS`.
+    :param peer: key of :data:`~tests.benchmarks.waits.peers.PEERS`.
     :param count: how many waits.
     :param delay: seconds that the server takes for each answer.
     :param offset: seconds after the others of its batch at which it begins.
@@ -114,25 +114,25 @@ class _Pair:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._processes: list[ToldProcess] = []
+        self._processes: list[JsonProcess] = []
 
     async def start(self, bench: Bench, *, memory: bool) -> None:
         plan = self._plan
         server = await self._started(
-            "tests.benchmarks.wait_server", [str(bench.certificate), str(plan.delay)], clean_environment()
+            "tests.benchmarks.waits.server", [str(bench.certificate), str(plan.delay)], clean_environment()
         )
-        port = int((await server.answer(START_SECONDS))["port"])
+        port = int((await server.receive(START_SECONDS))["port"])
         arguments = [plan.peer, str(plan.count), *(["memory"] if memory else [])]
         runner = await self._started(
-            "tests.benchmarks.wait_runner", arguments, bench.environment(PEERS[plan.peer].environment(port))
+            "tests.benchmarks.waits.runner", arguments, bench.environment(PEERS[plan.peer].environment(port))
         )
-        await runner.answer(START_SECONDS)
+        await runner.receive(START_SECONDS)
 
     async def run(self, begin: float) -> Result:
         server, _ = self._processes
         answer = await self._answered(begin, JOB_SECONDS)
-        await server.tell({})
-        tally = await server.answer(START_SECONDS)
+        await server.send({})
+        tally = await server.receive(START_SECONDS)
         outcome = Outcome(
             **{**answer, "stalls": Stalls(**answer["stalls"]), "noticed": tuple(answer["noticed"])}
         )
@@ -149,18 +149,18 @@ class _Pair:
             "seconds": seconds,
             "spread": SPREAD_SECONDS,
         }
-        await server.tell(series)
-        await server.answer(START_SECONDS)
+        await server.send(series)
+        await server.receive(START_SECONDS)
         if time.time() > series["begun"]:
             raise RunError("The server was not ready in time.")
-        await runner.tell(series)
-        return await runner.answer(_RUN_SECONDS)
+        await runner.send(series)
+        return await runner.receive(_RUN_SECONDS)
 
     async def stop(self) -> None:
         for process in self._processes:
             await process.stop()
 
-    async def _started(self, module: str, arguments: list[str], environment: dict[str, str]) -> ToldProcess:
-        process = await ToldProcess.start(module, arguments, environment)
+    async def _started(self, module: str, arguments: list[str], environment: dict[str, str]) -> JsonProcess:
+        process = await JsonProcess.start(module, arguments, environment)
         self._processes.append(process)
         return process

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.json_process import PROJECT
 from tests.benchmarks.report import Bar, Section, Table
 
 MIB = 1024 * 1024
@@ -105,8 +106,8 @@ def _write_one(path: Path, numbers: range, *, moved: bool) -> None:
 
 def _run(tool: str, new: Path, last: Path) -> Run:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.check_runner", tool, str(new), str(last)],
-        cwd=Path(__file__).resolve().parents[2],
+        [sys.executable, "-m", "tests.benchmarks.checks.runner", tool, str(new), str(last)],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=_SECONDS,

@@ -1,4 +1,4 @@
-"""Processes of a benchmark that are told, and tell, one JSON object a line."""
+"""Processes of a benchmark that are controlled by lines of JSON, and answer with such lines."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def all_of(tasks: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [one.result() for one in begun]
 
 
-class ToldProcess:
-    """A process that is told and tells JSON, one object a line."""
+class JsonProcess:
+    """A process that reads JSON objects from its standard input line by line, and answers in the same way."""
 
     def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
         self._module = module
@@ -48,12 +48,12 @@ class ToldProcess:
         )
         return cls(module, process)
 
-    async def tell(self, order: dict[str, Any]) -> None:
+    async def send(self, order: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         await self._process.stdin.drain()
 
-    async def answer(self, seconds: float) -> dict[str, Any]:
+    async def receive(self, seconds: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(seconds):

@@ -1,5 +1,5 @@
 """
-What one process measures for :mod:`tests.benchmarks.parsing`, written to standard output as JSON.
+What one process measures for :mod:`tests.benchmarks.parsing.section`, written to standard output as JSON.
 
 ``import NAME`` measures what importing a package's modules adds to a loaded Airflow, ``make`` how long its
 operators take to construct.

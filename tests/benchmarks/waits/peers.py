@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.wait_jobs import ACCOUNT, airbyte_job, dbt_run, isc_task
+from tests.benchmarks.waits.jobs import ACCOUNT, airbyte_job, dbt_run, isc_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

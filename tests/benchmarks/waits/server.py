@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from sailpoint_provider.simulator.api.filters import Field, IllegalFilter, fields, parse
-from tests.benchmarks.wait_jobs import ACCOUNT, Job, Series, airbyte_job, dbt_run
-from tests.benchmarks.wait_tally import Counting
+from tests.benchmarks.waits.jobs import ACCOUNT, Job, Series, airbyte_job, dbt_run
+from tests.benchmarks.waits.tally import Counting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.report import Figure, Section
-from tests.benchmarks.wait_figures import by_case
-from tests.benchmarks.wait_peers import PEERS, POLL_INTERVAL
-from tests.benchmarks.wait_plot import write_plot
-from tests.benchmarks.wait_runs import JOB_SECONDS, SPREAD_SECONDS, Bench, Plan
-from tests.benchmarks.wait_tables import (
+from tests.benchmarks.waits.figures import by_case
+from tests.benchmarks.waits.peers import PEERS, POLL_INTERVAL
+from tests.benchmarks.waits.plot import write_plot
+from tests.benchmarks.waits.runs import JOB_SECONDS, SPREAD_SECONDS, Bench, Plan
+from tests.benchmarks.waits.tables import (
     AIRBYTE,
     DBT,
     DELAYS,
@@ -31,7 +31,7 @@ from tests.benchmarks.wait_tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.benchmarks.wait_runs import Result
+    from tests.benchmarks.waits.runs import Result
 
 ROUNDS = 3
 _SLOW = DELAYS[1]

@@ -6,13 +6,13 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.wait_peers import PEERS
+from tests.benchmarks.waits.peers import PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.benchmarks.wait_figures import Case, Figures
+    from tests.benchmarks.waits.figures import Case, Figures
 
 NAME = "benchmarks-waits"
 _COLOURS = {"ours": "#0b6e4f", "dbt": "#d1495b", "airbyte": "#5c4d9a"}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.wait_peers import POLL_INTERVAL
+from tests.benchmarks.waits.peers import POLL_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.benchmarks.wait_runs import Plan, Result
+    from tests.benchmarks.waits.runs import Plan, Result
 
 IN_TIME = 1.5 * POLL_INTERVAL
 """Seconds after its end within which a job's end should be noticed."""

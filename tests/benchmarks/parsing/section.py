@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.parse_runner import INSTANCES, MODULES, ROUNDS
+from tests.benchmarks.json_process import PROJECT
+from tests.benchmarks.parsing.runner import INSTANCES, MODULES, ROUNDS
 from tests.benchmarks.report import Bar, Section, Table
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _IMPORTS = 5
 _IMPORT_MS = 20.0
 _RATIO = 1.15
@@ -74,9 +73,9 @@ def _imports(home: str) -> dict[str, dict[str, float] | None]:
 def _run(home: str, *arguments: str) -> Any:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.parse_runner", *arguments],
+        [sys.executable, "-m", "tests.benchmarks.parsing.runner", *arguments],
         env=environment | {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
-        cwd=_PROJECT,
+        cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -1,7 +1,7 @@
 """
 Runs the waits of one trigger class on one event loop, in a process of its own, and reports what they took.
 
-``python -m tests.benchmarks.wait_runner PEER COUNT [memory]``; the connection and the authority to trust
+``python -m tests.benchmarks.waits.runner PEER COUNT [memory]``; the connection and the authority to trust
 come by the environment, the series of jobs by the standard input, the result goes to the standard output as
 JSON.
 
@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from tests.benchmarks.loop_stalls import Stalls, StallWatch
-from tests.benchmarks.wait_jobs import Series
-from tests.benchmarks.wait_peers import PEERS, Peer
+from tests.benchmarks.waits.jobs import Series
+from tests.benchmarks.waits.peers import PEERS, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """
-A worker for :mod:`tests.benchmarks.starts`: starts aggregations up to their deferral and times each.
+A worker for :mod:`tests.benchmarks.starts.section`: starts aggregations up to their deferral and times each.
 
 What was measured is written to standard output as JSON.
 """

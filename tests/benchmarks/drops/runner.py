@@ -1,7 +1,7 @@
 """
 Watches drop folders on one event loop, in a process of its own, and reports what that took.
 
-``python -m tests.benchmarks.drop_runner events`` prints a JSON line for each event of the folders that the
+``python -m tests.benchmarks.drops.runner events`` prints a JSON line for each event of the folders that the
 standard input describes, one JSON object a line, until the standard input ends. ``… idle SECONDS`` waits
 until every folder has reported its oldest file, then measures so many seconds in which nothing happens.
 """

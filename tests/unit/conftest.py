@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,16 +20,22 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from sailpoint_provider.client import tenant_state
 from sailpoint_provider.simulator.pytest_fixture import sailpoint_simulator, sailpoint_simulator_server
+from sailpoint_provider.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    from tests.unit.airflow_cases import ConnectedTenant
 
 __all__ = ["sailpoint_simulator", "sailpoint_simulator_server"]
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_SECRET = f"secret-{uuid4().hex}"
+"""One for all tests: Airflow compiles its pattern of secrets to mask anew for each that it has not seen."""
 
 
 def pytest_collection_finish() -> None:
@@ -76,3 +85,79 @@ def one_database(databases: dict[str, duckdb.DuckDBPyConnection], monkeypatch: p
         return databases[key].cursor()
 
     monkeypatch.setattr(duckdb, "connect", connection)
+
+
+# The fixtures for the Airflow classes import these themselves, because many tests need no Airflow.
+@pytest.fixture(scope="session")
+def tenant_server() -> Iterator[SimulatorServer]:
+    """Serve one tenant for all tests of the Airflow classes."""
+    from tests.unit.airflow_cases import SPEED
+
+    with SimulatorServer(speed=SPEED) as server:
+        yield server
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry a failed call once, almost immediately."""
+    from sailpoint_provider.client import async_client, blocking
+    from sailpoint_provider.isc.policy import RetryPolicy
+
+    quick = partial(RetryPolicy, attempts=2, first_pause=0.01)
+    for transport in (blocking, async_client):
+        monkeypatch.setattr(transport, "RetryPolicy", quick)
+
+
+@pytest.fixture
+def quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search soon and briefly for a start that got no response."""
+    from sailpoint_provider.isc.start import reconcile
+
+    monkeypatch.setattr(reconcile, "RECONCILE_SECONDS", 0.1)
+    monkeypatch.setattr(reconcile, "RECONCILE_PAUSE", 0.02)
+
+
+@pytest.fixture
+def tenant(
+    tenant_server: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    quick_retries: None,
+    quick_reconciliation: None,
+) -> ConnectedTenant:
+    """Give a fresh tenant, its own client, and the default connection that names both."""
+    from tests.unit.airflow_cases import ConnectedTenant
+
+    tenant_server.control.reset()
+    tenant_server.control.rate_limit(1_000_000)
+    fresh = ConnectedTenant(tenant_server, monkeypatch, f"client-{uuid4().hex}", _SECRET)
+    fresh.client(scopes=["sp:scopes:all"])
+    fresh.connect()
+    return fresh
+
+
+@pytest.fixture
+def memory_store() -> Iterator[MemoryFileSystem]:
+    """Give an empty in-memory file system, and let ``memory://`` mean it."""
+    from airflow.sdk.io import attach
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    store = MemoryFileSystem()
+    attach("memory", fs=store)
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """
+    Record what is logged, from DEBUG on.
+
+    From Airflow 3.1 on ``self.log`` goes past the standard library, so a plain logger takes its place.
+    """
+    from tests.unit.airflow_cases import LOGGING_CLASSES
+
+    caplog.set_level(logging.DEBUG)
+    for kind in LOGGING_CLASSES:
+        monkeypatch.setattr(kind, "log", logging.getLogger(f"tests.{kind.__name__}"))
+    return caplog

@@ -11,7 +11,7 @@ import pytest
 from sailpoint_provider.__main__ import main
 from tests.unit.files.check.bad_files import GOOD, PEOPLE, csv
 
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture

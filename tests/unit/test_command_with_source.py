@@ -13,7 +13,7 @@ import pytest
 from sailpoint_provider.__main__ import main
 from tests.unit.files.check.bad_files import csv
 
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[2]
 COLUMNS = ("id", "name")
 PEOPLE = [(str(number), f"Person {number}") for number in range(10)]
 

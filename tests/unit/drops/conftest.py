@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
+from tests.unit.airflow_cases import OBJECT_STORAGE
 from tests.unit.drops.drop_cases import Folder
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from sailpoint_provider.assets.drops import SailPointDropFolder
 from sailpoint_provider.drops.filing import file_away
 from sailpoint_provider.drops.journal import Run
 from sailpoint_provider.drops.rules import FolderRules
@@ -100,3 +102,16 @@ class Folder:
 
 def names(takings: Takings) -> list[str]:
     return [drop["name"] for drop in takings.drops]
+
+
+def watched(folder, **changed):
+    """Describe a folder of the tests for DAGs."""
+    return SailPointDropFolder(folder.url, **({"source_name": "HR", "complete": "renamed"} | changed))
+
+
+def context(run="run 1", events=()):
+    """Give the part of a task's context that takes drops."""
+    return {
+        "ti": SimpleNamespace(dag_id="load", run_id=run),
+        "triggering_asset_events": {"asset": [SimpleNamespace(extra=extra) for extra in events]},
+    }

@@ -17,7 +17,7 @@ from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.drops.store import StorePlace
 from sailpoint_provider.exceptions import InvalidInputError
 from sailpoint_provider.files.locate import find_csv
-from tests.unit.airflow.airflow_cases import OBJECT_STORAGE
+from tests.unit.airflow_cases import OBJECT_STORAGE
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, names
 
 

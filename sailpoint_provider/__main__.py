@@ -78,7 +78,7 @@ def _facts(source: str, conn_id: str) -> SourceFacts:
     hook = SailPointHook(conn_id)
     try:
         found = hook.get_source(source) if SOURCE_ID.fullmatch(source) else hook.find_source(source)
-        facts: SourceFacts = hook._run(read_source_facts(hook._tenant.generation, found))
+        facts: SourceFacts = hook._run(read_source_facts(hook._tenant.api_version, found))
         return facts
     finally:
         hook.close()

@@ -58,7 +58,7 @@ class FileChecker:
         from sailpoint_provider.isc.source_facts import read_source_facts
 
         facts = self.hook._run(
-            read_source_facts(self.hook._tenant.generation, self.source, self.kind, self.object_type),
+            read_source_facts(self.hook._tenant.api_version, self.source, self.kind, self.object_type),
             until=self.until,
         )
         return check_file(

@@ -78,10 +78,10 @@ def look_up_source(
     """Return the source with this ID or this name."""
     from sailpoint_provider.isc.start.load import find_source, get_source
 
-    generation = hook._tenant.generation
+    api_version = hook._tenant.api_version
     if source_id is not None:
-        return hook._run(get_source(generation, source_id), until=until)
-    return hook._run(find_source(generation, source_name or ""), until=until)
+        return hook._run(get_source(api_version, source_id), until=until)
+    return hook._run(find_source(api_version, source_name or ""), until=until)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Turn(NamedTuple):
 
 class TenantState:
     """
-    Token and budget of one credential at one tenant and API generation.
+    Token and budget of one credential at one tenant and API version.
 
     :param budget: the request budget, which all secrets of the same client ID share.
     """
@@ -100,10 +100,10 @@ def state_of(tenant: Tenant) -> TenantState:
     """
     Return what this process shares for the tenant.
 
-    ISC counts requests by client ID and API generation, whatever the secret: these share a budget.
+    ISC counts requests by client ID and API version, whatever the secret: these share a budget.
     """
     with _lock:
-        counted = (tenant.base_url, tenant.client_id, tenant.generation.name)
+        counted = (tenant.base_url, tenant.client_id, tenant.api_version.name)
         budget = _budgets.setdefault(counted, RequestBudget(tenant.requests_per_10s))
         budget.requests_per_10s = tenant.requests_per_10s
         return _states.setdefault(_key(tenant), TenantState(budget))
@@ -116,7 +116,13 @@ def token_in_memory(tenant: Tenant) -> Token | None:
 
 
 def _key(tenant: Tenant) -> tuple[Any, ...]:
-    return (tenant.base_url, tenant.token_url, tenant.client_id, tenant.client_secret, tenant.generation.name)
+    return (
+        tenant.base_url,
+        tenant.token_url,
+        tenant.client_id,
+        tenant.client_secret,
+        tenant.api_version.name,
+    )
 
 
 def redacted(body: bytes, tenant: Tenant, token: Token | None) -> bytes:

@@ -66,21 +66,21 @@ class AsyncMethods(ConnectedHook):
         tenant = await self._atenant()
         from sailpoint_provider.isc.start.load import get_source
 
-        return await self._arun(get_source(tenant.generation, source_id))
+        return await self._arun(get_source(tenant.api_version, source_id))
 
     async def aget_source_facts(self, source_id: str) -> SourceFacts:
         """Return what the tenant says about a source; see :meth:`get_source_facts`."""
         source = await self.aget_source(source_id)
         from sailpoint_provider.isc.source_facts import read_source_facts
 
-        return await self._arun(read_source_facts((await self._atenant()).generation, source))
+        return await self._arun(read_source_facts((await self._atenant()).api_version, source))
 
     async def afind_source(self, name: str) -> Source:
         """Return the one source with that name; see :meth:`find_source`."""
         tenant = await self._atenant()
         from sailpoint_provider.isc.start.load import find_source
 
-        return await self._arun(find_source(tenant.generation, name))
+        return await self._arun(find_source(tenant.api_version, name))
 
     async def aload_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -94,7 +94,7 @@ class AsyncMethods(ConnectedHook):
         from sailpoint_provider.isc.start.load import start
 
         return await self._arun(
-            start(tenant.generation, source_id, upload, disable_optimization=disable_optimization)
+            start(tenant.api_version, source_id, upload, disable_optimization=disable_optimization)
         )
 
     async def aget_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
@@ -103,14 +103,14 @@ class AsyncMethods(ConnectedHook):
         tenant = await self._atenant()
         from sailpoint_provider.isc.api.endpoints import account_aggregation_status
 
-        return await self._asend(account_aggregation_status(tenant.generation, aggregation_id))
+        return await self._asend(account_aggregation_status(tenant.api_version, aggregation_id))
 
     async def aget_task_status(self, task_id: str) -> TaskStatus:
         """Return ISC's record of a task; see :meth:`get_task_status`."""
         tenant = await self._atenant()
         from sailpoint_provider.isc.api.endpoints import task_status
 
-        return await self._asend(task_status(tenant.generation, task_id))
+        return await self._asend(task_status(tenant.api_version, task_id))
 
     async def alist_task_statuses(
         self,
@@ -135,8 +135,8 @@ class AsyncMethods(ConnectedHook):
             completion_statuses=completion_statuses,
             running=running,
         )
-        generation = (await self._atenant()).generation
-        pages = TaskPages(generation, query, newest_first=newest_first, limit=limit)
+        api_version = (await self._atenant()).api_version
+        pages = TaskPages(api_version, query, newest_first=newest_first, limit=limit)
         async with await self._connected() as client:
             while (call := pages.next_call()) is not None:
                 for record in pages.take(await client.send(call)):
@@ -175,7 +175,7 @@ class AsyncMethods(ConnectedHook):
             tenant = await self._atenant()
             from sailpoint_provider.isc.api.endpoints import sources
 
-            await self._asend(sources(tenant.generation, limit=1))
+            await self._asend(sources(tenant.api_version, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, connected_to(tenant)

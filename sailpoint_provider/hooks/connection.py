@@ -41,7 +41,7 @@ class ConnectedHook(BaseHook):
     Reads an Airflow connection once, and lends the clients of the tenant that it describes.
 
     :param sailpoint_conn_id: ID of an Airflow connection of type ``sailpoint``.
-    :param api_version: API generation to call; None for the connection's.
+    :param api_version: API version to call; None for the connection's.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class ConnectedHook(BaseHook):
 
         return Watch(
             aggregation_id,
-            self._tenant.generation,
+            self._tenant.api_version,
             deadlines=deadlines,
             clock=time.time,
             log=cast("logging.Logger", log or self.log),
@@ -175,7 +175,7 @@ class ConnectedHook(BaseHook):
 
 def connected_to(tenant: Tenant) -> str:
     """Return what a successful test of the connection shows."""
-    return f"Connected to {tenant.base_url} with API generation {tenant.generation.name}."
+    return f"Connected to {tenant.base_url} with API version {tenant.api_version.name}."
 
 
 def upload_of(file: FileLocation | Upload | None) -> Upload | None:

@@ -62,7 +62,7 @@ def _clear_task_record(tenant: Tenant | None, aggregation_id: str) -> str:
 
     if tenant is None:
         return "ISC's task record was not cleared: the connection was never read."
-    call = clear_task_record(tenant.generation, aggregation_id, now=datetime.now(tz=UTC))
+    call = clear_task_record(tenant.api_version, aggregation_id, now=datetime.now(tz=UTC))
     status = send_last_request(tenant, call, _KILL_SECONDS)
     if status is None:
         return "ISC's task record was not cleared: there is no token in memory."

@@ -116,14 +116,14 @@ class LoadMethods(ConnectedHook):
         """
         from sailpoint_provider.isc.api.source_health import check_connection
 
-        return self._send(check_connection(self._tenant.generation, id_from_user(source_id, "source_id")))
+        return self._send(check_connection(self._tenant.api_version, id_from_user(source_id, "source_id")))
 
     async def acheck_source_connection(self, source_id: str) -> ConnectionCheck:
         """Let ISC test whether it can log in to a source; see :meth:`check_source_connection`."""
         from sailpoint_provider.isc.api.source_health import check_connection
 
         id_from_user(source_id, "source_id")
-        return await self._asend(check_connection((await self._atenant()).generation, source_id))
+        return await self._asend(check_connection((await self._atenant()).api_version, source_id))
 
     def get_source_health(self, source_id: str) -> SourceHealth:
         """
@@ -134,14 +134,14 @@ class LoadMethods(ConnectedHook):
         """
         from sailpoint_provider.isc.api.source_health import source_health
 
-        return self._send(source_health(self._tenant.generation, id_from_user(source_id, "source_id")))
+        return self._send(source_health(self._tenant.api_version, id_from_user(source_id, "source_id")))
 
     async def aget_source_health(self, source_id: str) -> SourceHealth:
         """Return the state of a source as ISC last saw it; see :meth:`get_source_health`."""
         from sailpoint_provider.isc.api.source_health import source_health
 
         id_from_user(source_id, "source_id")
-        return await self._asend(source_health((await self._atenant()).generation, source_id))
+        return await self._asend(source_health((await self._atenant()).api_version, source_id))
 
 
 def _check_entitlements(source_id: str, file: Any, object_type: str | None) -> None:
@@ -156,7 +156,7 @@ def _entitlements(
 ) -> Flow[StartedAggregation]:
     from sailpoint_provider.isc.start.load import start
 
-    return start(tenant.generation, source_id, upload, object_type=object_type, kind=ENTITLEMENT_AGGREGATION)
+    return start(tenant.api_version, source_id, upload, object_type=object_type, kind=ENTITLEMENT_AGGREGATION)
 
 
 def _check_uncorrelated(source_id: str, file: Any) -> None:
@@ -168,7 +168,7 @@ def _check_uncorrelated(source_id: str, file: Any) -> None:
 def _uncorrelated(tenant: Tenant, source_id: str, upload: Upload | None) -> Flow[StartedAggregation]:
     from sailpoint_provider.isc.start.load import start
 
-    return start(tenant.generation, source_id, upload, kind=UNCORRELATED_ACCOUNTS)
+    return start(tenant.api_version, source_id, upload, kind=UNCORRELATED_ACCOUNTS)
 
 
 def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Request[str | None]:
@@ -181,10 +181,10 @@ def _processing(tenant: Tenant, identity_ids: Collection[str]) -> Request[str | 
             f"identity_ids has {len(ids):,} IDs, but ISC takes at most {MOST_IDENTITIES} with one request. "
             "Send them in parts, or use SailPointIdentityRefreshOperator, which does."
         )
-    return process_identities(tenant.generation, ids)
+    return process_identities(tenant.api_version, ids)
 
 
 def _profile_processing(tenant: Tenant, profile_id: str) -> Request[str | None]:
     from sailpoint_provider.isc.api.loads import process_identity_profile
 
-    return process_identity_profile(tenant.generation, profile_id)
+    return process_identity_profile(tenant.api_version, profile_id)

@@ -46,7 +46,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
     :class:`~sailpoint_provider.exceptions.SailPointError` or a subclass.
 
     :param sailpoint_conn_id: ID of an Airflow connection of type ``sailpoint``.
-    :param api_version: API generation to call; None for the connection's.
+    :param api_version: API version to call; None for the connection's.
     """
 
     conn_name_attr = "sailpoint_conn_id"
@@ -112,7 +112,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.start.load import get_source
 
-        return self._run(get_source(self._tenant.generation, source_id))
+        return self._run(get_source(self._tenant.api_version, source_id))
 
     def get_source_facts(self, source_id: str) -> SourceFacts:
         """
@@ -125,7 +125,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.source_facts import read_source_facts
 
-        return self._run(read_source_facts(self._tenant.generation, self.get_source(source_id)))
+        return self._run(read_source_facts(self._tenant.api_version, self.get_source(source_id)))
 
     def find_source(self, name: str) -> Source:
         """
@@ -135,7 +135,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.start.load import find_source
 
-        return self._run(find_source(self._tenant.generation, name))
+        return self._run(find_source(self._tenant.api_version, name))
 
     def load_accounts(
         self, source_id: str, file: FileLocation | Upload | None = None, *, disable_optimization: bool = False
@@ -158,7 +158,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         id_from_user(source_id, "source_id")
         upload = upload_of(file)
         return self._run(
-            start(self._tenant.generation, source_id, upload, disable_optimization=disable_optimization)
+            start(self._tenant.api_version, source_id, upload, disable_optimization=disable_optimization)
         )
 
     def get_account_aggregation_status(self, aggregation_id: str) -> AccountAggregationStatus:
@@ -171,7 +171,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         from sailpoint_provider.isc.api.endpoints import account_aggregation_status
 
         id_from_user(aggregation_id, "aggregation_id")
-        return self._send(account_aggregation_status(self._tenant.generation, aggregation_id))
+        return self._send(account_aggregation_status(self._tenant.api_version, aggregation_id))
 
     def get_task_status(self, task_id: str) -> TaskStatus:
         """
@@ -181,7 +181,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         """
         from sailpoint_provider.isc.api.endpoints import task_status
 
-        return self._send(task_status(self._tenant.generation, task_id))
+        return self._send(task_status(self._tenant.api_version, task_id))
 
     def list_task_statuses(
         self,
@@ -195,7 +195,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         limit: int | None = None,
     ) -> Iterator[TaskStatus]:
         """
-        Iterate over the task records of all pages, running ones included, in every API generation.
+        Iterate over the task records of all pages, running ones included, in every API version.
 
         Each collection may also be a single value; an empty one matches nothing. Pages are requested as the
         iteration reaches them.
@@ -220,7 +220,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
             completion_statuses=completion_statuses,
             running=running,
         )
-        pages = TaskPages(self._tenant.generation, query, newest_first=newest_first, limit=limit)
+        pages = TaskPages(self._tenant.api_version, query, newest_first=newest_first, limit=limit)
         return self._records(pages)
 
     def wait_for_account_aggregation(
@@ -259,7 +259,7 @@ class SailPointHook(LoadMethods, AsyncMethods):
         from sailpoint_provider.isc.api.endpoints import sources
 
         try:
-            self._send(sources(self._tenant.generation, limit=1))
+            self._send(sources(self._tenant.api_version, limit=1))
         except SailPointError as error:
             return False, diagnose(error)
         return True, connected_to(self._tenant)

@@ -117,7 +117,7 @@ UNCORRELATED_ACCOUNTS = LoadKind(
 )
 
 # SailPoint's documents of v1 and v2026 know a task type IDENTITY_REFRESH, but none of them says that it is
-# the type of the tasks that this call starts, and the other generations do not know it.
+# the type of the tasks that this call starts, and the other API versions do not know it.
 IDENTITY_REFRESH = LoadKind(
     key="identity_refresh",
     name="identity refresh",

@@ -21,7 +21,7 @@ _HEADINGS = ("Source", "Verdict", "Connection", "Health", "Reason")
 
 
 def read_readiness(
-    generation: ApiVersion, sources: Sequence[Source], *, check_connection: bool, check_health: bool
+    api_version: ApiVersion, sources: Sequence[Source], *, check_connection: bool, check_health: bool
 ) -> Flow[list[SourceReadiness]]:
     """
     Ask about every source, and judge the answers.
@@ -39,9 +39,9 @@ def read_readiness(
         connection: ConnectionCheck | SailPointError | None = None
         health: SourceHealth | SailPointError | None = None
         if check_connection and _has_connection(source):
-            connection = yield from _tried(api.check_connection(generation, source.id))
+            connection = yield from _tried(api.check_connection(api_version, source.id))
         if check_health:
-            health = yield from _tried(api.source_health(generation, source.id))
+            health = yield from _tried(api.source_health(api_version, source.id))
         checked.append(readiness(source, connection, health))
     return checked
 

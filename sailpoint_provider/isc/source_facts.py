@@ -37,7 +37,7 @@ _SCOPE_NEEDED = "the client lacks the scope, or its user's level is too low"
 
 
 def read_source_facts(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     source: Source,
     kind: LoadKind = ACCOUNT_AGGREGATION,
     object_type: str | None = None,
@@ -66,10 +66,10 @@ def read_source_facts(
     if not source.is_delimited_file:
         missing.append(MissingFact("columns", None, "only a delimited-file source has a header row"))
     elif kind is ENTITLEMENT_AGGREGATION:
-        call = entitlement_columns(generation, source.id, object_type)
+        call = entitlement_columns(api_version, source.id, object_type)
         columns = yield from _read("columns", call, missing, _USER_NEEDED)
     else:
-        columns = yield from _read("columns", account_columns(generation, source.id), missing, _USER_NEEDED)
+        columns = yield from _read("columns", account_columns(api_version, source.id), missing, _USER_NEEDED)
     if kind is ENTITLEMENT_AGGREGATION:
         missing.append(MissingFact("accounts", None, "it is not asked for the number of entitlements"))
         return SourceFacts(
@@ -80,8 +80,8 @@ def read_source_facts(
             noun="entitlement",
             inapplicable=dict.fromkeys(("keys", "changes"), _ENTITLEMENTS),
         )
-    key = yield from _read_identity_attribute(generation, source, missing)
-    accounts = yield from _read("accounts", account_count(generation, source.id), missing, _SCOPE_NEEDED)
+    key = yield from _read_identity_attribute(api_version, source, missing)
+    accounts = yield from _read("accounts", account_count(api_version, source.id), missing, _SCOPE_NEEDED)
     return SourceFacts(
         source_id=source.id,
         source_name=source.name,
@@ -95,10 +95,10 @@ def read_source_facts(
 
 
 def _read_identity_attribute(
-    generation: ApiVersion, source: Source, missing: list[MissingFact]
+    api_version: ApiVersion, source: Source, missing: list[MissingFact]
 ) -> Flow[str | None]:
     fact, known = "identity_attribute", len(missing)
-    schema = yield from _read(fact, account_schema(generation, source.id), missing, _USER_NEEDED)
+    schema = yield from _read(fact, account_schema(api_version, source.id), missing, _USER_NEEDED)
     if len(missing) > known:
         return None
     if schema is None:

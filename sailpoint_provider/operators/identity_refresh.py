@@ -133,7 +133,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
             with start_in_time(request.deadlines, None, self.kind):
                 checkpoint = self.hook._run(
                     start_refresh(
-                        self.hook._tenant.generation,
+                        self.hook._tenant.api_version,
                         request,
                         self._store(context),
                         cast("Any", self.log),

@@ -170,7 +170,7 @@ class LoadOperator(BaseOperator, LoadLineage):
                 show_links(self, context, self.hook._tenant.ui_url, request.source.id)
                 starter = Starter(
                     replace(request, may_run=may_run),
-                    self.hook._tenant.generation,
+                    self.hook._tenant.api_version,
                     self._store(context),
                     clock=time.time,
                     log=cast("Any", self.log),

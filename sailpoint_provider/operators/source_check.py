@@ -74,10 +74,10 @@ class SailPointSourceCheckOperator(ConnectedOperator):
 
         with airflow_errors(context, self._place):
             check_rendered(self, self._given)
-            generation = self.hook._tenant.generation
-            if self.check_health and not generation.has_source_health:
+            api_version = self.hook._tenant.api_version
+            if self.check_health and not api_version.has_source_health:
                 raise InvalidInputError(
-                    f"api_version {generation.name!r} has no call for the health of a source. Set "
+                    f"api_version {api_version.name!r} has no call for the health of a source. Set "
                     "check_health=False, or a newer api_version in the connection's extra."
                 )
             chosen: list[tuple[str | None, str | None]] = [
@@ -90,7 +90,7 @@ class SailPointSourceCheckOperator(ConnectedOperator):
             sources = list({source.id: source for source in found}.values())
             checked = self.hook._run(
                 read_readiness(
-                    generation,
+                    api_version,
                     sources,
                     check_connection=self.check_connection,
                     check_health=self.check_health,

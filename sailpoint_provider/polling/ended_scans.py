@@ -98,7 +98,7 @@ class EndedScans:
             return
         try:
             request = merged([waiting.request for waiting in served], _MOST_SOURCES)
-            scan = await self._client.run(scan_ended(self._client.tenant.generation, request))
+            scan = await self._client.run(scan_ended(self._client.tenant.api_version, request))
         except Exception as error:  # whatever it is, no watcher may wait for ever
             for waiting in served:
                 if not waiting.scan.done():

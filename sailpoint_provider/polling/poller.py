@@ -59,7 +59,7 @@ class Poller:
         self._planned = 0.0
         self._records = WorkQueue(self._apply, _AT_A_TIME)
         self._batch_poller = BatchPoller(
-            client.tenant.generation, self._receive, clock=time.monotonic, log=log
+            client.tenant.api_version, self._receive, clock=time.monotonic, log=log
         )
         self._batch_polls = 0
         self._batch_began = 0.0

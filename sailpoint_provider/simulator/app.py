@@ -89,7 +89,7 @@ class _Exchange:
             method=method,
             path=path,
             query=without_secrets(self._query),
-            generation=self._target.generation if self._target else None,
+            api_version=self._target.api_version if self._target else None,
             call=self._target.calls.get(method) if self._target else None,
             user_agent=headers.get("user-agent", ""),
             experimental=headers.get("x-sailpoint-experimental"),
@@ -98,7 +98,7 @@ class _Exchange:
     async def serve(self) -> None:
         """Answer, unless a scripted fault hits this request."""
         faults, received = self._application.faults, self._received
-        request = (received.method, received.path, received.generation)
+        request = (received.method, received.path, received.api_version)
         effect = faults.pick(*request)
         if effect is not None and not effect.happens_after:
             received.fault = effect.kind

@@ -57,11 +57,11 @@ class Reading:
 
 @pytest.fixture
 def follow(sailpoint_simulator: SimulatorServer, tmp_path: Path) -> Follow:
-    """Provide a function that runs a client's script for one generation and returns what it read."""
+    """Provide a function that runs a client's script for one API version and returns what it read."""
 
-    def run(command: list[str | Path], generation: str) -> Reading:
+    def run(command: list[str | Path], api_version: str) -> Reading:
         ended = subprocess.run(
-            [*command, generation, CSV],
+            [*command, api_version, CSV],
             cwd=tmp_path,
             env=environment_of(sailpoint_simulator),
             stdin=subprocess.DEVNULL,
@@ -80,7 +80,7 @@ def follow(sailpoint_simulator: SimulatorServer, tmp_path: Path) -> Follow:
 def check_story(sailpoint_simulator: SimulatorServer) -> CheckStory:
     """Provide a function that compares what a client read with the tenant's own record."""
 
-    def check(read: Reading, generation: str) -> None:
+    def check(read: Reading, api_version: str) -> None:
         control = sailpoint_simulator.control
         (truth,) = control.runs()
         assert [source["id"] for source in read.found] == [CONTRACTORS]
@@ -93,7 +93,7 @@ def check_story(sailpoint_simulator: SimulatorServer) -> CheckStory:
         assert [task["id"] for task in read.listed] == [truth["id"]]
         assert truth["file"]["size"] == len(CSV)
         requests = control.requests()
-        assert {request["generation"] for request in requests} == {None, generation}
+        assert {request["api_version"] for request in requests} == {None, api_version}
         assert {request["status"] for request in requests} <= {200, 202}
 
     return check

@@ -1,14 +1,14 @@
 // Follow one account aggregation with SailPoint's npm client, and print what the client read as JSON.
-// Arguments: API generation, CSV. The SAIL_ environment variables name the tenant.
+// Arguments: API version, CSV. The SAIL_ environment variables name the tenant.
 "use strict";
 
 const client = require("sailpoint-api-client");
 
-const [generation, csv] = process.argv.slice(2);
+const [apiVersion, csv] = process.argv.slice(2);
 const [Sources, Aggregations, Tasks] = {
   v2024: [client.SourcesV2024Api, client.AccountAggregationsV2024Api, client.TaskManagementV2024Api],
   beta: [client.SourcesBetaApi, client.AccountAggregationsBetaApi, client.TaskManagementBetaApi],
-}[generation];
+}[apiVersion];
 
 async function main() {
   const configuration = new client.Configuration();

@@ -1,6 +1,6 @@
 """Follow one account aggregation with SailPoint's Python SDK 1.4, and print what the SDK read as JSON.
 
-Arguments: API generation, CSV. The ``SAIL_`` environment variables name the tenant. The script has its own
+Arguments: API version, CSV. The ``SAIL_`` environment variables name the tenant. The script has its own
 virtual environment, because SDK 1.4 and the current SDK cannot be installed together.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 from sailpoint.configuration import Configuration
 
 
-def main(generation: str, csv: str) -> None:
+def main(api_version: str, csv: str) -> None:
     configuration = Configuration()
     configuration.experimental = True
     configuration.suppress_experimental_warnings = True
-    api = import_module(f"sailpoint.{generation}")
+    api = import_module(f"sailpoint.{api_version}")
     client = api.ApiClient(configuration)
     sources, tasks = api.SourcesApi(client), api.TaskManagementApi(client)
     aggregations = api.AccountAggregationsApi(client)

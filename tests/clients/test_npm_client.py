@@ -22,10 +22,10 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("generation", ["v2024", "beta"])
+@pytest.mark.parametrize("api_version", ["v2024", "beta"])
 def test_the_npm_client_follows_an_aggregation(
-    follow: Follow, check_story: CheckStory, sailpoint_simulator: SimulatorServer, generation: str
+    follow: Follow, check_story: CheckStory, sailpoint_simulator: SimulatorServer, api_version: str
 ) -> None:
-    check_story(follow(["node", HERE / "npm_client.cjs"], generation), generation)
+    check_story(follow(["node", HERE / "npm_client.cjs"], api_version), api_version)
     token = sailpoint_simulator.control.requests()[0]
     assert (token["call"], token["user_agent"].partition("/")[0]) == ("token", "axios")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sailpoint_provider.simulator.api.paths import GENERATIONS, resolve
+from sailpoint_provider.simulator.api.paths import API_VERSIONS, resolve
 from tests.clients.conftest import PROJECT
 
 schemathesis = pytest.importorskip(
@@ -33,20 +33,20 @@ _METHODS = ("GET", "POST", "PATCH")
 
 
 def _operations() -> list[Any]:
-    """Return (generation, method, path in the document, call) for every call that the simulator serves."""
+    """Return (API version, method, path in the document, call) for every call that the simulator serves."""
     found = []
-    for generation in GENERATIONS:
-        document = DOCUMENTS / f"{generation}.json"
+    for api_version in API_VERSIONS:
+        document = DOCUMENTS / f"{api_version}.json"
         if not document.exists():
             continue
         for path, methods in json.loads(document.read_text())["paths"].items():
-            prefix = "" if generation == "v1" else f"/{generation}"
+            prefix = "" if api_version == "v1" else f"/{api_version}"
             target = resolve(prefix + path)
             calls = target.calls if target else {}
             for method in _METHODS:
                 if method in calls and method.lower() in methods:
-                    values = (generation, method, path, calls[method])
-                    found.append(pytest.param(*values, id=f"{generation} {method} {path}"))
+                    values = (api_version, method, path, calls[method])
+                    found.append(pytest.param(*values, id=f"{api_version} {method} {path}"))
     return found
 
 
@@ -57,8 +57,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @cache
-def _document(generation: str) -> Any:
-    document = json.loads((DOCUMENTS / f"{generation}.json").read_text())
+def _document(api_version: str) -> Any:
+    document = json.loads((DOCUMENTS / f"{api_version}.json").read_text())
     return schemathesis.openapi.from_dict(json.loads(json.dumps(document), object_hook=_consistent))
 
 
@@ -135,12 +135,12 @@ def tenant(sailpoint_simulator: SimulatorServer) -> Tenant:
     return Tenant(sailpoint_simulator)
 
 
-@pytest.mark.parametrize(("generation", "method", "path", "call"), OPERATIONS)
+@pytest.mark.parametrize(("api_version", "method", "path", "call"), OPERATIONS)
 def test_answers_conform_to_the_documents(
-    tenant: Tenant, generation: str, method: str, path: str, call: str
+    tenant: Tenant, api_version: str, method: str, path: str, call: str
 ) -> None:
-    operation = _document(generation)[path][method]
-    base_url = tenant.server.url + ("" if generation == "v1" else f"/{generation}")
+    operation = _document(api_version)[path][method]
+    base_url = tenant.server.url + ("" if api_version == "v1" else f"/{api_version}")
     modes = [operation.as_strategy(mode) for mode in schemathesis.GenerationMode]
     statuses: Counter[int] = Counter()
 

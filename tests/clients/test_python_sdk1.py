@@ -1,4 +1,4 @@
-"""SailPoint's Python SDK 1.4, made for the yearly generations, follows an aggregation from login to end."""
+"""SailPoint's Python SDK 1.4, made for the yearly API versions, follows an aggregation from login to end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("generation", ["v2025", "v2024", "beta"])
-def test_the_sdk_follows_an_aggregation(follow: Follow, check_story: CheckStory, generation: str) -> None:
-    check_story(follow([SDK1 / "bin" / "python", HERE / "sdk1_client.py"], generation), generation)
+@pytest.mark.parametrize("api_version", ["v2025", "v2024", "beta"])
+def test_the_sdk_follows_an_aggregation(follow: Follow, check_story: CheckStory, api_version: str) -> None:
+    check_story(follow([SDK1 / "bin" / "python", HERE / "sdk1_client.py"], api_version), api_version)

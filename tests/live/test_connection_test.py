@@ -25,7 +25,7 @@ def as_the_page_sends_it(file_drop: FileDrop, **changed: object) -> dict[str, ob
 def test_a_stored_connection_is_tried_with_its_stored_secret(file_drop: FileDrop) -> None:
     is_good, words = file_drop.api.test_connection(CONNECTION_ID, as_the_page_sends_it(file_drop))
     assert is_good, words
-    assert words == f"Connected to {file_drop.tenant.url} with API generation v1."
+    assert words == f"Connected to {file_drop.tenant.url} with API version v1."
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_stored_connection_is_tried_with_its_stored_secret(file_drop: FileDrop
             "Connection incomplete or invalid: The connection's host 'acme.identitynow.com' is",
         ),
     ],
-    ids=["secret", "client", "generation", "web page"],
+    ids=["secret", "client", "api_version", "web page"],
 )
 def test_what_is_wrong_is_said(file_drop: FileDrop, changed: dict[str, object], part: str) -> None:
     is_good, words = file_drop.api.test_connection(CONNECTION_ID, as_the_page_sends_it(file_drop, **changed))

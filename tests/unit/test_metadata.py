@@ -141,7 +141,7 @@ def test_older_versions_get_a_widget_for_every_key_of_extra(wtforms):
     assert set(widgets) == set(EXTRA_FIELDS)
 
 
-def test_the_proxy_is_a_password_field_and_the_generation_a_choice(wtforms):
+def test_the_proxy_is_a_password_field_and_the_api_version_a_choice(wtforms):
     if wtforms.StringField is not Field:
         pytest.skip("the installed wtforms makes fields only within a form")
     widgets = SailPointHook.get_connection_form_widgets()

@@ -58,7 +58,7 @@ def token(tenant: Tenant) -> Request[Token]:
 
 
 def account_aggregation_status(
-    generation: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
+    api_version: ApiVersion, aggregation_id: str, *, time_limit: float | None = None
 ) -> Request[AccountAggregationStatus]:
     """
     Read the progress of an aggregation; ISC requires a user (a personal access token) for this call.
@@ -69,20 +69,20 @@ def account_aggregation_status(
     return Request(
         purpose=f"read the status of {ACCOUNT_AGGREGATION.name} {aggregation_id}",
         method="GET",
-        path=f"{generation.path('account-aggregations')}/{aggregation_id}/status",
+        path=f"{api_version.path('account-aggregations')}/{aggregation_id}/status",
         read=lambda response: read_account_aggregation_status(response.json()),
         time_limit=time_limit,
         denied_advice=(
             "This call needs a personal access token, not a scope. Its user needs one of the user levels "
-            f"{', '.join(generation.status_user_levels)}."
+            f"{', '.join(api_version.status_user_levels)}."
         ),
         not_found=UnknownAggregationError,
         not_found_advice="ISC keeps this status for an hour after the end, and the task status for 90 days.",
     )
 
 
-def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
-    """Read the record of one task, which decides whether it has ended in every API generation."""
+def task_status(api_version: ApiVersion, task_id: str) -> Request[TaskStatus]:
+    """Read the record of one task, which decides whether it has ended in every API version."""
     task_id = id_for_path(task_id, "task_id")
 
     def read(response: Response) -> TaskStatus:
@@ -94,7 +94,7 @@ def task_status(generation: ApiVersion, task_id: str) -> Request[TaskStatus]:
     return Request(
         purpose=f"read the task status {task_id}",
         method="GET",
-        path=f"{generation.path('task-status')}/{task_id}",
+        path=f"{api_version.path('task-status')}/{task_id}",
         read=read,
         scope="idn:task-management:read",
         not_found=UnknownAggregationError,
@@ -123,19 +123,21 @@ def task_statuses(
     )
 
 
-def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) -> Request[list[TaskSummary]]:
+def running_tasks(
+    api_version: ApiVersion, *, offset: int, types: Sequence[str]
+) -> Request[list[TaskSummary]]:
     """
     Read one page of running tasks, oldest first, with only the fields that a wait needs.
 
-    If the generation's list holds only ended tasks, it is a page of all running tasks.
+    If the API version's list holds only ended tasks, it is a page of all running tasks.
 
     :param types: types of the tasks, at least one.
     """
-    if generation.pending_tasks is not None:
-        return _page_of_tasks(_WAITED_FOR, generation.pending_tasks, _read_summaries, offset=offset or None)
+    if api_version.pending_tasks is not None:
+        return _page_of_tasks(_WAITED_FOR, api_version.pending_tasks, _read_summaries, offset=offset or None)
     return _page_of_tasks(
         _WAITED_FOR,
-        generation.path("task-status"),
+        api_version.path("task-status"),
         _read_summaries,
         offset=offset or None,
         filters=TaskQuery(types=tuple(types), running=True).filters,
@@ -143,14 +145,14 @@ def running_tasks(generation: ApiVersion, *, offset: int, types: Sequence[str]) 
     )
 
 
-def tasks_of_ids(generation: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
+def tasks_of_ids(api_version: ApiVersion, task_ids: Sequence[str]) -> Request[list[TaskSummary]]:
     """Read the records of up to 250 tasks, with only the fields that a wait needs."""
     values = ",".join(quoted(id_for_path(task_id, "task_id")) for task_id in task_ids)
-    path = generation.path("task-status")
+    path = api_version.path("task-status")
     return _page_of_tasks(_WAITED_FOR, path, _read_summaries, filters=f"id in ({values})")
 
 
-def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
+def clear_task_record(api_version: ApiVersion, task_id: str, *, now: datetime) -> Request[None]:
     """
     Mark the record of a task as ended with an error; the task itself keeps running.
 
@@ -164,7 +166,7 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
     return Request(
         purpose=f"clear the task record {task_id}",
         method="PATCH",
-        path=f"{generation.path('task-status')}/{task_id}",
+        path=f"{api_version.path('task-status')}/{task_id}",
         read=lambda _: None,
         scope="idn:task-management:write (with a personal access token)",
         content=json.dumps(patch).encode(),
@@ -174,13 +176,13 @@ def clear_task_record(generation: ApiVersion, task_id: str, *, now: datetime) ->
     )
 
 
-def source(generation: ApiVersion, source_id: str) -> Request[Source]:
+def source(api_version: ApiVersion, source_id: str) -> Request[Source]:
     """Read one source."""
     source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read source {source_id}",
         method="GET",
-        path=f"{generation.path('sources')}/{source_id}",
+        path=f"{api_version.path('sources')}/{source_id}",
         read=lambda response: read_source(response.json()),
         scope="idn:sources:read",
         not_found_advice=CHECK_SOURCE_ID,
@@ -188,13 +190,13 @@ def source(generation: ApiVersion, source_id: str) -> Request[Source]:
 
 
 def sources(
-    generation: ApiVersion, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
+    api_version: ApiVersion, *, filters: str | None = None, limit: int = PAGE_SIZE, for_subadmin: bool = False
 ) -> Request[list[Source]]:
     """Read a page of sources; a source sub-admin sees sources only with ``for-subadmin=me``."""
     return Request(
         purpose=f"list the sources with {filters}" if filters else "list the sources",
         method="GET",
-        path=generation.path("sources"),
+        path=api_version.path("sources"),
         read=lambda response: read_sources(response.json()),
         scope="idn:sources:read",
         most_bytes=PAGE_BYTES,

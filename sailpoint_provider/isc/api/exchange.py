@@ -73,7 +73,7 @@ class Request(Generic[T]):
     most_bytes: int = RECORD_BYTES
     denied_advice: str = ""
     not_found: type[SailPointError] = InvalidInputError
-    not_found_advice: str = "Check that the tenant has this API generation (api_version)."
+    not_found_advice: str = "Check that the tenant has this API version (api_version)."
     effect_advice: str = "The request may have taken effect anyway. Check before you repeat it."
 
 

@@ -24,7 +24,7 @@ MOST_IDENTITIES = 250
 
 
 def start_load(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     kind: LoadKind,
     source_id: str,
     upload: Upload | None = None,
@@ -52,7 +52,7 @@ def start_load(
     return Request(
         purpose=f"start the {kind.name} of source {source_id}",
         method="POST",
-        path=f"{generation.path('sources')}/{source_id}/{kind.path}",
+        path=f"{api_version.path('sources')}/{source_id}/{kind.path}",
         read=lambda response: read_start_response(response.json(), response.sent),
         scope=kind.scope,
         form=tuple(form),
@@ -68,7 +68,7 @@ def start_load(
     )
 
 
-def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> Request[str | None]:
+def process_identities(api_version: ApiVersion, identity_ids: Sequence[str]) -> Request[str | None]:
     """
     Have up to 250 identities processed; ISC returns a reference to a task.
 
@@ -77,13 +77,13 @@ def process_identities(generation: ApiVersion, identity_ids: Sequence[str]) -> R
     content = {"identityIds": [id_for_path(one, "identity_ids") for one in identity_ids]}
     return _refresh(
         f"start the processing of {len(identity_ids)} identities",
-        f"{generation.path('identities')}/{IDENTITY_REFRESH.path}",
+        f"{api_version.path('identities')}/{IDENTITY_REFRESH.path}",
         IDENTITY_REFRESH.scope,
         content=json.dumps(content).encode(),
     )
 
 
-def process_identity_profile(generation: ApiVersion, profile_id: str) -> Request[str | None]:
+def process_identity_profile(api_version: ApiVersion, profile_id: str) -> Request[str | None]:
     """
     Have all identities of an identity profile processed.
 
@@ -92,7 +92,7 @@ def process_identity_profile(generation: ApiVersion, profile_id: str) -> Request
     profile_id = identity_profile_id(profile_id)
     return _refresh(
         f"start the processing of the identities of identity profile {profile_id}",
-        f"{generation.path('identity-profiles')}/{profile_id}/process-identities",
+        f"{api_version.path('identity-profiles')}/{profile_id}/process-identities",
         "idn:identity-profile:manage",
     )
 

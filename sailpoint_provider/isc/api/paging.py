@@ -1,4 +1,4 @@
-"""Lists task statuses page by page, running tasks included, in every generation."""
+"""Lists task statuses page by page, running tasks included, in every API version."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TaskPages:
 
     def __init__(
         self,
-        generation: ApiVersion,
+        api_version: ApiVersion,
         query: TaskQuery | None = None,
         *,
         newest_first: bool = True,
@@ -51,7 +51,7 @@ class TaskPages:
     ) -> None:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
             raise InvalidInputError(f"limit is {limit!r}; it must be a whole number above 0, or None.")
-        self._generation = generation
+        self._api_version = api_version
         self._query = query = query or TaskQuery()
         self._newest_first = newest_first
         self._left = limit
@@ -59,8 +59,8 @@ class TaskPages:
         self._offset = 0
         self._running: list[TaskStatus] = []
         self._seen: set[str] = set()
-        self._pending_path = None if query.only_ended else generation.pending_tasks
-        self._lists_ended = not (generation.lists_ended_only and query.only_running)
+        self._pending_path = None if query.only_ended else api_version.pending_tasks
+        self._lists_ended = not (api_version.lists_ended_only and query.only_running)
         self._page = 0
         self._listed: set[str] = set()
         self._stale_pages = 0
@@ -82,7 +82,7 @@ class TaskPages:
         whole_page = self._left is None or self._query.running is False
         self._page = PAGE_SIZE if whole_page else min(PAGE_SIZE, self._left or PAGE_SIZE)
         return task_statuses(
-            self._generation.path("task-status"),
+            self._api_version.path("task-status"),
             filters=self._query.filters,
             sorters="-created" if self._newest_first else "created",
             limit=self._page,

@@ -189,7 +189,7 @@ _CREDENTIALS = "Check the connection's login (client ID) and password (client se
 _ADVICE = {
     400: "The same request would fail again. Correct what ISC reports.",
     401: "ISC rejects the token that it has just issued. Check whether the client was revoked.",
-    410: "This API generation is retired. Set a newer api_version in the connection's extra.",
+    410: "This API version is retired. Set a newer api_version in the connection's extra.",
     413: "The file is too large for ISC. Split it, as SailPoint advises above 400,000 lines.",
     429: "All users of this client ID share 100 requests per 10 s. Lower requests_per_10s.",
 }

@@ -36,13 +36,13 @@ class AccountSchema:
     identity_attribute: str | None
 
 
-def account_columns(generation: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
+def account_columns(api_version: ApiVersion, source_id: str) -> Request[tuple[str, ...]]:
     """Read the header row that ISC expects in a file of accounts; only delimited-file sources have one."""
-    return _columns(generation, source_id, "account")
+    return _columns(api_version, source_id, "account")
 
 
 def entitlement_columns(
-    generation: ApiVersion, source_id: str, object_type: str | None
+    api_version: ApiVersion, source_id: str, object_type: str | None
 ) -> Request[tuple[str, ...]]:
     """
     Read the header row that ISC expects in a file of entitlements; only delimited-file sources have one.
@@ -50,7 +50,7 @@ def entitlement_columns(
     :param object_type: name of the entitlement schema, such as ``group``; None for ISC's default.
     """
     return _columns(
-        generation,
+        api_version,
         source_id,
         "entitlement",
         query=() if object_type is None else (("schemaName", object_type),),
@@ -59,7 +59,7 @@ def entitlement_columns(
 
 
 def _columns(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     source_id: str,
     noun: str,
     *,
@@ -70,7 +70,7 @@ def _columns(
     return Request(
         purpose=f"read the {noun} columns of source {source_id}",
         method="GET",
-        path=f"{generation.path('sources')}/{source_id}/schemas/{noun}s",
+        path=f"{api_version.path('sources')}/{source_id}/schemas/{noun}s",
         read=_read_header,
         scope=SCHEMA_SCOPE,
         query=query,
@@ -80,13 +80,13 @@ def _columns(
     )
 
 
-def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSchema | None]:
+def account_schema(api_version: ApiVersion, source_id: str) -> Request[AccountSchema | None]:
     """Read the account schema of a source; None if the source has none."""
     source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read the account schema of source {source_id}",
         method="GET",
-        path=f"{generation.path('sources')}/{source_id}/schemas",
+        path=f"{api_version.path('sources')}/{source_id}/schemas",
         read=_read_account_schema,
         scope=SCHEMA_SCOPE,
         query=(("include-names", ACCOUNT_SCHEMA),),
@@ -95,13 +95,13 @@ def account_schema(generation: ApiVersion, source_id: str) -> Request[AccountSch
     )
 
 
-def account_count(generation: ApiVersion, source_id: str) -> Request[int]:
+def account_count(api_version: ApiVersion, source_id: str) -> Request[int]:
     """Read how many accounts ISC holds of a source, from the header of a page that is as small as allowed."""
     source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"count the accounts of source {source_id}",
         method="GET",
-        path=generation.path("accounts"),
+        path=api_version.path("accounts"),
         read=_read_total,
         scope="idn:accounts:read",
         query=(

@@ -55,35 +55,35 @@ class SourceHealth:
         return self.status == _HEALTHY
 
 
-def check_connection(generation: ApiVersion, source_id: str) -> Request[ConnectionCheck]:
+def check_connection(api_version: ApiVersion, source_id: str) -> Request[ConnectionCheck]:
     """Let ISC log in to a source with the credentials that it has; nothing is loaded or changed."""
     source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"check the connection of source {source_id}",
         method="POST",
-        path=f"{generation.path('sources')}/{source_id}/connector/check-connection",
+        path=f"{api_version.path('sources')}/{source_id}/connector/check-connection",
         read=lambda response: _read_check(response.json()),
         scope="idn:source-connector:manage",
         not_found_advice=CHECK_SOURCE_ID,
     )
 
 
-def source_health(generation: ApiVersion, source_id: str) -> Request[SourceHealth]:
+def source_health(api_version: ApiVersion, source_id: str) -> Request[SourceHealth]:
     """
     Read the state of a source as ISC last saw it.
 
-    :raises InvalidInputError: the API generation has no such call.
+    :raises InvalidInputError: the API version has no such call.
     """
-    if not generation.has_source_health:
+    if not api_version.has_source_health:
         raise InvalidInputError(
-            f"api_version {generation.name!r} has no call for the health of a source. Set a newer "
+            f"api_version {api_version.name!r} has no call for the health of a source. Set a newer "
             "api_version in the connection's extra."
         )
     source_id = id_for_path(source_id, "source_id")
     return Request(
         purpose=f"read the health of source {source_id}",
         method="GET",
-        path=f"{generation.path('sources')}/{source_id}/source-health",
+        path=f"{api_version.path('sources')}/{source_id}/source-health",
         read=lambda response: _read_health(response.json()),
         scope="idn:sources:read",
         not_found_advice=CHECK_SOURCE_ID,

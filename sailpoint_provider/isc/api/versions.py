@@ -1,4 +1,4 @@
-"""The API generations of ISC, and the paths of each."""
+"""The API versions of ISC, and the paths of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STATUS_USER_LEVELS = ("ORG_ADMIN", "SOURCE_ADMIN", "SOURCE_SUBADMIN")
 @dataclass(frozen=True)
 class ApiVersion:
     """
-    One generation of ISC's API.
+    One version of ISC's API.
 
     :param name: ``v1``, ``v2026``, ``v2025``, ``v2024`` or ``beta``.
     :param lists_ended_only: whether the list of task records holds ended tasks only (beta and v2024,
@@ -55,9 +55,9 @@ API_VERSIONS: dict[str, ApiVersion] = {
 }
 
 
-def generation(name: str) -> ApiVersion:
+def parse_api_version(name: str) -> ApiVersion:
     """
-    Return the API generation of that name, in any case.
+    Return the API version of that name, in any case.
 
     :raises InvalidInputError: there is none, or it has no account aggregations.
     """
@@ -68,6 +68,6 @@ def generation(name: str) -> ApiVersion:
         why = (
             "v3 can neither start an account aggregation nor return its status"
             if name.strip().lower() == "v3"
-            else "there is no such API generation"
+            else "there is no such API version"
         )
         raise InvalidInputError(f"api_version is {name!r}; {why}. Use one of {known}.") from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 128
 
 
-def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
+def find_source(api_version: ApiVersion, name: str) -> Flow[Source]:
     """
     Return the source with this name.
 
@@ -42,10 +42,10 @@ def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
     name = name.strip()
     filters = f"name eq {quoted(name)}"
     try:
-        found = yield from ask(sources(generation, filters=filters))
+        found = yield from ask(sources(api_version, filters=filters))
     except AccessDeniedError as refusal:
         try:
-            found = yield from ask(sources(generation, filters=filters, for_subadmin=True))
+            found = yield from ask(sources(api_version, filters=filters, for_subadmin=True))
         except AccessDeniedError:
             raise refusal from None
     hits = [one for one in found if one.name.casefold() == name.casefold()]
@@ -60,13 +60,13 @@ def find_source(generation: ApiVersion, name: str) -> Flow[Source]:
     raise InvalidInputError(f"{len(hits)} sources are named {name!r} ({ids}); use source_id instead.")
 
 
-def get_source(generation: ApiVersion, source_id: str) -> Flow[Source]:
+def get_source(api_version: ApiVersion, source_id: str) -> Flow[Source]:
     """
     Return the source with this ID.
 
     :raises InvalidInputError: the ID is malformed, or no source has it.
     """
-    return (yield from ask(source(generation, id_from_user(source_id, "source_id"))))
+    return (yield from ask(source(api_version, id_from_user(source_id, "source_id"))))
 
 
 def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGREGATION) -> None:
@@ -94,7 +94,7 @@ def check_file_fits(found: Source, has_file: bool, kind: LoadKind = ACCOUNT_AGGR
 
 
 def start(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     source_id: str,
     upload: Upload | None = None,
     *,
@@ -111,7 +111,7 @@ def start(
     :raises ProtocolError: ISC accepted the start but returned no ID.
     """
     call = start_load(
-        generation,
+        api_version,
         kind,
         source_id,
         upload,

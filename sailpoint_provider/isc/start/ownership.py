@@ -57,11 +57,11 @@ class OwnAggregations:
             )
             self._last_id = checkpoint.aggregation_id
 
-    def newest_records(self, generation: ApiVersion) -> Flow[list[TaskStatus]]:
+    def newest_records(self, api_version: ApiVersion) -> Flow[list[TaskStatus]]:
         """Return the newest task records of the source."""
         if self._since is None:
-            return (yield from newest_records(generation, self._request))
-        return (yield from self._since.newest_records(generation, self._request))
+            return (yield from newest_records(api_version, self._request))
+        return (yield from self._since.newest_records(api_version, self._request))
 
     def may_include(self, record: TaskStatus) -> bool:
         """Return whether an earlier try may have started this aggregation."""
@@ -97,10 +97,10 @@ class DagRunStart:
         self._ahead: float | None = None
         self._uncertain = 0.0
 
-    def newest_records(self, generation: ApiVersion, request: StartRequest) -> Flow[list[TaskStatus]]:
+    def newest_records(self, api_version: ApiVersion, request: StartRequest) -> Flow[list[TaskStatus]]:
         """Return the newest task records, and compare the clocks on the way."""
         began = self._clock()
-        records = yield from newest_records(generation, request, self._compare_clocks)
+        records = yield from newest_records(api_version, request, self._compare_clocks)
         self._uncertain = 1.0 + self._clock() - began
         return records
 

@@ -31,7 +31,7 @@ _LATEST = 5
 
 
 def newest_records(
-    generation: ApiVersion, request: StartRequest, observe: Callable[[Response], None] | None = None
+    api_version: ApiVersion, request: StartRequest, observe: Callable[[Response], None] | None = None
 ) -> Flow[list[TaskStatus]]:
     """
     Return the newest task records of a source and kind, running ones included, with one or two requests.
@@ -42,7 +42,7 @@ def newest_records(
     query = TaskQuery(
         source_ids=(request.source.id,), types=None if kind.task_type is None else (kind.task_type,)
     )
-    return (yield from all_records(TaskPages(generation, query, limit=_NEWEST, observe=observe)))
+    return (yield from all_records(TaskPages(api_version, query, limit=_NEWEST, observe=observe)))
 
 
 def running_of(records: list[TaskStatus]) -> list[TaskStatus]:
@@ -92,7 +92,7 @@ def may_have_started(error: SailPointError) -> bool:
 
 
 def find_started(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     request: StartRequest,
     baseline: Baseline,
     *,
@@ -111,7 +111,7 @@ def find_started(
     name = f"{request.kind.name} of {request.source_label}"
     while True:
         try:
-            records = yield from newest_records(generation, request)
+            records = yield from newest_records(api_version, request)
         except SailPointError as error:
             now, deadlines = clock(), request.deadlines
             if error.final or now - last_response > deadlines.tolerate_outage or deadlines.have_passed(now):

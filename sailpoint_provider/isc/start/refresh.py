@@ -144,11 +144,11 @@ class RefreshRequest:
         """Return whether ISC's task of a part has ended, and not well."""
         return part.ended is not None and not is_good_end(part.ended, fail_on_warning=self.fail_on_warning)
 
-    def call(self, generation: ApiVersion, number: int) -> Request[str | None]:
+    def call(self, api_version: ApiVersion, number: int) -> Request[str | None]:
         """Return the request of one part."""
         if self.profile_id is not None:
-            return process_identity_profile(generation, self.profile_id)
-        return process_identities(generation, self._chunks[number])
+            return process_identity_profile(api_version, self.profile_id)
+        return process_identities(api_version, self._chunks[number])
 
     def checkpoint(self) -> RefreshCheckpoint:
         """Return the checkpoint before the first request."""
@@ -175,7 +175,7 @@ class RefreshRequest:
 
 
 def start_refresh(
-    generation: ApiVersion,
+    api_version: ApiVersion,
     request: RefreshRequest,
     store: CheckpointStore[RefreshCheckpoint],
     log: logging.Logger,
@@ -207,7 +207,7 @@ def start_refresh(
         checkpoint = checkpoint.with_part(number, state="submitting")
         store.save(checkpoint, required=True)
         try:
-            task_id = yield from ask(request.call(generation, number))
+            task_id = yield from ask(request.call(api_version, number))
         except SailPointError as error:
             if not may_have_started(error):
                 store.save(checkpoint.with_part(number, state="open"))

@@ -56,7 +56,7 @@ class Starter:
     def __init__(
         self,
         request: StartRequest,
-        generation: ApiVersion,
+        api_version: ApiVersion,
         checkpoints: CheckpointStore[Checkpoint],
         *,
         clock: Callable[[], float],
@@ -65,7 +65,7 @@ class Starter:
     ) -> None:
         self._observe = observe or (lambda event: None)
         self._request = request
-        self._generation = generation
+        self._api_version = api_version
         self._checkpoints = checkpoints
         self._clock = clock
         self._log = log
@@ -126,7 +126,7 @@ class Starter:
         name = self._id_of(checkpoint)
         watch = Watch(
             str(checkpoint.aggregation_id),
-            self._generation,
+            self._api_version,
             deadlines=self._request.deadlines,
             clock=self._clock,
             log=self._log,
@@ -152,7 +152,7 @@ class Starter:
         # An unusable file is reported now, not after hours of waiting for a busy source.
         self._find_file()
         while True:
-            records = yield from self._own.newest_records(self._generation)
+            records = yield from self._own.newest_records(self._api_version)
             if running := reconcile.running_of(records):
                 return self._handle_busy(running)
             self._check_deadline()
@@ -201,7 +201,7 @@ class Starter:
 
     def _post(self, checkpoint: Checkpoint, upload: Upload | None) -> Flow[Checkpoint]:
         task = yield from start(
-            self._generation,
+            self._api_version,
             self._request.source.id,
             upload,
             disable_optimization=checkpoint.disable_optimization,
@@ -254,7 +254,7 @@ class Starter:
                 why,
             )
             found = yield from reconcile.find_started(
-                self._generation, self._request, checkpoint.baseline, clock=self._clock, log=self._log
+                self._api_version, self._request, checkpoint.baseline, clock=self._clock, log=self._log
             )
             if found is not None:
                 self._log.info("ISC started %s %s; waiting for it.", self._request.kind.name, found.id)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sailpoint_provider.coercion import as_bool
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.versions import ApiVersion, generation
+from sailpoint_provider.isc.api.versions import ApiVersion, parse_api_version
 from sailpoint_provider.isc.tenant.connection_fields import (
     DEFAULT_REQUESTS_PER_10S,
     DEFAULT_TIMEOUT,
@@ -49,7 +49,7 @@ class Tenant:
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
-    generation: ApiVersion
+    api_version: ApiVersion
     timeout: float = DEFAULT_TIMEOUT
     upload_timeout: float = DEFAULT_UPLOAD_TIMEOUT
     ca_file: str | None = None
@@ -79,7 +79,7 @@ class Tenant:
         :param port: port, where the host names none; 0 and None mean none.
         :param extra: JSON object, as text or parsed, with keys of
             :data:`~sailpoint_provider.isc.tenant.connection_fields.EXTRA_FIELDS`.
-        :param api_version: API generation that overrides the one in ``extra``.
+        :param api_version: API version that overrides the one in ``extra``.
         :raises InvalidInputError: a field is missing or invalid; the message names it.
         """
         address = base_address(host, schema, port)
@@ -92,7 +92,7 @@ class Tenant:
             token_url=token_address(token_url).url if token_url else f"{address.url}/oauth/token",
             client_id=_required(login, "login", "the client ID"),
             client_secret=_required(password, "password", "the client secret"),
-            generation=generation(api_version or options.text("api_version") or ""),
+            api_version=parse_api_version(api_version or options.text("api_version") or ""),
             timeout=options.number("timeout"),
             upload_timeout=options.number("upload_timeout"),
             ca_file=options.ca_file(),

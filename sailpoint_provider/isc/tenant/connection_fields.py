@@ -37,7 +37,7 @@ DEFAULT_REQUESTS_PER_10S = 50.0
 EXTRA_FIELDS = {
     "api_version": ExtraField(
         "API version",
-        f"API generation to call (default {DEFAULT_API_VERSION}).",
+        f"API version to call (default {DEFAULT_API_VERSION}).",
         {"type": ["string", "null"], "enum": list(API_VERSIONS)},
         default=DEFAULT_API_VERSION,
     ),

@@ -32,7 +32,7 @@ def _part(error: SailPointError) -> str:
     if isinstance(error, TenantUnavailableError):
         return "Host unreachable" if error.status is None else "Tenant unavailable"
     if isinstance(error, InvalidInputError) and error.status in (404, 410):
-        return "Wrong host or API generation"
+        return "Wrong host or API version"
     if isinstance(error, ProtocolError):
         return "No Identity Security Cloud API at this host"
     return "Connection incomplete or invalid"

@@ -78,7 +78,7 @@ def base_address(host: str | None, schema: str | None, port: int | None) -> Addr
     if parts.path.strip("/"):
         raise InvalidInputError(
             f"The connection's host has a path ({parts.path!r}). Enter only scheme, host and port, such as "
-            f"{_EXAMPLE}. The API generation belongs in extra, as api_version."
+            f"{_EXAMPLE}. The API version belongs in extra, as api_version."
         )
     address = _address(parts, "host")
     if port is not None and not 0 <= port <= 65535:

@@ -50,13 +50,13 @@ class BatchPoller:
 
     def __init__(
         self,
-        generation: ApiVersion,
+        api_version: ApiVersion,
         receive: Callable[[list[TaskSummary]], None],
         *,
         clock: Callable[[], float],
         log: logging.Logger,
     ) -> None:
-        self._generation = generation
+        self._api_version = api_version
         self._receive = receive
         self.requests = 0
         self.is_complete = True
@@ -80,7 +80,7 @@ class BatchPoller:
         unseen = dict.fromkeys(wanted)
         asked = len(unseen)
         failures: list[Failure] = []
-        has_list = bool(types) or self._generation.lists_ended_only
+        has_list = bool(types) or self._api_version.lists_ended_only
         if has_list and self._list.is_open and self._list_is_cheaper(len(unseen)):
             failures += yield from self._tried(self._list, self._by_list(unseen, sorted(types)))
         elif self._running is not None:
@@ -96,7 +96,7 @@ class BatchPoller:
 
     def contradicted(self) -> None:
         """Record that the list by ID omitted an aggregation that turned out to be running."""
-        if self._generation.lists_ended_only or not self._ids.is_open:
+        if self._api_version.lists_ended_only or not self._ids.is_open:
             return  # that list holds ended tasks only, or is not in use
         self._omissions += 1
         if self._omissions >= _MOST_OMISSIONS:
@@ -105,7 +105,7 @@ class BatchPoller:
 
     def _list_is_cheaper(self, wanted: int) -> bool:
         # If the list by ID holds ended tasks only, just the other one can show that the rest is running.
-        if self._generation.lists_ended_only or not self._ids.is_open:
+        if self._api_version.lists_ended_only or not self._ids.is_open:
             return True
         return _pages(max(wanted, self._running or 0)) < self._requests_by_id(wanted)
 
@@ -123,7 +123,7 @@ class BatchPoller:
     def _by_list(self, unseen: Unseen, types: list[str]) -> Flow[SailPointError | None]:
         # With more pages than this, another way takes fewer requests: by ID, or one aggregation at a time.
         most = len(unseen)
-        if not self._generation.lists_ended_only and self._ids.is_open:
+        if not self._api_version.lists_ended_only and self._ids.is_open:
             most = self._requests_by_id(len(unseen))
         expected = _pages(len(unseen) if self._running is None else self._running)
         read = 0
@@ -131,7 +131,7 @@ class BatchPoller:
             # The first page is read by itself, because it may turn out to be the only one.
             pages = max(1, min(_MOST_IN_PARALLEL, expected - read, most - read)) if read else 1
             offsets = [(read + page) * PAGE_SIZE for page in range(pages)]
-            calls = [running_tasks(self._generation, types=types, offset=offset) for offset in offsets]
+            calls = [running_tasks(self._api_version, types=types, offset=offset) for offset in offsets]
             results = yield from self._together(calls)
             for result in results:
                 if not isinstance(result, SailPointError):
@@ -154,7 +154,7 @@ class BatchPoller:
             size = self._ids_per_request
             wave, waiting = waiting[: size * _MOST_IN_PARALLEL], waiting[size * _MOST_IN_PARALLEL :]
             chunks = [wave[at : at + size] for at in range(0, len(wave), size)]
-            calls = [tasks_of_ids(self._generation, chunk) for chunk in chunks]
+            calls = [tasks_of_ids(self._api_version, chunk) for chunk in chunks]
             results = yield from self._together(calls)
             error = None
             for chunk, result in zip(chunks, results, strict=True):
@@ -202,7 +202,7 @@ class BatchPoller:
         if not is_up and all(_is_outage(error) for _, error in failures):
             self.requests += 1
             try:
-                record = yield from ask(task_status(self._generation, next(iter(unseen))))
+                record = yield from ask(task_status(self._api_version, next(iter(unseen))))
             except UnknownAggregationError:
                 pass  # a 404 is a response too
             else:

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 _IDS_PER_REQUEST = 100
 
 
-def scan_ended(generation: ApiVersion, request: ScanRequest) -> Flow[Scan]:
+def scan_ended(api_version: ApiVersion, request: ScanRequest) -> Flow[Scan]:
     """
     Read the records that a request names.
 
     That is one page, the newest 250 records, as long as nothing older is needed. Before a first look, what
-    runs is read too. In the generations whose list holds ended tasks only, it is read every time, and before
+    runs is read too. In the API versions whose list holds ended tasks only, it is read every time, and before
     that list: so a load that ends in between is in one of the two.
     """
     clock = _Clock()
     records: list[TaskStatus] = []
     query = TaskQuery(types=request.types, source_ids=request.source_ids)
-    if generation.lists_ended_only or request.look_back is not None:
-        running = TaskPages(generation, replace(query, running=True), observe=clock.observe)
+    if api_version.lists_ended_only or request.look_back is not None:
+        running = TaskPages(api_version, replace(query, running=True), observe=clock.observe)
         records += yield from all_records(running)
-    if generation.lists_ended_only:
+    if api_version.lists_ended_only:
         query = replace(query, running=False)
-    pages = TaskPages(generation, query, observe=clock.observe)
+    pages = TaskPages(api_version, query, observe=clock.observe)
     while (call := pages.next_call()) is not None:
         page = list(pages.take((yield from ask(call))))
         records += page
@@ -47,7 +47,7 @@ def scan_ended(generation: ApiVersion, request: ScanRequest) -> Flow[Scan]:
     wanted = sorted(request.ids - {record.id for record in records})
     for at in range(0, len(wanted), _IDS_PER_REQUEST):
         chosen = TaskQuery(task_ids=tuple(wanted[at : at + _IDS_PER_REQUEST]), running=query.running)
-        records += yield from all_records(TaskPages(generation, chosen, observe=clock.observe))
+        records += yield from all_records(TaskPages(api_version, chosen, observe=clock.observe))
     absent = request.ids - {record.id for record in records}
     return Scan(request.types, records, clock.now, absent)
 

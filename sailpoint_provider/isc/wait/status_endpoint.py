@@ -34,8 +34,8 @@ class StatusEndpoint:
 
     __slots__ = (
         "_aggregation_id",
+        "_api_version",
         "_clock",
-        "_generation",
         "_log",
         "_not_before",
         "_pause",
@@ -46,14 +46,14 @@ class StatusEndpoint:
     def __init__(
         self,
         aggregation_id: str,
-        generation: ApiVersion,
+        api_version: ApiVersion,
         *,
         clock: Callable[[], float],
         log: logging.Logger,
         exists: bool,
     ) -> None:
         self._aggregation_id = aggregation_id
-        self._generation = generation
+        self._api_version = api_version
         self._clock = clock
         self._log = log
         self.is_readable = exists
@@ -76,7 +76,7 @@ class StatusEndpoint:
             return (yield from self.read_for_progress())
         if not self.is_readable:
             return None
-        call = account_aggregation_status(self._generation, self._aggregation_id)
+        call = account_aggregation_status(self._api_version, self._aggregation_id)
         try:
             return self._noted((yield from ask(call)))
         except SailPointError as error:
@@ -91,7 +91,7 @@ class StatusEndpoint:
         if not self.is_readable or self._clock() < self._not_before:
             return None
         call = account_aggregation_status(
-            self._generation, self._aggregation_id, time_limit=_PROGRESS_SECONDS
+            self._api_version, self._aggregation_id, time_limit=_PROGRESS_SECONDS
         )
         (response,) = yield Gather((call,))
         if not isinstance(response, SailPointError):

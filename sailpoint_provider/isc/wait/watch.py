@@ -45,11 +45,11 @@ class Watch:
     """
 
     __slots__ = (
+        "_api_version",
         "_begun",
         "_clock",
         "_deadlines",
         "_estimate",
-        "_generation",
         "_last_status",
         "_log",
         "_outage",
@@ -65,7 +65,7 @@ class Watch:
     def __init__(
         self,
         aggregation_id: str,
-        generation: ApiVersion,
+        api_version: ApiVersion,
         *,
         deadlines: Deadlines,
         clock: Callable[[], float],
@@ -75,7 +75,7 @@ class Watch:
     ) -> None:
         self.aggregation_id = id_for_path(aggregation_id, "aggregation_id")
         self.source_id: str | None = None
-        self._generation = generation
+        self._api_version = api_version
         self.kind = kind
         self._deadlines = deadlines
         self._clock = clock
@@ -84,7 +84,7 @@ class Watch:
         self._begun = clock() if deadlines.begun is None else deadlines.begun
         self._estimate = EndEstimate(self._begun, usual_seconds)
         self._status = StatusEndpoint(
-            aggregation_id, generation, clock=clock, log=log, exists=kind.has_status
+            aggregation_id, api_version, clock=clock, log=log, exists=kind.has_status
         )
         self._last_status: str | None = None
         self._status_shown: Progress | None = None
@@ -245,7 +245,7 @@ class Watch:
 
     def _task(self) -> Flow[TaskStatus | None]:
         try:
-            task = yield from ask(task_status(self._generation, self.aggregation_id))
+            task = yield from ask(task_status(self._api_version, self.aggregation_id))
         except UnknownAggregationError:
             return None
         self.source_id = task.source_id or self.source_id

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.simulator.api.answers import Answer, error_answer
-from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.api.paths import API_VERSIONS
 
 if TYPE_CHECKING:
     from sailpoint_provider.simulator.model.tokens import ApiClient
 
-_EVERYWHERE = frozenset(GENERATIONS)
+_EVERYWHERE = frozenset(API_VERSIONS)
 _BETA = frozenset({"beta"})
 
 
@@ -20,7 +20,7 @@ class Rule:
     """What a call requires.
 
     :param scopes: scopes of which a client needs one; empty if any token will do.
-    :param user_only: generations that refuse clients without a user.
+    :param user_only: API versions that refuse clients without a user.
     """
 
     scopes: tuple[str, ...] = ()
@@ -52,12 +52,12 @@ RULES = {
 }
 
 
-def refusal(client: ApiClient, call: str, generation: str) -> Answer | None:
+def refusal(client: ApiClient, call: str, api_version: str) -> Answer | None:
     """Return the 403 if the client may not make the call, else None."""
     rule = RULES[call]
     if rule.scopes and not client.may(*rule.scopes):
         return _forbidden()
-    if generation in rule.user_only and not client.user:
+    if api_version in rule.user_only and not client.user:
         return _forbidden()
     return None
 

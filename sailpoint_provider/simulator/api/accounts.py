@@ -16,7 +16,7 @@ from sailpoint_provider.simulator.api.account_records import (
 from sailpoint_provider.simulator.api.answers import Answer, illegal
 from sailpoint_provider.simulator.api.filters import Field, fields, filters_of
 from sailpoint_provider.simulator.api.paging import page_answer
-from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.api.paths import API_VERSIONS
 from sailpoint_provider.simulator.api.records import OWNER_NAME, connection_type
 from sailpoint_provider.simulator.model.clock import normal_time
 
@@ -62,7 +62,7 @@ _OF_ALL: dict[str, Any] = {
 """Values that all accounts share, because the tenant has neither identities nor entitlements."""
 
 
-def _known_fields(generation: str) -> dict[str, Field]:
+def _known_fields(api_version: str) -> dict[str, Field]:
     known = fields(
         id="eq in sw",
         identityId="eq in sw",
@@ -82,16 +82,16 @@ def _known_fields(generation: str) -> dict[str, Field]:
         source__connectionType="eq in",
         recommendation__method="eq in isnull",
     )
-    if generation == "v2025":
+    if api_version == "v2025":
         known |= fields(recommendation__type="eq in isnull")
     operators = frozenset({"eq", "ge", "gt", "le", "lt"})
-    known["created"] = Field(operators - ({"lt"} if generation == "beta" else set()), fold=normal_time)
+    known["created"] = Field(operators - ({"lt"} if api_version == "beta" else set()), fold=normal_time)
     known["modified"] = Field(operators, fold=normal_time)
     return known
 
 
-FIELDS = {generation: _known_fields(generation) for generation in GENERATIONS}
-"""The fields by which each generation filters accounts."""
+FIELDS = {api_version: _known_fields(api_version) for api_version in API_VERSIONS}
+"""The fields by which each API version filters accounts."""
 
 _ONLY_BETA_SORTS_BY = frozenset({"hasEntitlements", "sourceOwner.name"})
 _NOT_SORTED_BY = frozenset({"uncorrelated", "recommendation.method", "recommendation.type"})
@@ -100,8 +100,8 @@ _SORTERS = frozenset({*_OF_SOURCES, *_OF_ACCOUNTS, *_OF_ALL}) - _ONLY_BETA_SORTS
 
 def list_accounts(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
     """Answer the list of accounts; those of an aggregation count from its end on."""
-    comparisons = filters_of(query, FIELDS[target.generation])
-    sorters = _sorters(query, target.generation)
+    comparisons = filters_of(query, FIELDS[target.api_version])
+    sorters = _sorters(query, target.api_version)
     detail = query.get("detailLevel", "FULL")
     if detail not in ("SLIM", "FULL"):
         raise illegal('"detailLevel" must be SLIM or FULL')
@@ -118,14 +118,14 @@ def list_accounts(tenant: Tenant, target: Target, query: Mapping[str, str]) -> A
     return page_answer(accounts, query, write, total)
 
 
-def sorters_of(generation: str) -> frozenset[str]:
-    """Return the fields by which a generation sorts accounts."""
-    return _SORTERS | _ONLY_BETA_SORTS_BY if generation == "beta" else _SORTERS
+def sorters_of(api_version: str) -> frozenset[str]:
+    """Return the fields by which an API version sorts accounts."""
+    return _SORTERS | _ONLY_BETA_SORTS_BY if api_version == "beta" else _SORTERS
 
 
-def _sorters(query: Mapping[str, str], generation: str) -> list[tuple[str, bool]]:
+def _sorters(query: Mapping[str, str], api_version: str) -> list[tuple[str, bool]]:
     """Return field and direction of each sorter, or end the call with 400."""
-    known = sorters_of(generation)
+    known = sorters_of(api_version)
     given = query.get("sorters", "").split(",") if query.get("sorters") else []
     sorters = [(one.removeprefix("-"), one.startswith("-")) for one in given]
     for name, _ in sorters:

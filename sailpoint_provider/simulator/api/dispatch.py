@@ -72,7 +72,7 @@ class ApiRequest:
         """Add ``X-Deprecated`` where ISC does."""
         target = self.target
         if target is None or not (
-            target.generation in self.tenant.deprecated or self.received.call == "list_pending_tasks"
+            target.api_version in self.tenant.deprecated or self.received.call == "list_pending_tasks"
         ):
             return answer
         return replace(answer, headers=(*answer.headers, ("x-deprecated", "true")))
@@ -93,14 +93,14 @@ class ApiRequest:
         if client is None:
             return unauthorized()
         self.received.client_id = client.id
-        wait = tenant.rate_limit.refusal(client.id, target.generation, tenant.clock.steady())
+        wait = tenant.rate_limit.refusal(client.id, target.api_version, tenant.clock.steady())
         if wait is not None:
             return rate_limited(self._retry_after(wait))
-        if target.generation in tenant.retired:
-            return error_answer(410, f'API version "{target.generation}" is no longer available.')
+        if target.api_version in tenant.retired:
+            return error_answer(410, f'API version "{target.api_version}" is no longer available.')
         if call is None:
             return self._not_allowed(*target.calls)
-        return access.refusal(client, call, target.generation)
+        return access.refusal(client, call, target.api_version)
 
     def _not_allowed(self, *allowed: str) -> Answer:
         refusal = error_answer(405, f"Method {self.received.method} is not allowed here")

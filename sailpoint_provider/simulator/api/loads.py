@@ -59,7 +59,7 @@ async def start_load(tenant: Tenant, target: Target, request: Request, received:
     kind = _KINDS[str(received.call)]
     if kind is RunKind.ENTITLEMENTS:
         await _check_empty(request)
-    async with _received_form(request, target.generation) as form:
+    async with _received_form(request, target.api_version) as form:
         received.parts = tuple(form)
         if tenant.shapes.empty_form_fails and not form and media_type(request.headers) == MULTIPART:
             raise ApiError(error_answer(500, "An unexpected error occurred."))
@@ -88,22 +88,22 @@ def _bytes(upload: UploadFile) -> IO[bytes]:
 
 
 @asynccontextmanager
-async def _received_form(request: Request, generation: str) -> AsyncGenerator[FormData, None]:
+async def _received_form(request: Request, api_version: str) -> AsyncGenerator[FormData, None]:
     """Receive the whole body as a form, which is spooled to disk.
 
     An empty body is an empty form, whatever its media type.
     """
     body = request.stream()
     first = await anext(body)
-    form = await _read(request.headers, generation, _joined(first, body)) if first else FormData()
+    form = await _read(request.headers, api_version, _joined(first, body)) if first else FormData()
     try:
         yield form
     finally:
         await form.close()
 
 
-async def _read(headers: Headers, generation: str, body: AsyncGenerator[bytes, None]) -> FormData:
-    accepted = (MULTIPART, URL_ENCODED) if generation == "beta" else (MULTIPART,)
+async def _read(headers: Headers, api_version: str, body: AsyncGenerator[bytes, None]) -> FormData:
+    accepted = (MULTIPART, URL_ENCODED) if api_version == "beta" else (MULTIPART,)
     if media_type(headers) not in accepted:
         async for _ in body:
             pass

@@ -95,7 +95,7 @@ def _first_attributes(run: Run) -> dict[str, Any]:
     }
 
 
-def aggregation_status(run: Run, state: RunState, generation: str, shapes: Shapes) -> dict[str, Any]:
+def aggregation_status(run: Run, state: RunState, api_version: str, shapes: Shapes) -> dict[str, Any]:
     """Return an aggregation's status (ISC OpenAPI, AccountAggregationStatus); beta has four fields only."""
     time_of = _times(shapes, False)
     record: dict[str, Any] = {
@@ -107,7 +107,7 @@ def aggregation_status(run: Run, state: RunState, generation: str, shapes: Shape
         "totalAccounts": run.work,
         "processedAccounts": state.processed,
     }
-    if generation != "beta":
+    if api_version != "beta":
         counts |= {
             "totalAccountsMarkedForDeletion": len(run.changes.deleted),
             "deletedAccounts": deleted,

@@ -31,16 +31,18 @@ def _folded(status: str) -> str:
     return status.upper().replace("_", "").replace(" ", "")
 
 
-def _known_fields(generation: str) -> dict[str, Field]:
+def _known_fields(api_version: str) -> dict[str, Field]:
     known = fields(id="eq in", sourceId="eq in", type="eq in")
-    operators = {"eq", "in"} if generation in _ENDED_ONLY else {"eq", "in", "isnull"}
+    operators = {"eq", "in"} if api_version in _ENDED_ONLY else {"eq", "in", "isnull"}
     known["completionStatus"] = Field(frozenset(operators), fold=_folded)
-    if generation in _KNOW_LAUNCHER:
+    if api_version in _KNOW_LAUNCHER:
         known |= fields(launcher="eq in")
     return known
 
 
-_FIELDS = {generation: _known_fields(generation) for generation in ("v1", "v2026", "v2025", "v2024", "beta")}
+_FIELDS = {
+    api_version: _known_fields(api_version) for api_version in ("v1", "v2026", "v2025", "v2024", "beta")
+}
 
 
 def get_aggregation_status(tenant: Tenant, target: Target) -> Answer:
@@ -51,7 +53,7 @@ def get_aggregation_status(tenant: Tenant, target: Target) -> Answer:
         state = run.state(steady)
         early = run.elapsed(steady) < tenant.shapes.early_not_found_seconds
         if not early and state.ended_for <= RETENTION_SECONDS:
-            return json_answer(aggregation_status(run, state, target.generation, tenant.shapes))
+            return json_answer(aggregation_status(run, state, target.api_version, tenant.shapes))
     if tenant.shapes.not_found_status:
         return json_answer({"start": None, "status": "NOT_FOUND"})
     return error_answer(404, f'Account aggregation "{target.id}" was not found.')
@@ -75,11 +77,11 @@ def _record(tenant: Tenant, run: Run) -> dict[str, Any]:
 
 def list_task_status(tenant: Tenant, target: Target, query: Mapping[str, str]) -> Answer:
     """Answer the list of tasks; beta and v2024 list ended tasks only."""
-    comparisons = filters_of(query, _FIELDS[target.generation], broken=frozenset({"target.id"}))
+    comparisons = filters_of(query, _FIELDS[target.api_version], broken=frozenset({"target.id"}))
     order = query.get("sorters") or "-created"
     if order not in ("created", "-created"):
         raise illegal(f'Sorting by "{order}" is not supported')
-    matching = _matching(tenant, target.generation, comparisons, newest_first=order == "-created")
+    matching = _matching(tenant, target.api_version, comparisons, newest_first=order == "-created")
     return page_answer(matching, query, lambda pair: task_status(pair[0], pair[1], tenant.shapes))
 
 
@@ -115,7 +117,7 @@ def _candidates(tenant: Tenant, comparisons: list[Comparison]) -> Iterable[Run]:
 
 
 def _matching(
-    tenant: Tenant, generation: str, comparisons: list[Comparison], newest_first: bool
+    tenant: Tenant, api_version: str, comparisons: list[Comparison], newest_first: bool
 ) -> Iterator[tuple[Run, RunState]]:
     runs = _candidates(tenant, comparisons)
     if newest_first:
@@ -123,7 +125,7 @@ def _matching(
         runs = reversed(runs)  # type: ignore[call-overload]
     for run, state in _with_state(runs, tenant.clock.steady()):
         status = _status(run, state)
-        if status is None and generation in _ENDED_ONLY:
+        if status is None and api_version in _ENDED_ONLY:
             continue
         facts = {
             "id": run.id,

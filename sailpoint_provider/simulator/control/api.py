@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.api.paths import API_VERSIONS
 from sailpoint_provider.simulator.control.airflow_connection import airflow_connection
 from sailpoint_provider.simulator.control.endpoint import ControlCall
 from sailpoint_provider.simulator.control.sources import ENDPOINTS as SOURCE_ENDPOINTS
@@ -60,7 +60,7 @@ def _index(tenant: Tenant, url: str) -> Json:
         "this_is": "A simulated SailPoint Identity Security Cloud tenant, only reachable from this machine.",
         "api": {
             "token": f"{url}/oauth/token",
-            "generations": list(GENERATIONS),
+            "api_versions": list(API_VERSIONS),
             "try": f"{url}/sources/v1",
         },
         "airflow_connection": airflow_connection(url, client.id, client.secret),

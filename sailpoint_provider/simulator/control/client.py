@@ -171,7 +171,7 @@ class SimulatorControl:
         *,
         method: str | None = None,
         path: str | None = None,
-        generation: str | None = None,
+        api_version: str | None = None,
         start: str | None = None,
         nth: int | Sequence[int] | None = None,
         skip: int = 0,
@@ -185,7 +185,7 @@ class SimulatorControl:
         :param kind: one of :data:`sailpoint_provider.simulator.faults.script.KINDS`.
         :param method: HTTP method, any by default.
         :param path: regular expression searched in the path, any path by default.
-        :param generation: API generation, any by default.
+        :param api_version: API version, any by default.
         :param start: ``accepted`` or ``refused``: only starts that ISC answers so, after they took effect.
         :param nth: which of the matching requests, counted from 1; all by default.
         :param skip: number of matching requests that pass first.
@@ -199,7 +199,7 @@ class SimulatorControl:
         body = {
             "method": method,
             "path": path,
-            "generation": generation,
+            "api_version": api_version,
             "start": start,
             "nth": nth if nth is None or isinstance(nth, int) else list(nth),
             "skip": skip,
@@ -264,6 +264,6 @@ class SimulatorControl:
         """Change the rate limit and restart the count."""
         self._call("POST", "/rate-limit", {"requests": requests, "seconds": seconds})
 
-    def generation(self, generation: str, **switches: bool) -> None:
-        """Switch ``retired`` (410) or ``deprecated`` (``X-Deprecated``) for an API generation."""
-        self._call("POST", "/generations", {"generation": generation} | switches)
+    def api_version(self, api_version: str, **switches: bool) -> None:
+        """Switch ``retired`` (410) or ``deprecated`` (``X-Deprecated``) for an API version."""
+        self._call("POST", "/api-versions", {"api_version": api_version} | switches)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from sailpoint_provider.simulator.api.paths import GENERATIONS
+from sailpoint_provider.simulator.api.paths import API_VERSIONS
 from sailpoint_provider.simulator.control.endpoint import ControlCall, Endpoints
 from sailpoint_provider.simulator.faults.script import Fault
 from sailpoint_provider.simulator.model.clock import iso_time
@@ -49,7 +49,7 @@ def list_faults(call: ControlCall) -> Any:
     return [fault.as_json() for fault in call.faults.faults]
 
 
-@ENDPOINTS.add("POST", "/faults", "then method path generation start nth skip times chance seed")
+@ENDPOINTS.add("POST", "/faults", "then method path api_version start nth skip times chance seed")
 def add_fault(call: ControlCall) -> Any:
     """Add a fault: which requests it hits, and what happens to them."""
     fault = Fault.of_json(call.body)
@@ -147,13 +147,13 @@ def set_rate_limit(call: ControlCall) -> Any:
     return {"requests": limit.requests, "seconds": limit.seconds}
 
 
-@ENDPOINTS.add("POST", "/generations", "generation retired deprecated")
-def set_generation(call: ControlCall) -> Any:
-    """Retire an API generation (410) or deprecate it (X-Deprecated)."""
-    generation = call.body["generation"]
-    if generation not in GENERATIONS:
-        raise ValueError(f"generation must be one of {', '.join(GENERATIONS)}")
+@ENDPOINTS.add("POST", "/api-versions", "api_version retired deprecated")
+def set_api_version(call: ControlCall) -> Any:
+    """Retire an API version (410) or deprecate it (X-Deprecated)."""
+    api_version = call.body["api_version"]
+    if api_version not in API_VERSIONS:
+        raise ValueError(f"API version must be one of {', '.join(API_VERSIONS)}")
     for name, group in (("retired", call.tenant.retired), ("deprecated", call.tenant.deprecated)):
         if name in call.body:
-            (group.add if call.body[name] else group.discard)(generation)
+            (group.add if call.body[name] else group.discard)(api_version)
     return {"retired": sorted(call.tenant.retired), "deprecated": sorted(call.tenant.deprecated)}

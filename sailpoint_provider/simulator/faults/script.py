@@ -80,7 +80,7 @@ class Fault:
     :param effect: what happens to them.
     :param method: HTTP method, None for any.
     :param path: regular expression searched in the path, None for any.
-    :param generation: API generation, None for any.
+    :param api_version: API version, None for any.
     :param start: ``accepted`` or ``refused``: only starts that ISC answers so, after they took effect; None
         for any request.
     :param nth: which of the matching requests it hits, counted from 1; None for all.
@@ -93,7 +93,7 @@ class Fault:
     effect: Effect
     method: str | None = None
     path: str | None = None
-    generation: str | None = None
+    api_version: str | None = None
     start: str | None = None
     nth: tuple[int, ...] | None = None
     skip: int = 0
@@ -115,9 +115,9 @@ class Fault:
         self._pattern = re.compile(self.path) if self.path else None
         self._random = random.Random(self.seed)
 
-    def strikes(self, method: str, path: str, generation: str | None) -> bool:
+    def strikes(self, method: str, path: str, api_version: str | None) -> bool:
         """Count the request if it matches; return whether the fault strikes."""
-        if self.method not in (None, method) or self.generation not in (None, generation):
+        if self.method not in (None, method) or self.api_version not in (None, api_version):
             return False
         if self._pattern is not None and self._pattern.search(path) is None:
             return False
@@ -136,7 +136,7 @@ class Fault:
             "number": self.number,
             "method": self.method,
             "path": self.path,
-            "generation": self.generation,
+            "api_version": self.api_version,
             "start": self.start,
             "kind": self.effect.kind,
             "matched": self.matched,
@@ -177,7 +177,9 @@ class FaultScript:
         fault.number = self._added
         self.faults.append(fault)
 
-    def pick(self, method: str, path: str, generation: str | None, start: str | None = None) -> Effect | None:
+    def pick(
+        self, method: str, path: str, api_version: str | None, start: str | None = None
+    ) -> Effect | None:
         """Return the effect on this request: every matching fault counts it, the first that strikes wins.
 
         :param start: ``accepted`` or ``refused``, as ISC answered a start that no other fault has hit; None
@@ -189,7 +191,7 @@ class FaultScript:
         for fault in self.faults:
             if fault.start != start:
                 continue
-            if fault.strikes(method, path, generation) and chosen is None:
+            if fault.strikes(method, path, api_version) and chosen is None:
                 chosen = fault
         if chosen is None:
             return None

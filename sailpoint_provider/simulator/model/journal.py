@@ -25,7 +25,7 @@ class ReceivedRequest:
     :param method: HTTP method.
     :param path: path as received.
     :param query: query string with masked secrets.
-    :param generation: API generation, None if the path has none.
+    :param api_version: API version, None if the path has none.
     :param call: name of the call, None if it is unknown.
     :param status: HTTP status of the answer, None if none was sent.
     :param client_id: the client's ID, None if it is unknown.
@@ -45,7 +45,7 @@ class ReceivedRequest:
     method: str
     path: str
     query: str = ""
-    generation: str | None = None
+    api_version: str | None = None
     call: str | None = None
     status: int | None = None
     client_id: str | None = None

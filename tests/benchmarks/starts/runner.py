@@ -40,7 +40,7 @@ class Start:
     """
     What one kind of start cost.
 
-    :param generation: the API generation.
+    :param api_version: the API version.
     :param by: ``id`` or ``name``, by which the source was given.
     :param has_file: whether a CSV went along.
     :param requests: the most requests that one start took, up to and with the POST.
@@ -50,7 +50,7 @@ class Start:
     :param first_own_ms: the same of the first start of the process, which loads the transport.
     """
 
-    generation: str
+    api_version: str
     by: str
     has_file: bool
     requests: int
@@ -124,8 +124,8 @@ def measured(url: str, authority: str, folder: Path) -> Iterator[Start]:
     # What Airflow holds anyway would be searched again before every start.
     gc.collect()
     gc.freeze()
-    for generation in API_VERSIONS:
-        _connect(url, authority, generation)
+    for api_version in API_VERSIONS:
+        _connect(url, authority, api_version)
         for by in ("id", "name"):
             for kind in ("direct", "delimited"):
                 # A fresh tenant, or the records of earlier starts would make every look longer.
@@ -135,11 +135,11 @@ def measured(url: str, authority: str, folder: Path) -> Iterator[Start]:
                 arguments = {f"source_{by}": source[by]}
                 if kind == "delimited":
                     arguments["file"] = str(_write_csv(folder, source["header"]))
-                yield _measure_kind(control, waits, generation, by, arguments)
+                yield _measure_kind(control, waits, api_version, by, arguments)
 
 
 def _measure_kind(
-    control: SimulatorControl, waits: Waits, generation: str, by: str, arguments: dict[str, Any]
+    control: SimulatorControl, waits: Waits, api_version: str, by: str, arguments: dict[str, Any]
 ) -> Start:
     totals, owns, requests, checks = [], [], [], []
     for _ in range(_WARM_UP + STARTS):
@@ -164,7 +164,7 @@ def _measure_kind(
         checks.append(len(calls) - after)
         _end_runs(control)
     return Start(
-        generation,
+        api_version,
         by,
         "file" in arguments,
         max(requests[_WARM_UP:]),
@@ -188,8 +188,8 @@ def _write_csv(folder: Path, header: list[str]) -> Path:
     return file
 
 
-def _connect(url: str, authority: str, generation: str) -> None:
-    extra = {"api_version": generation, "verify": authority, "requests_per_10s": 1_000_000}
+def _connect(url: str, authority: str, api_version: str) -> None:
+    extra = {"api_version": api_version, "verify": authority, "requests_per_10s": 1_000_000}
     os.environ["AIRFLOW_CONN_SAILPOINT_DEFAULT"] = json.dumps(
         {
             "conn_type": "sailpoint",

@@ -47,8 +47,8 @@ def measure() -> Section:
 
 
 def _bars(starts: list[Start]) -> tuple[Bar, ...]:
-    few = [start for start in starts if _REQUESTS[start.generation] == 3]
-    more = [start for start in starts if _REQUESTS[start.generation] == 4]
+    few = [start for start in starts if _REQUESTS[start.api_version] == 3]
+    more = [start for start in starts if _REQUESTS[start.api_version] == 4]
     most, most_elsewhere = max(start.requests for start in few), max(start.requests for start in more)
     checks, own = max(start.checks for start in starts), max(start.own_ms for start in starts)
     return (
@@ -67,7 +67,7 @@ def _bars(starts: list[Start]) -> tuple[Bar, ...]:
 def _table(starts: list[Start]) -> Table:
     rows = tuple(
         (
-            f"{start.generation}, by {'ID' if start.by == 'id' else start.by}"
+            f"{start.api_version}, by {'ID' if start.by == 'id' else start.by}"
             f"{', with file' if start.has_file else ''}",
             str(start.requests),
             str(start.checks),
@@ -78,7 +78,7 @@ def _table(starts: list[Start]) -> Table:
     )
     first = starts[0].first_own_ms
     return Table(
-        "A start, by generation and kind",
+        "A start, by API version and kind",
         ("start", "requests", "checks", "total ms", "own ms"),
         rows,
         (

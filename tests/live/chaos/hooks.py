@@ -87,7 +87,7 @@ def put_mischief_between_steps(revoke: Callable[[str, str], None]) -> None:
         if mischief is None:
             return headers
         if name in ("list_pending", "list_tasks") and not (
-            name == "list_tasks" and tenant.generation.pending_tasks
+            name == "list_tasks" and tenant.api_version.pending_tasks
         ):
             mischief.ledger.look_begins()
         mischief.reach(f"before {name}")

@@ -89,7 +89,9 @@ class ChaosTenant(Tenant):
 class _WantedFaults(FaultScript):
     """Meets a request with the fault that its header orders."""
 
-    def pick(self, method: str, path: str, generation: str | None, start: str | None = None) -> Effect | None:
+    def pick(
+        self, method: str, path: str, api_version: str | None, start: str | None = None
+    ) -> Effect | None:
         wanted = _wanted.get()
         # It has met the request already, before ISC answered.
         return None if wanted is None or start is not None else Effect.of_json(wanted)

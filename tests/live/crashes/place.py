@@ -189,7 +189,7 @@ def crash_home(
             # The many waits of one triggerer must not wait for the request budget.
             "sailpoint_default": tenant.connection()
             | {"extra": {"api_version": "v1", "requests_per_10s": 1000}},
-            # Each case's faults match only the API generation of its connection.
+            # Each case's faults match only the API version of its connection.
             "sailpoint_v2025": tenant.connection() | {"extra": {"api_version": "v2025"}},
             "sailpoint_v2026": tenant.connection() | {"extra": {"api_version": "v2026"}},
             "sailpoint_gate": tenant.connection() | {"host": gate.url},

@@ -128,14 +128,14 @@ def until_left(place: CrashPlace, dag_id: str) -> Story:
     return until(lambda: not place.workers(place.task(dag_id)), f"the worker of {dag_id} to exit")
 
 
-def _killed_while_held(place: CrashPlace, dag_id: str, method: str, path: str, generation: str) -> Story:
-    yield from until_held(place, dag_id, method, path, generation)
+def _killed_while_held(place: CrashPlace, dag_id: str, method: str, path: str, api_version: str) -> Story:
+    yield from until_held(place, dag_id, method, path, api_version)
     place.kill_workers(place.task(dag_id))
     yield from end_well(place, dag_id, tries=2)
 
 
 def until_held(
-    place: CrashPlace, dag_id: str, method: str, path: str, generation: str, seconds: float = HOLD_SECONDS
+    place: CrashPlace, dag_id: str, method: str, path: str, api_version: str, seconds: float = HOLD_SECONDS
 ) -> Story:
     """Run a DAG until its task awaits the delayed response to a request.
 
@@ -143,7 +143,7 @@ def until_held(
     """
     place.create_source(dag_id)
     fault = place.control.fault(
-        "delay", method=method, path=path, generation=generation, times=1, delay_seconds=seconds
+        "delay", method=method, path=path, api_version=api_version, times=1, delay_seconds=seconds
     )
     place.trigger(dag_id)
     yield from until(

@@ -56,7 +56,7 @@ async def main():
         waits = []
         for one in wanted["ids"]:
             watch = Seen(
-                one, tenant.generation, deadlines=Deadlines(wanted["until"]), clock=time.time, log=LOG,
+                one, tenant.api_version, deadlines=Deadlines(wanted["until"]), clock=time.time, log=LOG,
             )
             waits.append(transport.companion(Poller).end_of(watch, Backoff(wanted["poll_interval"])))
         await asyncio.gather(*waits, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Every call against the simulated tenant, in both worlds and all generations."""
+"""Every call against the simulated tenant, in both worlds and all API versions."""
 
 import logging
 import time
@@ -28,7 +28,7 @@ V1 = API_VERSIONS["v1"]
 
 
 @pytest.fixture(params=API_VERSIONS)
-def generation(request):
+def api_version(request):
     return API_VERSIONS[request.param]
 
 
@@ -38,12 +38,12 @@ def shapes(request, control):
     return request.param
 
 
-def started(world, tenant, generation, source_id=DIRECTORY, upload=None):
-    return world.run(tenant, start(generation, source_id, upload)).id
+def started(world, tenant, api_version, source_id=DIRECTORY, upload=None):
+    return world.run(tenant, start(api_version, source_id, upload)).id
 
 
-def listed(generation, **conditions):
-    pages = TaskPages(generation, TaskQuery(**conditions))
+def listed(api_version, **conditions):
+    pages = TaskPages(api_version, TaskQuery(**conditions))
     found = []
     while (call := pages.next_call()) is not None:
         found.extend(pages.take((yield from ask(call))))
@@ -51,12 +51,15 @@ def listed(generation, **conditions):
 
 
 @pytest.mark.usefixtures("shapes")
-def test_a_start_can_be_followed_to_its_end(world, tenant, control, generation):
+def test_a_start_can_be_followed_to_its_end(world, tenant, control, api_version):
     control.next_run(DIRECTORY, collect_seconds=1e9)
-    run_id = started(world, tenant, generation)
+    run_id = started(world, tenant, api_version)
     status, record = world.send_all(
         tenant,
-        [endpoints.account_aggregation_status(generation, run_id), endpoints.task_status(generation, run_id)],
+        [
+            endpoints.account_aggregation_status(api_version, run_id),
+            endpoints.task_status(api_version, run_id),
+        ],
     )
     assert status.status in ("STARTED", "ACCOUNTS_COLLECTED")
     assert record.completion_status is None
@@ -64,7 +67,10 @@ def test_a_start_can_be_followed_to_its_end(world, tenant, control, generation):
     control.finish(run_id, "warning")
     status, record = world.send_all(
         tenant,
-        [endpoints.account_aggregation_status(generation, run_id), endpoints.task_status(generation, run_id)],
+        [
+            endpoints.account_aggregation_status(api_version, run_id),
+            endpoints.task_status(api_version, run_id),
+        ],
     )
     assert status.status == "COMPLETED"
     assert record.completion_status.upper() == "WARNING"
@@ -74,10 +80,10 @@ def test_a_start_can_be_followed_to_its_end(world, tenant, control, generation):
 
 
 @pytest.mark.usefixtures("shapes")
-def test_a_wait_ends_with_a_result(world, tenant, control, generation, caplog):
+def test_a_wait_ends_with_a_result(world, tenant, control, api_version, caplog):
     control.next_run(DIRECTORY, collect_seconds=0.5, process_seconds=2)
-    run_id = started(world, tenant, generation)
-    watch = Watch(run_id, generation, deadlines=Deadlines(), clock=time.time, log=logging.getLogger("wait"))
+    run_id = started(world, tenant, api_version)
+    watch = Watch(run_id, api_version, deadlines=Deadlines(), clock=time.time, log=logging.getLogger("wait"))
     result = world.run(tenant, watch.wait(Backoff(0.05, first=0.02), lambda: 0.5))
     assert (result["state"], result["status"]) == ("succeeded", "COMPLETED")
     assert result["accounts"]["created"] == 250
@@ -85,49 +91,49 @@ def test_a_wait_ends_with_a_result(world, tenant, control, generation, caplog):
 
 
 @pytest.mark.usefixtures("shapes")
-def test_a_file_is_loaded(world, tenant, control, generation, tmp_path):
-    task = world.run(tenant, start(generation, HR, find_csv(write_csv(tmp_path, rows=7))))
+def test_a_file_is_loaded(world, tenant, control, api_version, tmp_path):
+    task = world.run(tenant, start(api_version, HR, find_csv(write_csv(tmp_path, rows=7))))
     control.finish(task.id)
     assert control.accounts(HR)["total"] == 7
     assert asked(control, "load_accounts")[0]["parts"] == ["disableOptimization", "file"]
 
 
 @pytest.mark.usefixtures("shapes")
-def test_sources_are_read_by_id_and_found_by_name(world, tenant, generation):
-    source = world.send(tenant, endpoints.source(generation, HR))
+def test_sources_are_read_by_id_and_found_by_name(world, tenant, api_version):
+    source = world.send(tenant, endpoints.source(api_version, HR))
     assert source.name == "HR Delimited File"
     assert source.is_delimited_file
-    assert world.run(tenant, find_source(generation, "Directory")).id == DIRECTORY
-    assert len(world.send(tenant, endpoints.sources(generation))) == 4
+    assert world.run(tenant, find_source(api_version, "Directory")).id == DIRECTORY
+    assert len(world.send(tenant, endpoints.sources(api_version))) == 4
 
 
 @pytest.mark.usefixtures("shapes")
-def test_running_and_ended_tasks_are_listed_newest_first(world, tenant, control, generation, tmp_path):
+def test_running_and_ended_tasks_are_listed_newest_first(world, tenant, control, api_version, tmp_path):
     control.next_run(HR, collect_seconds=1e6)
-    ended = started(world, tenant, generation)
+    ended = started(world, tenant, api_version)
     control.finish(ended)
-    running = started(world, tenant, generation, HR, find_csv(write_csv(tmp_path)))
-    assert [task.id for task in world.run(tenant, listed(generation))] == [running, ended]
-    only_running = world.run(tenant, listed(generation, running=True))
+    running = started(world, tenant, api_version, HR, find_csv(write_csv(tmp_path)))
+    assert [task.id for task in world.run(tenant, listed(api_version))] == [running, ended]
+    only_running = world.run(tenant, listed(api_version, running=True))
     assert [task.id for task in only_running] == [running]
-    of_source = world.run(tenant, listed(generation, source_ids=(DIRECTORY,)))
+    of_source = world.run(tenant, listed(api_version, source_ids=(DIRECTORY,)))
     assert [task.id for task in of_source] == [ended]
 
 
-def test_an_unknown_id_is_told_as_such(world, tenant, generation):
+def test_an_unknown_id_is_told_as_such(world, tenant, api_version):
     for call in (endpoints.account_aggregation_status, endpoints.task_status):
         with pytest.raises(UnknownAggregationError) as failure:
-            world.send(tenant, call(generation, "0" * 32))
+            world.send(tenant, call(api_version, "0" * 32))
         assert failure.value.status == 404
         assert failure.value.tracking_id
     with pytest.raises(InvalidInputError, match="source ID is correct"):
-        world.send(tenant, endpoints.source(generation, "0" * 32))
+        world.send(tenant, endpoints.source(api_version, "0" * 32))
 
 
-def test_a_retired_generation_is_told_as_such(world, tenant, control, generation):
-    control.generation(generation.name, retired=True)
+def test_a_retired_api_version_is_told_as_such(world, tenant, control, api_version):
+    control.api_version(api_version.name, retired=True)
     with pytest.raises(InvalidInputError, match="Set a newer api_version"):
-        world.send(tenant, endpoints.sources(generation))
+        world.send(tenant, endpoints.sources(api_version))
 
 
 @pytest.mark.parametrize(("effect", "text", "optimized"), [(True, "true", False), (False, "false", True)])

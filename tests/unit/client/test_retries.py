@@ -172,9 +172,9 @@ def test_a_pause_that_is_too_long_is_not_waited_for_but_told(world, tenant, cont
     assert len(control.requests()) == count
 
 
-def test_another_generation_has_a_budget_of_its_own(world, sailpoint_simulator, control):
+def test_another_api_version_has_a_budget_of_its_own(world, sailpoint_simulator, control):
     tenant = tenant_at(sailpoint_simulator.url)
-    control.fault("rate_limit", generation="v1", times=1, retry_after=300)
+    control.fault("rate_limit", api_version="v1", times=1, retry_after=300)
     with pytest.raises(RateLimitError):
         world.send(tenant, CALL)
     beta = tenant_at(sailpoint_simulator.url, api_version="beta")

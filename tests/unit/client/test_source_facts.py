@@ -1,4 +1,4 @@
-"""What a tenant says about a source, over real HTTP in every generation."""
+"""What a tenant says about a source, over real HTTP in every API version."""
 
 from dataclasses import replace
 
@@ -12,8 +12,8 @@ from tests.unit.client.client_cases import CLIENT, SECRET, tenant_at
 
 
 def read(world, tenant, source_id):
-    source = world.run(tenant, get_source(tenant.generation, source_id))
-    return world.run(tenant, read_source_facts(tenant.generation, source))
+    source = world.run(tenant, get_source(tenant.api_version, source_id))
+    return world.run(tenant, read_source_facts(tenant.api_version, source))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def badges(control):
 
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
-def test_every_generation_gives_all_facts(world, sailpoint_simulator, badges, api_version):
+def test_every_api_version_gives_all_facts(world, sailpoint_simulator, badges, api_version):
     tenant = tenant_at(sailpoint_simulator.url, extra={"api_version": api_version})
     facts = SourceFacts(
         source_id=badges,
@@ -41,8 +41,8 @@ def test_every_generation_gives_all_facts(world, sailpoint_simulator, badges, ap
         merges_rows=True,
     )
     assert read(world, tenant, badges) == facts
-    named = world.run(tenant, find_source(tenant.generation, "Badges"))
-    assert world.run(tenant, read_source_facts(tenant.generation, named)) == facts
+    named = world.run(tenant, find_source(tenant.api_version, "Badges"))
+    assert world.run(tenant, read_source_facts(tenant.api_version, named)) == facts
 
 
 def test_a_source_without_threshold_and_accounts_says_so(world, tenant, control):
@@ -77,8 +77,8 @@ def test_a_client_without_a_user_learns_the_number_of_accounts_only(world, tenan
 
 
 def test_a_source_that_is_gone_leaves_its_schema_unknown(world, tenant, control, badges):
-    source = replace(world.run(tenant, get_source(tenant.generation, badges)), id="f" * 32)
-    facts = world.run(tenant, read_source_facts(tenant.generation, source))
+    source = replace(world.run(tenant, get_source(tenant.api_version, badges)), id="f" * 32)
+    facts = world.run(tenant, read_source_facts(tenant.api_version, source))
     assert [(one.fact, one.scope) for one in facts.missing] == [
         ("columns", None),
         ("identity_attribute", None),

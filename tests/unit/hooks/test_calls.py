@@ -114,11 +114,11 @@ def test_the_constructor_is_the_published_one():
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_path, world, generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_file_is_started_followed_and_found_in_every_api_version(tenant, tmp_path, world, api_version):
     tenant.plan(HR, seconds=1.0)
     file = tenant.csv(tmp_path, rows=5)
-    hook = SailPointHook(api_version=generation)
+    hook = SailPointHook(api_version=api_version)
     task = called(world, "load_accounts", HR, file, disable_optimization=True, hook=hook)
     assert task.file["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert called(world, "get_account_aggregation_status", task.id, hook=hook).status == "STARTED"
@@ -128,7 +128,7 @@ def test_a_file_is_started_followed_and_found_in_every_generation(tenant, tmp_pa
     assert_whole(result)
     assert (result["state"], result["accounts"]["created"]) == ("succeeded", 5)
     (start,) = tenant.starts()
-    assert (start["generation"], start["disable_optimization"]) == (generation, "true")
+    assert (start["api_version"], start["disable_optimization"]) == (api_version, "true")
 
 
 @WORLDS
@@ -215,12 +215,12 @@ def test_the_wait_refuses_a_duration_that_is_none(tenant, world, name, wrong):
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_list_goes_over_all_pages_with_running_tasks(tenant, monkeypatch, world, generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_list_goes_over_all_pages_with_running_tasks(tenant, monkeypatch, world, api_version):
     monkeypatch.setattr(paging, "PAGE_SIZE", 2)
     ids = [tenant.started(seconds=0) for _ in range(5)]
     ids.append(tenant.started(MAINFRAME, seconds=NEVER))
-    hook = SailPointHook(api_version=generation)
+    hook = SailPointHook(api_version=api_version)
     newest_first = [one.id for one in called(world, "list_task_statuses", hook=hook)]
     assert newest_first == ids[::-1]
     oldest_first = [one.id for one in called(world, "list_task_statuses", newest_first=False, hook=hook)]

@@ -27,13 +27,13 @@ def test_a_good_connection_is_really_used(tenant, world):
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", ["v2024", "beta"])
-def test_the_named_generation_is_tried(tenant, world, generation):
-    tenant.connect(extra={"api_version": generation})
+@pytest.mark.parametrize("api_version", ["v2024", "beta"])
+def test_the_named_api_version_is_tried(tenant, world, api_version):
+    tenant.connect(extra={"api_version": api_version})
     good, words = verdict(world)
     assert good
-    assert generation in words
-    assert tenant.control.requests()[-1]["generation"] == generation
+    assert api_version in words
+    assert tenant.control.requests()[-1]["api_version"] == api_version
 
 
 @WORLDS
@@ -74,20 +74,20 @@ def test_a_missing_scope_is_named(tenant, world):
 
 
 @WORLDS
-def test_a_retired_generation_is_named(tenant, world):
+def test_a_retired_api_version_is_named(tenant, world):
     tenant.connect(extra={"api_version": "v2024"})
-    tenant.control.generation("v2024", retired=True)
+    tenant.control.api_version("v2024", retired=True)
     good, words = verdict(world)
     assert not good
-    assert words.startswith("Wrong host or API generation")
+    assert words.startswith("Wrong host or API version")
     assert "api_version" in words
 
 
 @WORLDS
-def test_a_host_without_the_generation_is_named(tenant, world):
+def test_a_host_without_the_api_version_is_named(tenant, world):
     tenant.control.fault("answer", path="sources", status=404)
     good, words = verdict(world)
-    assert (good, words.partition(":")[0]) == (False, "Wrong host or API generation")
+    assert (good, words.partition(":")[0]) == (False, "Wrong host or API version")
 
 
 @WORLDS
@@ -133,7 +133,7 @@ def test_a_connection_may_be_a_uri_with_port_and_schema(tenant, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SAILPOINT_DEFAULT", uri)
     hook = SailPointHook()
     assert (hook._tenant.base_url, hook._tenant.timeout) == (tenant.server.url, 7.0)
-    assert hook._tenant.generation.name == "v2025"
+    assert hook._tenant.api_version.name == "v2025"
     assert hook.get_source(DIRECTORY).name == "Directory"
     hook.close()
 
@@ -165,13 +165,13 @@ def test_a_connection_may_be_json_with_any_form_of_host(monkeypatch, fields, url
     tenant = SailPointHook()._tenant
     assert tenant.base_url == url
     assert tenant.token_url == f"{url}/oauth/token"
-    assert tenant.generation.name == "v1"
+    assert tenant.api_version.name == "v1"
 
 
-def test_the_hooks_own_generation_counts_before_the_connections(tenant):
+def test_the_hooks_own_api_version_counts_before_the_connections(tenant):
     tenant.connect(extra={"api_version": "v2026"})
-    assert SailPointHook()._tenant.generation.name == "v2026"
-    assert SailPointHook(api_version="beta")._tenant.generation.name == "beta"
+    assert SailPointHook()._tenant.api_version.name == "v2026"
+    assert SailPointHook(api_version="beta")._tenant.api_version.name == "beta"
 
 
 def test_numbers_in_extra_may_be_text(tenant):

@@ -21,13 +21,13 @@ PROFILE = "2b838de9-db9b-abcf-e646-d4f274ad4238"
 
 
 @WORLDS
-@pytest.mark.parametrize("generation", API_VERSIONS)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
 def test_entitlements_of_a_direct_source_are_started_without_a_media_type_and_followed(
-    tenant, world, generation
+    tenant, world, api_version
 ):
     """The tenant answers 500 to a media type without a body."""
     DIRECT_ENTITLEMENTS.plan(tenant)
-    hook = SailPointHook(api_version=generation)
+    hook = SailPointHook(api_version=api_version)
     started = called(world, "load_entitlements", DIRECTORY, hook=hook)
     result = called(
         world,
@@ -133,7 +133,7 @@ def test_bad_input_is_refused_before_anything_is_sent(tenant, world, name, argum
 
 
 @WORLDS
-def test_a_generation_without_source_health_is_refused_before_anything_is_sent(tenant, world):
+def test_a_api_version_without_source_health_is_refused_before_anything_is_sent(tenant, world):
     with pytest.raises(InvalidInputError, match="beta"):
         called(world, "get_source_health", DIRECTORY, hook=SailPointHook(api_version="beta"))
     assert tenant.calls() == []

@@ -22,10 +22,10 @@ def tenant(**changes):
     return Tenant.from_connection_fields(**(fields | changes))
 
 
-def load_accounts(generation, source_id, upload=None, *, disable_optimization=False):
+def load_accounts(api_version, source_id, upload=None, *, disable_optimization=False):
     """Return the request that starts an account aggregation."""
     return start_load(
-        generation, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
+        api_version, ACCOUNT_AGGREGATION, source_id, upload, disable_optimization=disable_optimization
     )
 
 

@@ -54,9 +54,9 @@ def test_only_an_account_aggregation_has_a_status_endpoint_and_an_optimization()
     assert [kind for kind in KINDS.values() if kind.can_disable_optimization] == [ACCOUNT_AGGREGATION]
 
 
-def operation(generation, call):
-    document = json.loads((DOCUMENTS / f"{generation}.json").read_text(encoding="utf-8"))
-    path = call.path if generation == "v1" else call.path.removeprefix(f"/{generation}")
+def operation(api_version, call):
+    document = json.loads((DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8"))
+    path = call.path if api_version == "v1" else call.path.removeprefix(f"/{api_version}")
     wanted = path.split("/")
     for known, methods in document["paths"].items():
         parts = known.split("/")
@@ -64,40 +64,40 @@ def operation(generation, call):
             one == other or one.startswith("{") for one, other in zip(parts, wanted, strict=True)
         ):
             return methods[call.method.lower()]
-    raise AssertionError(f"{generation} has no {call.method} {path}")
+    raise AssertionError(f"{api_version} has no {call.method} {path}")
 
 
 @documented
-@pytest.mark.parametrize("generation", API_VERSIONS)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
 @pytest.mark.parametrize("kind", OF_SOURCES, ids=lambda kind: kind.key)
-def test_every_generation_documents_the_start_and_its_scope(generation, kind):
-    known = operation(generation, start_load(API_VERSIONS[generation], kind, SOURCE))
+def test_every_api_version_documents_the_start_and_its_scope(api_version, kind):
+    known = operation(api_version, start_load(API_VERSIONS[api_version], kind, SOURCE))
     schemes = {name: scopes for one in known["security"] for name, scopes in one.items()}
     assert kind.scope in schemes["userAuth"]
     assert kind.needs_user <= ("applicationAuth" not in schemes)
 
 
 @documented
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_every_generation_documents_the_refreshes_and_their_scopes(generation):
-    known = API_VERSIONS[generation]
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_every_api_version_documents_the_refreshes_and_their_scopes(api_version):
+    known = API_VERSIONS[api_version]
     for call in (process_identities(known, [SOURCE]), process_identity_profile(known, PROFILE)):
-        documented = operation(generation, call)["security"]
+        documented = operation(api_version, call)["security"]
         assert call.scope in {scope for one in documented for scopes in one.values() for scope in scopes}
-    body = operation(generation, process_identities(known, [SOURCE]))["requestBody"]
+    body = operation(api_version, process_identities(known, [SOURCE]))["requestBody"]
     text = json.dumps(body)
     assert '"maxItems": 250' in text or "$ref" in text
 
 
 @documented
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_every_generation_documents_the_checks_of_a_source_that_it_is_said_to_have(generation):
-    known = API_VERSIONS[generation]
-    assert operation(generation, check_connection(known, SOURCE))
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_every_api_version_documents_the_checks_of_a_source_that_it_is_said_to_have(api_version):
+    known = API_VERSIONS[api_version]
+    assert operation(api_version, check_connection(known, SOURCE))
     if known.has_source_health:
-        assert operation(generation, source_health(known, SOURCE))
+        assert operation(api_version, source_health(known, SOURCE))
     else:
-        document = (DOCUMENTS / f"{generation}.json").read_text(encoding="utf-8")
+        document = (DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8")
         assert "source-health" not in document
 
 
@@ -111,7 +111,7 @@ def test_every_document_that_lists_task_types_lists_that_of_the_kind(kind):
 
 
 @documented
-def test_no_document_of_all_generations_names_a_task_type_for_refreshes():
+def test_no_document_of_all_api_versions_names_a_task_type_for_refreshes():
     texts = {one: (DOCUMENTS / f"{one}.json").read_text(encoding="utf-8") for one in API_VERSIONS}
     assert not all("IDENTITY_REFRESH" in text for text in texts.values())
     assert IDENTITY_REFRESH.task_type is None

@@ -73,13 +73,13 @@ def test_the_file_arrives_whole_and_is_named_in_the_result(tenant, tmp_path, cas
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
 @KINDS
-def test_every_generation_runs_it(tenant, tmp_path, case, api_version):
+def test_every_api_version_runs_it(tenant, tmp_path, case, api_version):
     tenant.connect(extra={"api_version": api_version})
     case.plan(tenant)
     result = carried_out(lambda: case.operator(tmp_path, deferrable=True))
     assert result["state"] == "succeeded"
     (start,) = tenant.starts(case.call)
-    assert start["generation"] == api_version
+    assert start["api_version"] == api_version
 
 
 @MODES

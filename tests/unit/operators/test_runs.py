@@ -1,4 +1,4 @@
-"""The operator, from the start to a good end, in both modes and all generations."""
+"""The operator, from the start to a good end, in both modes and all API versions."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def test_the_signature_is_the_published_one():
 
 
 @MODES
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, generation, deferrable):
-    tenant.connect(extra={"api_version": generation})
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, api_version, deferrable):
+    tenant.connect(extra={"api_version": api_version})
     tenant.plan(HR)
     file = tenant.csv(tmp_path, rows=7)
     ti = FakeTaskInstance()
@@ -88,7 +88,7 @@ def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, genera
         "to_process": 7,
         "processed": 7,
         # beta has no such field (ISC OpenAPI, account-aggregations status).
-        "marked_for_deletion": None if generation == "beta" else 0,
+        "marked_for_deletion": None if api_version == "beta" else 0,
     }
     assert (result["deletions_skipped"], result["messages"]) == (False, [])
     assert result["started"].endswith("Z")
@@ -101,7 +101,7 @@ def test_a_file_is_loaded_and_the_whole_result_returned(tenant, tmp_path, genera
         "rows": None,
     }
     assert run["file"]["sha256"] == result["file"]["sha256"]
-    assert [start["generation"] for start in tenant.starts()] == [generation]
+    assert [start["api_version"] for start in tenant.starts()] == [api_version]
     assert len(ti.deferrals) == deferrable
 
 

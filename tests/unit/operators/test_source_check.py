@@ -24,7 +24,7 @@ def operator(**changed):
 
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
-def test_ready_sources_pass_in_every_generation(tenant, logged, api_version):
+def test_ready_sources_pass_in_every_api_version(tenant, logged, api_version):
     tenant.connect(extra={"api_version": api_version})
     has_health = api_version != "beta"
     result = carried_out(lambda: operator(source_names=["Directory"], check_health=has_health))
@@ -58,7 +58,7 @@ def test_it_warns_on_demand(tenant, logged):
     assert any(one.levelname == "WARNING" for one in logged.records if "no route" in one.getMessage())
 
 
-def test_a_generation_without_health_is_refused_before_anything_is_sent(tenant):
+def test_a_api_version_without_health_is_refused_before_anything_is_sent(tenant):
     tenant.connect(extra={"api_version": "beta"})
     error = end_of(operator)
     assert isinstance(error, InvalidInputError)

@@ -61,7 +61,7 @@ def wait_for(
     """Wait for one aggregation, as a trigger does; return a task."""
     watch = Watch(
         aggregation_id,
-        transport.tenant.generation,
+        transport.tenant.api_version,
         deadlines=Deadlines(**{"tolerate_outage": 30.0} | deadlines),
         clock=time.time,
         log=log,

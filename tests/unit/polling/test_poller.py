@@ -39,10 +39,10 @@ STATES = {
 
 
 @pytest.mark.usefixtures("no_leaks")
-@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
-def test_a_crowd_ends_each_with_its_own_state_for_few_requests(control, generation):
+@pytest.mark.parametrize("api_version", sorted(API_VERSIONS))
+def test_a_crowd_ends_each_with_its_own_state_for_few_requests(control, api_version):
     ids = started(control, 60)
-    tenant = tenant_at(control.base_url, api_version=generation)
+    tenant = tenant_at(control.base_url, api_version=api_version)
 
     async def deed():
         async with crowd(tenant, ids) as (transport, waits):
@@ -61,13 +61,13 @@ def test_a_crowd_ends_each_with_its_own_state_for_few_requests(control, generati
     assert counted(control, "token") == 1
     # Those at whose end the status endpoint hinted before a list told it.
     assert counted(control, "get_task_status") <= 60
-    assert {request["generation"] for request in control.requests()} == {None, generation}
+    assert {request["api_version"] for request in control.requests()} == {None, api_version}
 
 
-@pytest.mark.parametrize("generation", ["v1", "beta"])
-def test_a_crowd_of_more_than_one_page_ends_whole(control, generation):
+@pytest.mark.parametrize("api_version", ["v1", "beta"])
+def test_a_crowd_of_more_than_one_page_ends_whole(control, api_version):
     ids = started(control, PAGE_SIZE + 5)
-    tenant = tenant_at(control.base_url, api_version=generation)
+    tenant = tenant_at(control.base_url, api_version=api_version)
 
     async def deed():
         async with crowd(tenant, ids, poll=0.3) as (_, waits):

@@ -46,16 +46,16 @@ def warnings_of(caplog, name=None):
     ]
 
 
-@pytest.mark.parametrize("generation", sorted(LIST_PATHS))
+@pytest.mark.parametrize("api_version", sorted(LIST_PATHS))
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_where_filters_are_refused_all_are_looked_at_alone_and_it_is_said_once(
-    control, caplog, generation, status
+    control, caplog, api_version, status
 ):
     ids = started(control, 40)
-    control.fault("answer", path=LIST_PATHS[generation], status=status)
+    control.fault("answer", path=LIST_PATHS[api_version], status=status)
 
     async def deed():
-        tenant = tenant_at(control.base_url, api_version=generation)
+        tenant = tenant_at(control.base_url, api_version=api_version)
         async with crowd(tenant, ids) as (_, waits):
             await until(lambda: counted(control, "get_task_status") >= 3 * len(ids))
             control_lists = counted(control, *LISTS)
@@ -186,14 +186,14 @@ def seconds_between(earlier, later):
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
-@pytest.mark.parametrize("generation", ["v1", "beta"])
-def test_unknown_ids_in_a_crowd_end_after_their_grace_while_others_go_on(control, monkeypatch, generation):
+@pytest.mark.parametrize("api_version", ["v1", "beta"])
+def test_unknown_ids_in_a_crowd_end_after_their_grace_while_others_go_on(control, monkeypatch, api_version):
     monkeypatch.setattr(deadlines, "UNKNOWN_GRACE_SECONDS", 0.4)
     ids = started(control, 30)
     strange = ["0" * 32, "f" * 32]
 
     async def deed():
-        tenant = tenant_at(control.base_url, api_version=generation)
+        tenant = tenant_at(control.base_url, api_version=api_version)
         async with crowd(tenant, ids) as (transport, waits):
             unknown = [wait_for(transport, one) for one in strange]
             ends = await asyncio.gather(*unknown, return_exceptions=True)

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 PATHS = {
     "v1": ("sources/v1", "account-aggregations/v1", "task-status/v1", "accounts/v1"),
     **{
-        generation: tuple(
-            f"{generation}/{name}" for name in ("sources", "account-aggregations", "task-status", "accounts")
+        api_version: tuple(
+            f"{api_version}/{name}" for name in ("sources", "account-aggregations", "task-status", "accounts")
         )
-        for generation in ("v2026", "v2025", "v2024", "beta")
+        for api_version in ("v2026", "v2025", "v2024", "beta")
     },
 }
 
 
 @dataclass
 class Api:
-    """A plain client for one API generation of the simulated tenant."""
+    """A plain client for one API version of the simulated tenant."""
 
     server: SimulatorServer
-    generation: str = "v1"
+    api_version: str = "v1"
     client_id: str = "simulator-client"
     secret: str = "simulator-secret"
     session: requests.Session = field(default_factory=requests.Session)
@@ -61,7 +61,7 @@ class Api:
             files["file"] = ("accounts.csv", csv, "text/csv")
         if not files:
             files = {"disableOptimization": (None, "false")}
-        return self.call("POST", f"{PATHS[self.generation][0]}/{source_id}/load-accounts", files=files)
+        return self.call("POST", f"{PATHS[self.api_version][0]}/{source_id}/load-accounts", files=files)
 
     def started(self, source_id, csv=None, **parts):
         answer = self.start(source_id, csv, **parts)
@@ -70,34 +70,34 @@ class Api:
         return answer.json()["task"]["id"]
 
     def status(self, task_id):
-        return self.call("GET", f"{PATHS[self.generation][1]}/{task_id}/status")
+        return self.call("GET", f"{PATHS[self.api_version][1]}/{task_id}/status")
 
     def task(self, task_id):
-        return self.call("GET", f"{PATHS[self.generation][2]}/{task_id}")
+        return self.call("GET", f"{PATHS[self.api_version][2]}/{task_id}")
 
     def patch(self, task_id, operations, media_type="application/json-patch+json"):
         content = operations if isinstance(operations, bytes) else json.dumps(operations).encode()
         return self.call(
             "PATCH",
-            f"{PATHS[self.generation][2]}/{task_id}",
+            f"{PATHS[self.api_version][2]}/{task_id}",
             data=content,
             headers={"Content-Type": media_type},
         )
 
     def tasks(self, **query):
-        return self.call("GET", PATHS[self.generation][2], params=query)
+        return self.call("GET", PATHS[self.api_version][2], params=query)
 
     def sources(self, **query):
-        return self.call("GET", PATHS[self.generation][0], params=query)
+        return self.call("GET", PATHS[self.api_version][0], params=query)
 
     def accounts(self, **query):
-        return self.call("GET", PATHS[self.generation][3], params=query)
+        return self.call("GET", PATHS[self.api_version][3], params=query)
 
     def schemas(self, source_id, **query):
-        return self.call("GET", f"{PATHS[self.generation][0]}/{source_id}/schemas", params=query)
+        return self.call("GET", f"{PATHS[self.api_version][0]}/{source_id}/schemas", params=query)
 
     def header_row(self, source_id):
-        return self.call("GET", f"{PATHS[self.generation][0]}/{source_id}/schemas/accounts")
+        return self.call("GET", f"{PATHS[self.api_version][0]}/{source_id}/schemas/accounts")
 
 
 @pytest.fixture

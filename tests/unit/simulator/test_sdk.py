@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from tests.unit.simulator.simulator_cases import CONTRACTORS, DIRECTORY, GENERATIONS, finished
+from tests.unit.simulator.simulator_cases import API_VERSIONS, CONTRACTORS, DIRECTORY, finished
 
 pytest.importorskip("sailpoint", reason="SailPoint's SDK is not installed")
 
@@ -100,14 +100,14 @@ def test_an_error_is_raised_with_its_body(sources):
         sources.import_accounts_v1(CONTRACTORS, file=("accounts.csv", b"id\n1\n"))
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_answers_of_all_generations_have_the_shape_the_sdk_reads(api, control, generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_answers_of_all_api_versions_have_the_shape_the_sdk_reads(api, control, api_version):
     from sailpoint.account_aggregations.models.account_aggregation_status import AccountAggregationStatus
     from sailpoint.sources.models.load_accounts_task import LoadAccountsTask
     from sailpoint.sources.models.source import Source
     from sailpoint.task_management.models.task_status import TaskStatus
 
-    api.generation = generation
+    api.api_version = api_version
     started = api.start(DIRECTORY)
     assert LoadAccountsTask.from_json(started.text).task.name
     id = finished(control, started.json()["task"]["id"])

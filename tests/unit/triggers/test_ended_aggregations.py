@@ -158,9 +158,9 @@ def test_a_bad_argument_is_refused_when_the_dag_is_parsed(changed):
         SailPointEndedAggregationsTrigger(**changed)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_an_aggregation_that_isc_started_itself_is_reported_once(tenant, generation):
-    tenant.connect(extra={"api_version": generation})
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_an_aggregation_that_isc_started_itself_is_reported_once(tenant, api_version):
+    tenant.connect(extra={"api_version": api_version})
     (first, second) = watched(ended(tenant), ended(tenant, MAINFRAME))
     (event,), (other,) = first, second
     (run, _) = tenant.runs()
@@ -175,9 +175,9 @@ def test_an_aggregation_that_isc_started_itself_is_reported_once(tenant, generat
     assert other["source_id"] == MAINFRAME
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_one_that_runs_for_long_is_reported_at_its_end(tenant, generation):
-    tenant.connect(extra={"api_version": generation})
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_one_that_runs_for_long_is_reported_at_its_end(tenant, api_version):
+    tenant.connect(extra={"api_version": api_version})
 
     def finished():
         (run,) = tenant.control.runs(DIRECTORY)

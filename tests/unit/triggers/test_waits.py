@@ -83,9 +83,9 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
     assert read_event(event).state == "succeeded"
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_it_tells_the_end_and_no_more_in_every_generation(tenant, generation):
-    tenant.connect(extra={"api_version": generation})
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_it_tells_the_end_and_no_more_in_every_api_version(tenant, api_version):
+    tenant.connect(extra={"api_version": api_version})
     aggregation_id = tenant.started()
     assert events_of(trigger(aggregation_id)) == [
         {

@@ -9,10 +9,10 @@ from tests.unit.isc.isc_cases import SOURCE, answer
 COUNT = account_count(API_VERSIONS["v1"], SOURCE)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS.values(), ids=API_VERSIONS)
-def test_the_smallest_page_of_the_source_is_asked_for_with_its_total(generation):
-    call = account_count(generation, SOURCE)
-    assert call.path == {"v1": "/accounts/v1"}.get(generation.name, f"/{generation.name}/accounts")
+@pytest.mark.parametrize("api_version", API_VERSIONS.values(), ids=API_VERSIONS)
+def test_the_smallest_page_of_the_source_is_asked_for_with_its_total(api_version):
+    call = account_count(api_version, SOURCE)
+    assert call.path == {"v1": "/accounts/v1"}.get(api_version.name, f"/{api_version.name}/accounts")
     assert dict(call.query) == {
         "filters": f'sourceId eq "{SOURCE}"',
         "count": "true",

@@ -1,4 +1,4 @@
-"""What the generations are said to document, compared with ISC's OpenAPI documents where they are."""
+"""What the API versions are said to document, compared with ISC's OpenAPI documents where they are."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def operation(generation, path):
-    """Return what a document says of a GET; the paths of all generations but v1 begin without its name."""
-    document = json.loads((DOCUMENTS / f"{generation}.json").read_text(encoding="utf-8"))
-    prefix = "" if generation == "v1" else f"/{generation}"
+def operation(api_version, path):
+    """Return what a document says of a GET; the paths of all API versions but v1 begin without its name."""
+    document = json.loads((DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8"))
+    prefix = "" if api_version == "v1" else f"/{api_version}"
     return document["paths"][path.removeprefix(prefix)]["get"]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_list_of_tasks_can_be_filtered_by_what_a_query_uses(generation):
-    known = API_VERSIONS[generation]
-    parameters = operation(generation, known.path("task-status"))["parameters"]
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_list_of_tasks_can_be_filtered_by_what_a_query_uses(api_version):
+    known = API_VERSIONS[api_version]
+    parameters = operation(api_version, known.path("task-status"))["parameters"]
     text = next(one["description"] for one in parameters if one.get("name") == "filters")
     documented = dict(re.findall(r"\*\*(\w+)\*\*: \*([^*]+)\*", text))
     assert set(documented) >= {"id", "sourceId", "type", "completionStatus"}
     assert ("isnull" in documented["completionStatus"]) is (known.pending_tasks is None)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_aggregation_status_is_for_just_the_documented_user_levels(generation):
-    known = API_VERSIONS[generation]
-    documented = operation(generation, f"{known.path('account-aggregations')}/{{id}}/status")
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_aggregation_status_is_for_just_the_documented_user_levels(api_version):
+    known = API_VERSIONS[api_version]
+    documented = operation(api_version, f"{known.path('account-aggregations')}/{{id}}/status")
     levels = documented.get("x-sailpoint-userLevels") or re.findall(
         r"[A-Z]+_?[A-Z]+(?=,| or | authority)", documented["description"].partition("A token with")[2]
     )
@@ -46,9 +46,9 @@ def test_the_aggregation_status_is_for_just_the_documented_user_levels(generatio
     assert documented.get("security", [{"userAuth": []}]) == [{"userAuth": []}]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_accounts_can_be_counted_by_source_with_the_documented_scope(generation):
-    documented = operation(generation, API_VERSIONS[generation].path("accounts"))
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_accounts_can_be_counted_by_source_with_the_documented_scope(api_version):
+    documented = operation(api_version, API_VERSIONS[api_version].path("accounts"))
     parameters = {one["name"]: one for one in documented["parameters"]}
     assert "**sourceId**: *eq" in parameters["filters"]["description"]
     assert "X-Total-Count" in parameters["count"]["description"]
@@ -57,12 +57,12 @@ def test_accounts_can_be_counted_by_source_with_the_documented_scope(generation)
     assert {"applicationAuth": ["idn:accounts:read", "idn:accounts:manage"]} in documented["security"]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_account_schema_takes_a_user_and_its_scope(generation):
-    sources = API_VERSIONS[generation].path("sources")
-    name = "sourceId" if generation == "beta" else "id"
-    header = operation(generation, f"{sources}/{{{name}}}/schemas/accounts")
-    schemas = operation(generation, f"{sources}/{{sourceId}}/schemas")
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_account_schema_takes_a_user_and_its_scope(api_version):
+    sources = API_VERSIONS[api_version].path("sources")
+    name = "sourceId" if api_version == "beta" else "id"
+    header = operation(api_version, f"{sources}/{{{name}}}/schemas/accounts")
+    schemas = operation(api_version, f"{sources}/{{sourceId}}/schemas")
     for documented in (header, schemas):
         assert documented["security"] == [{"userAuth": [SCHEMA_SCOPE, "idn:source-schema:manage"]}]
     assert list(header["responses"]["200"]["content"]) == ["text/csv"]

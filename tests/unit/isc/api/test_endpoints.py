@@ -34,17 +34,17 @@ def test_the_optimization_flag_is_a_form_field_and_always_there(effect, text):
 
 @pytest.mark.parametrize("name", API_VERSIONS)
 def test_reading_calls_may_be_repeated(name):
-    generation = API_VERSIONS[name]
+    api_version = API_VERSIONS[name]
     reading = [
-        endpoints.account_aggregation_status(generation, RUN),
-        endpoints.task_status(generation, RUN),
-        endpoints.task_statuses(generation.path("task-status"), limit=1, offset=0),
-        endpoints.source(generation, SOURCE),
-        endpoints.sources(generation),
+        endpoints.account_aggregation_status(api_version, RUN),
+        endpoints.task_status(api_version, RUN),
+        endpoints.task_statuses(api_version.path("task-status"), limit=1, offset=0),
+        endpoints.source(api_version, SOURCE),
+        endpoints.sources(api_version),
     ]
     assert all(call.method == "GET" and call.safe_to_repeat and not call.multipart for call in reading)
-    assert reading[0].path == f"{generation.path('account-aggregations')}/{RUN}/status"
-    assert reading[1].path == f"{generation.path('task-status')}/{RUN}"
+    assert reading[0].path == f"{api_version.path('account-aggregations')}/{RUN}/status"
+    assert reading[1].path == f"{api_version.path('task-status')}/{RUN}"
 
 
 def test_the_token_request_may_be_repeated_and_goes_without_a_token():

@@ -31,8 +31,8 @@ FILE = object()
     ],
 )
 def test_each_kind_has_a_path_of_its_own_and_is_never_repeated(kind, path):
-    for name, generation in API_VERSIONS.items():
-        call = start_load(generation, kind, SOURCE)
+    for name, api_version in API_VERSIONS.items():
+        call = start_load(api_version, kind, SOURCE)
         prefix = "/sources/v1" if name == "v1" else f"/{name}/sources"
         assert (call.method, call.path) == ("POST", f"{prefix}/{SOURCE}/{path}")
         assert not call.safe_to_repeat
@@ -157,7 +157,7 @@ def test_only_a_healthy_source_is_healthy(status, is_good):
     assert source_health(V1, SOURCE).read(answer({"status": status})).is_good is is_good
 
 
-def test_a_generation_without_source_health_is_refused_before_anything_is_sent():
+def test_a_api_version_without_source_health_is_refused_before_anything_is_sent():
     with pytest.raises(InvalidInputError, match=r"beta.*newer api_version"):
         source_health(API_VERSIONS["beta"], SOURCE)
 

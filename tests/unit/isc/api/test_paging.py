@@ -25,15 +25,15 @@ def task(minute, *, ended=True, kind="Cloud Account Aggregation", id=None):
 
 
 class Tenant:
-    """Answers the lists of a generation as its OpenAPI document says; ids of records are made of minutes."""
+    """Answers lists as the OpenAPI document of its API version says; IDs of records are made of minutes."""
 
-    def __init__(self, generation, ended=(), running=()):
-        self.generation = API_VERSIONS[generation]
+    def __init__(self, api_version, ended=(), running=()):
+        self.api_version = API_VERSIONS[api_version]
         self.ended, self.running = list(ended), list(running)
         self.asked = []
 
     def read(self, query=None, **options):
-        pages = TaskPages(self.generation, query, **options)
+        pages = TaskPages(self.api_version, query, **options)
         found = []
         while (call := pages.next_call()) is not None:
             assert len(self.asked) < 50, "it asks for ever"
@@ -46,7 +46,7 @@ class Tenant:
         if call.path.endswith("pending-tasks"):
             assert set(query) <= {"limit", "offset"}
             records = self.running
-        elif self.generation.pending_tasks:
+        elif self.api_version.pending_tasks:
             assert "isnull" not in query.get("filters", "")
             records = self.ended
         else:
@@ -61,39 +61,39 @@ def minutes(tasks):
     return [int(one.id.removeprefix("task-")) for one in tasks]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_running_and_ended_tasks_come_as_one_list_in_order(generation, newest_first):
+def test_running_and_ended_tasks_come_as_one_list_in_order(api_version, newest_first):
     ended = [task(minute) for minute in range(0, 600, 2)]
     running = [task(minute, ended=False) for minute in range(1, 600, 60)]
-    found = minutes(Tenant(generation, ended, running).read(newest_first=newest_first))
+    found = minutes(Tenant(api_version, ended, running).read(newest_first=newest_first))
     expected = sorted([*range(0, 600, 2), *range(1, 600, 60)], reverse=newest_first)
     assert found == expected
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
 @pytest.mark.parametrize("limit", [1, 3, 249, 250, 251, 307, 400, None])
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_a_limit_holds_over_all_pages(generation, limit, newest_first):
+def test_a_limit_holds_over_all_pages(api_version, limit, newest_first):
     ended = [task(minute) for minute in range(300)]
     running = [task(minute, ended=False) for minute in range(300, 307)]
-    found = minutes(Tenant(generation, ended, running).read(limit=limit, newest_first=newest_first))
+    found = minutes(Tenant(api_version, ended, running).read(limit=limit, newest_first=newest_first))
     assert found == sorted(range(307), reverse=newest_first)[:limit]
 
 
-@pytest.mark.parametrize("generation", ONE_LIST)
-def test_one_list_is_asked_page_by_page(generation):
-    tenant = Tenant(generation, [task(minute) for minute in range(510)])
+@pytest.mark.parametrize("api_version", ONE_LIST)
+def test_one_list_is_asked_page_by_page(api_version):
+    tenant = Tenant(api_version, [task(minute) for minute in range(510)])
     assert len(tenant.read(TYPE)) == 510
-    assert {path for path, _ in tenant.asked} == {API_VERSIONS[generation].path("task-status")}
+    assert {path for path, _ in tenant.asked} == {API_VERSIONS[api_version].path("task-status")}
     assert [query.get("offset") for _, query in tenant.asked] == [None, "250", "500"]
     assert {query["filters"] for _, query in tenant.asked} == {TYPE.filters}
     assert {query["limit"] for _, query in tenant.asked} == {"250"}
 
 
-@pytest.mark.parametrize("generation", ONE_LIST)
-def test_no_more_is_asked_than_wanted(generation):
-    tenant = Tenant(generation, [task(minute) for minute in range(510)])
+@pytest.mark.parametrize("api_version", ONE_LIST)
+def test_no_more_is_asked_than_wanted(api_version):
+    tenant = Tenant(api_version, [task(minute) for minute in range(510)])
     assert len(tenant.read(limit=260)) == 260
     assert [query["limit"] for _, query in tenant.asked] == ["250", "10"]
 
@@ -104,39 +104,39 @@ def test_a_full_last_page_is_followed_by_an_empty_one():
     assert len(tenant.asked) == 2
 
 
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_running_tasks_are_filtered_here_because_their_list_knows_no_filter(generation):
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_running_tasks_are_filtered_here_because_their_list_knows_no_filter(api_version):
     running = [task(1, ended=False), task(2, ended=False, kind="Cloud Group Aggregation")]
-    tenant = Tenant(generation, [], running)
+    tenant = Tenant(api_version, [], running)
     assert minutes(tenant.read(TYPE)) == [1]
-    assert tenant.asked[0] == (API_VERSIONS[generation].pending_tasks, {"limit": "250"})
+    assert tenant.asked[0] == (API_VERSIONS[api_version].pending_tasks, {"limit": "250"})
 
 
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_many_running_tasks_are_read_over_their_pages(generation):
-    tenant = Tenant(generation, [], [task(minute, ended=False) for minute in range(600)])
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_many_running_tasks_are_read_over_their_pages(api_version):
+    tenant = Tenant(api_version, [], [task(minute, ended=False) for minute in range(600)])
     assert minutes(tenant.read(newest_first=False)) == list(range(600))
 
 
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_only_running_tasks_are_asked_where_only_they_are_wanted(generation):
-    tenant = Tenant(generation, [task(1)], [task(2, ended=False)])
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_only_running_tasks_are_asked_where_only_they_are_wanted(api_version):
+    tenant = Tenant(api_version, [task(1)], [task(2, ended=False)])
     assert minutes(tenant.read(TaskQuery(running=True))) == [2]
-    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].pending_tasks]
+    assert [path for path, _ in tenant.asked] == [API_VERSIONS[api_version].pending_tasks]
 
 
 @pytest.mark.parametrize("query", [TaskQuery(completion_statuses=("SUCCESS",)), TaskQuery(running=False)])
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_only_ended_tasks_are_asked_where_only_they_can_match(generation, query):
-    tenant = Tenant(generation, [task(1)], [task(2, ended=False)])
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_only_ended_tasks_are_asked_where_only_they_can_match(api_version, query):
+    tenant = Tenant(api_version, [task(1)], [task(2, ended=False)])
     assert minutes(tenant.read(query)) == [1]
-    assert [path for path, _ in tenant.asked] == [API_VERSIONS[generation].path("task-status")]
+    assert [path for path, _ in tenant.asked] == [API_VERSIONS[api_version].path("task-status")]
 
 
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_a_task_that_ends_while_the_lists_are_read_comes_once(generation):
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_a_task_that_ends_while_the_lists_are_read_comes_once(api_version):
     both = task(5)
-    tenant = Tenant(generation, [task(4), both, task(6)], [task(5, ended=False)])
+    tenant = Tenant(api_version, [task(4), both, task(6)], [task(5, ended=False)])
     assert minutes(tenant.read()) == [6, 5, 4]
 
 
@@ -151,15 +151,15 @@ def test_a_record_that_moves_to_the_next_page_comes_once():
     assert pages.next_call() is None
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_a_record_without_a_time_is_not_lost(generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_record_without_a_time_is_not_lost(api_version):
     ended = [task(1), task(None, id="task-7")]
-    assert sorted(minutes(Tenant(generation, ended, [task(2, ended=False)]).read())) == [1, 2, 7]
+    assert sorted(minutes(Tenant(api_version, ended, [task(2, ended=False)]).read())) == [1, 2, 7]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_an_empty_tenant_gives_an_empty_list(generation):
-    assert Tenant(generation).read() == []
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_an_empty_tenant_gives_an_empty_list(api_version):
+    assert Tenant(api_version).read() == []
 
 
 def test_no_filter_is_sent_where_none_is_given():
@@ -168,12 +168,12 @@ def test_no_filter_is_sent_where_none_is_given():
     assert "filters" not in tenant.asked[0][1]
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
 @pytest.mark.parametrize("limit", [None, 1, 260])
-def test_ended_tasks_alone_are_listed_in_every_generation(generation, limit):
+def test_ended_tasks_alone_are_listed_in_every_api_version(api_version, limit):
     ended = [task(minute) for minute in range(0, 600, 2)]
     running = [task(minute, ended=False) for minute in range(1, 600, 2)]
-    found = Tenant(generation, ended, running).read(TaskQuery(running=False), limit=limit)
+    found = Tenant(api_version, ended, running).read(TaskQuery(running=False), limit=limit)
     assert minutes(found) == list(range(598, -1, -2))[:limit]
 
 
@@ -183,9 +183,9 @@ def test_a_limit_is_a_whole_number_above_0(limit):
         TaskPages(API_VERSIONS["v1"], limit=limit)
 
 
-def pages_of(generation, answers, query=None):
+def pages_of(api_version, answers, query=None):
     """Read all pages, each answered with the next list of records."""
-    pages, asked = TaskPages(API_VERSIONS[generation], query), []
+    pages, asked = TaskPages(API_VERSIONS[api_version], query), []
     while (call := pages.next_call()) is not None:
         asked.append(call)
         assert len(asked) < 100, "it asks for ever"
@@ -193,35 +193,35 @@ def pages_of(generation, answers, query=None):
     return asked
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_the_same_page_again_and_again_is_noticed(generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_same_page_again_and_again_is_noticed(api_version):
     page = [task(minute) for minute in range(250)]
     with pytest.raises(ProtocolError, match=r"does not end: at offset .* its pages repeat") as failure:
-        pages_of(generation, repeat(page))
+        pages_of(api_version, repeat(page))
     assert failure.value.status == 200
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_pages_that_take_turns_are_noticed(generation):
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_pages_that_take_turns_are_noticed(api_version):
     some, others = ([task(minute) for minute in range(start, start + 250)] for start in (0, 250))
     with pytest.raises(ProtocolError, match="does not end"):
-        pages_of(generation, cycle([some, others]))
+        pages_of(api_version, cycle([some, others]))
 
 
-@pytest.mark.parametrize("generation", ONE_LIST)
-def test_one_page_of_known_records_may_come_while_records_move(generation):
+@pytest.mark.parametrize("api_version", ONE_LIST)
+def test_one_page_of_known_records_may_come_while_records_move(api_version):
     page = [task(minute) for minute in range(250)]
     fresh = [task(minute) for minute in range(250, 300)]
-    assert len(pages_of(generation, iter([page, page, fresh]))) == 3
+    assert len(pages_of(api_version, iter([page, page, fresh]))) == 3
 
 
-@pytest.mark.parametrize("generation", TWO_LISTS)
-def test_running_tasks_without_end_are_noticed(generation):
+@pytest.mark.parametrize("api_version", TWO_LISTS)
+def test_running_tasks_without_end_are_noticed(api_version):
     fresh = ([task(250 * page + at) for at in range(250)] for page in count())
     with pytest.raises(ProtocolError, match=r"more than 10,000 tasks"):
-        pages_of(generation, fresh)
+        pages_of(api_version, fresh)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_nothing_is_asked_where_nothing_can_match(generation):
-    assert pages_of(generation, repeat([]), TaskQuery(task_ids=())) == []
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_nothing_is_asked_where_nothing_can_match(api_version):
+    assert pages_of(api_version, repeat([]), TaskQuery(task_ids=())) == []

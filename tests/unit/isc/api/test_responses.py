@@ -251,8 +251,8 @@ def test_an_empty_page_of_tasks_may_be_told_by_204():
         (exceptions.RateLimitError("x", status=429), "Rate limit exceeded"),
         (exceptions.TenantUnavailableError("x"), "Host unreachable"),
         (exceptions.TenantUnavailableError("x", status=503), "Tenant unavailable"),
-        (exceptions.InvalidInputError("x", status=404), "Wrong host or API generation"),
-        (exceptions.InvalidInputError("x", status=410), "Wrong host or API generation"),
+        (exceptions.InvalidInputError("x", status=404), "Wrong host or API version"),
+        (exceptions.InvalidInputError("x", status=410), "Wrong host or API version"),
         (exceptions.ProtocolError("x"), "No Identity Security Cloud API at this host"),
         (exceptions.InvalidInputError("x"), "Connection incomplete or invalid"),
         (exceptions.SailPointError("x"), "Connection incomplete or invalid"),
@@ -381,13 +381,13 @@ def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status)
     assert "host and token_url and any proxy" in str(error)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS)
-def test_a_refused_status_names_the_user_levels_and_no_scope(generation):
-    call = endpoints.account_aggregation_status(API_VERSIONS[generation], RUN)
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_refused_status_names_the_user_levels_and_no_scope(api_version):
+    call = endpoints.account_aggregation_status(API_VERSIONS[api_version], RUN)
     words = str(error_of(call, answer(ISC_ERROR, 403)))
     assert "needs a personal access token, not a scope" in words
     assert "ORG_ADMIN, SOURCE_ADMIN, SOURCE_SUBADMIN" in words
-    assert ("DASHBOARD" in words) is (generation == "beta")
+    assert ("DASHBOARD" in words) is (api_version == "beta")
 
 
 def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():

@@ -15,11 +15,11 @@ def csv_answer(body, content_type="text/csv"):
     return answer(body=body, content_type=content_type)
 
 
-@pytest.mark.parametrize("generation", API_VERSIONS.values(), ids=API_VERSIONS)
-def test_both_calls_read_below_the_source_and_name_their_scope(generation):
-    columns, key = account_columns(generation, SOURCE), account_schema(generation, SOURCE)
-    assert columns.path == f"{generation.path('sources')}/{SOURCE}/schemas/accounts"
-    assert key.path == f"{generation.path('sources')}/{SOURCE}/schemas"
+@pytest.mark.parametrize("api_version", API_VERSIONS.values(), ids=API_VERSIONS)
+def test_both_calls_read_below_the_source_and_name_their_scope(api_version):
+    columns, key = account_columns(api_version, SOURCE), account_schema(api_version, SOURCE)
+    assert columns.path == f"{api_version.path('sources')}/{SOURCE}/schemas/accounts"
+    assert key.path == f"{api_version.path('sources')}/{SOURCE}/schemas"
     assert key.query == (("include-names", "account"),)
     for call in (columns, key):
         assert (call.method, call.safe_to_repeat, call.scope) == ("GET", True, "idn:source-schema:read")

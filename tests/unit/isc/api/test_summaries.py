@@ -128,11 +128,11 @@ def test_an_id_that_cannot_be_one_never_gets_into_a_filter(wrong):
 
 @pytest.mark.parametrize("name", sorted(API_VERSIONS))
 def test_calls_for_many_ask_for_full_pages(name):
-    generation = API_VERSIONS[name]
-    by_id = tasks_of_ids(generation, [RUN, "b" * 32])
-    assert by_id.path == generation.path("task-status")
+    api_version = API_VERSIONS[name]
+    by_id = tasks_of_ids(api_version, [RUN, "b" * 32])
+    assert by_id.path == api_version.path("task-status")
     assert dict(by_id.query) == {"limit": "250", "filters": f'id in ("{RUN}","{"b" * 32}")'}
-    later = running_tasks(generation, offset=500, types=TYPES)
+    later = running_tasks(api_version, offset=500, types=TYPES)
     assert (dict(later.query)["limit"], dict(later.query)["offset"]) == ("250", "500")
-    assert "offset" not in dict(running_tasks(generation, offset=0, types=TYPES).query)
+    assert "offset" not in dict(running_tasks(api_version, offset=0, types=TYPES).query)
     assert json.dumps(dict(later.query))

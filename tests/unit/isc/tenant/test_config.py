@@ -3,7 +3,7 @@ import json
 import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.versions import API_VERSIONS, generation
+from sailpoint_provider.isc.api.versions import API_VERSIONS, parse_api_version
 from sailpoint_provider.isc.tenant.connection_fields import EXTRA_FIELDS
 from tests.unit.isc.isc_cases import SECRET, tenant
 
@@ -13,7 +13,7 @@ NUMBERS = ("timeout", "upload_timeout", "requests_per_10s")
 
 def test_a_tenant_has_sensible_defaults():
     plain = tenant()
-    assert plain.generation is API_VERSIONS["v1"]
+    assert plain.api_version is API_VERSIONS["v1"]
     assert (plain.timeout, plain.upload_timeout, plain.requests_per_10s) == (30.0, 300.0, 50.0)
     assert plain.ca_file is None
     assert plain.proxies == ()
@@ -44,7 +44,7 @@ def test_numbers_that_cannot_work_are_refused_by_name(key, value):
 
 
 def test_extra_may_be_text_of_a_json_object():
-    assert tenant(extra='{"api_version": "beta", "timeout": "5"}').generation.name == "beta"
+    assert tenant(extra='{"api_version": "beta", "timeout": "5"}').api_version.name == "beta"
 
 
 @pytest.mark.parametrize("extra", ["{", "[]", '"v1"', "null", "7", ["v1"]])
@@ -133,12 +133,12 @@ def test_blanks_around_credentials_are_taken_away():
 
 
 @pytest.mark.parametrize("name", API_VERSIONS)
-def test_every_generation_can_be_chosen(name):
-    assert tenant(extra={"api_version": f" {name.upper()} "}).generation.name == name
+def test_every_api_version_can_be_chosen(name):
+    assert tenant(extra={"api_version": f" {name.upper()} "}).api_version.name == name
 
 
-def test_a_generation_given_beside_extra_takes_precedence():
-    assert tenant(extra={"api_version": "beta"}, api_version="v2025").generation.name == "v2025"
+def test_a_api_version_given_beside_extra_takes_precedence():
+    assert tenant(extra={"api_version": "beta"}, api_version="v2025").api_version.name == "v2025"
 
 
 def test_v3_is_refused_with_the_reason():
@@ -147,12 +147,12 @@ def test_v3_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize("name", ["v2", "v2027", "latest", "../v1", "v1\n/x"])
-def test_an_unknown_generation_is_refused(name):
-    with pytest.raises(InvalidInputError, match="there is no such API generation"):
-        generation(name)
+def test_an_unknown_api_version_is_refused(name):
+    with pytest.raises(InvalidInputError, match="there is no such API version"):
+        parse_api_version(name)
 
 
-def test_the_table_of_generations_holds_the_documented_paths():
+def test_the_table_of_api_versions_holds_the_documented_paths():
     assert API_VERSIONS["v1"].path("sources") == "/sources/v1"
     assert API_VERSIONS["v1"].path("account-aggregations") == "/account-aggregations/v1"
     assert API_VERSIONS["v1"].path("task-status") == "/task-status/v1"

@@ -42,7 +42,7 @@ class SmallTenant:
     """
 
     runs: dict = field(default_factory=dict)
-    generation: str = "v1"
+    api_version: str = "v1"
     trouble: dict = field(default_factory=dict)
     hidden: set = field(default_factory=set)
     after_each: object = None
@@ -51,7 +51,9 @@ class SmallTenant:
         self.driver = Driver(self.respond)
         self.clock = Clock(0.0)
         self.told = []
-        self.sweeper = BatchPoller(API_VERSIONS[self.generation], self.told.extend, clock=self.clock, log=LOG)
+        self.sweeper = BatchPoller(
+            API_VERSIONS[self.api_version], self.told.extend, clock=self.clock, log=LOG
+        )
 
     def batch_poll(self, wanted, types=("CLOUD_ACCOUNT_AGGREGATION",)):
         """Sweep once, and return what was not heard of."""
@@ -95,7 +97,7 @@ class SmallTenant:
             running = [run for run, end in self.runs.items() if end is None and run not in self.hidden]
             offset = int(dict(call.query).get("offset", 0))
             return [self._record(run) for run in running[offset : offset + PAGE]]
-        ended_only = self.generation in ("beta", "v2024")
+        ended_only = self.api_version in ("beta", "v2024")
         return [
             self._record(run)
             for run in ids_in(call)

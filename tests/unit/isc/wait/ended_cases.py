@@ -1,4 +1,4 @@
-"""A list of tasks in memory, as the generations serve it, for the tests of watchers."""
+"""A list of tasks in memory, as the API versions serve it, for the tests of watchers."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ class TaskList:
 
     runs: list
     now: datetime = NOON
-    generation: str = "v1"
+    api_version: str = "v1"
     passing: timedelta = timedelta(0)
     date: str | None = None
     requests: list = field(default_factory=list)
 
     @property
     def api(self):
-        return API_VERSIONS[self.generation]
+        return API_VERSIONS[self.api_version]
 
     def run(self, flow):
         return Driver(self._respond).run(flow)

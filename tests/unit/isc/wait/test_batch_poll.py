@@ -19,10 +19,10 @@ def running(count, start=0):
     return dict.fromkeys(ids_of(count, start))
 
 
-@pytest.mark.parametrize("generation", HOLD_ALL)
+@pytest.mark.parametrize("api_version", HOLD_ALL)
 @pytest.mark.parametrize("count", [1, 21, 100])
-def test_up_to_a_hundred_are_asked_for_by_id_in_one_request(generation, count):
-    tenant = SmallTenant(running(count), generation)
+def test_up_to_a_hundred_are_asked_for_by_id_in_one_request(api_version, count):
+    tenant = SmallTenant(running(count), api_version)
     assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["ids"]
     assert ids_in(tenant.driver.calls[0]) == ids_of(count)
@@ -30,13 +30,13 @@ def test_up_to_a_hundred_are_asked_for_by_id_in_one_request(generation, count):
     assert tenant.sweeper.requests == 1
 
 
-@pytest.mark.parametrize("generation", HOLD_ALL)
-def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(generation):
-    tenant = SmallTenant(running(240), generation)
+@pytest.mark.parametrize("api_version", HOLD_ALL)
+def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(api_version):
+    tenant = SmallTenant(running(240), api_version)
     assert tenant.batch_poll(ids_of(240)) == set()
     assert tenant.kinds == ["list"]
     call = tenant.driver.calls[0]
-    assert call.path == API_VERSIONS[generation].path("task-status")
+    assert call.path == API_VERSIONS[api_version].path("task-status")
     assert dict(call.query) == {
         "limit": "250",
         "filters": 'type eq "CLOUD_ACCOUNT_AGGREGATION" and completionStatus isnull',
@@ -89,9 +89,9 @@ def test_the_list_is_taken_again_once_others_have_ended():
     assert tenant.kinds == ["list"]
 
 
-@pytest.mark.parametrize("generation", HOLD_ALL)
-def test_those_that_the_list_leaves_out_are_asked_for_by_id(generation):
-    tenant = SmallTenant(running(200), generation)
+@pytest.mark.parametrize("api_version", HOLD_ALL)
+def test_those_that_the_list_leaves_out_are_asked_for_by_id(api_version):
+    tenant = SmallTenant(running(200), api_version)
     for run in ids_of(5):
         tenant.runs[run] = "SUCCESS"
     assert tenant.batch_poll(ids_of(200)) == set()
@@ -100,31 +100,31 @@ def test_those_that_the_list_leaves_out_are_asked_for_by_id(generation):
     assert tenant.ends == set(ids_of(5))
 
 
-@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
-def test_what_no_list_names_is_returned_and_not_told(generation):
-    tenant = SmallTenant(running(150), generation, hidden=set(ids_of(2)))
+@pytest.mark.parametrize("api_version", sorted(API_VERSIONS))
+def test_what_no_list_names_is_returned_and_not_told(api_version):
+    tenant = SmallTenant(running(150), api_version, hidden=set(ids_of(2)))
     unknown = ids_of(3, start=9000)
     assert tenant.batch_poll([*ids_of(150), *unknown]) == {*ids_of(2), *unknown}
     assert {record.id for record in tenant.told} == set(ids_of(148, start=2))
     assert tenant.ends == set()
 
 
-@pytest.mark.parametrize("generation", ENDED_ONLY)
+@pytest.mark.parametrize("api_version", ENDED_ONLY)
 @pytest.mark.parametrize("count", [21, 400])
-def test_where_lists_by_id_hold_ended_ones_only_the_running_ones_are_read_first(generation, count):
-    tenant = SmallTenant(running(count), generation)
+def test_where_lists_by_id_hold_ended_ones_only_the_running_ones_are_read_first(api_version, count):
+    tenant = SmallTenant(running(count), api_version)
     tenant.runs[ids_of(count)[3]] = "WARNING"
     assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["list"] * (1 + count // 250) + ["ids"]
-    assert tenant.driver.calls[0].path == f"/{generation}/task-status/pending-tasks"
+    assert tenant.driver.calls[0].path == f"/{api_version}/task-status/pending-tasks"
     assert "filters" not in dict(tenant.driver.calls[0].query)
     assert ids_in(tenant.driver.calls[-1]) == [ids_of(count)[3]]
     assert tenant.ends == {ids_of(count)[3]}
 
 
-@pytest.mark.parametrize("generation", ENDED_ONLY)
-def test_where_all_run_no_list_by_id_is_asked_for(generation):
-    tenant = SmallTenant(running(60), generation)
+@pytest.mark.parametrize("api_version", ENDED_ONLY)
+def test_where_all_run_no_list_by_id_is_asked_for(api_version):
+    tenant = SmallTenant(running(60), api_version)
     assert tenant.batch_poll(ids_of(60)) == set()
     assert tenant.kinds == ["list"]
 
@@ -145,17 +145,17 @@ def test_malformed_records_hide_neither_the_others_nor_an_end():
 
 
 def test_nothing_wanted_is_nothing_asked():
-    for generation in API_VERSIONS:
-        tenant = SmallTenant(running(3), generation)
+    for api_version in API_VERSIONS:
+        tenant = SmallTenant(running(3), api_version)
         assert tenant.batch_poll([]) == set()
         assert tenant.kinds == []
 
 
-@pytest.mark.parametrize("generation", sorted(API_VERSIONS))
+@pytest.mark.parametrize("api_version", sorted(API_VERSIONS))
 @pytest.mark.parametrize("seed", range(8))
-def test_every_end_is_found_and_none_is_made_up_whatever_happens_between_two_pages(generation, seed):
+def test_every_end_is_found_and_none_is_made_up_whatever_happens_between_two_pages(api_version, seed):
     chance = random.Random(seed)
-    tenant = SmallTenant({}, generation)
+    tenant = SmallTenant({}, api_version)
     others, fresh = (map("{:032x}".format, itertools.count(start)) for start in (50_000, 0))
     really_ended, found = set(), set()
     waits = set()
@@ -228,6 +228,6 @@ def test_tasks_of_no_documented_type_are_asked_for_by_id():
 
 
 def test_the_list_of_pending_tasks_holds_every_type():
-    tenant = SmallTenant(dict.fromkeys(ids_of(150)), generation="beta")
+    tenant = SmallTenant(dict.fromkeys(ids_of(150)), api_version="beta")
     assert tenant.batch_poll(ids_of(150), ()) == set()
     assert set(tenant.kinds) == {"list"}

@@ -53,9 +53,9 @@ def test_refused_ids_are_replaced_by_the_list(caplog, status):
     assert "the list of task statuses by ID" in said
 
 
-@pytest.mark.parametrize("generation", ["v1", "beta"])
-def test_where_both_are_refused_nothing_is_asked_and_all_are_returned(caplog, generation):
-    tenant = SmallTenant(running(150), generation, trouble={"list": 403, "ids": 403})
+@pytest.mark.parametrize("api_version", ["v1", "beta"])
+def test_where_both_are_refused_nothing_is_asked_and_all_are_returned(caplog, api_version):
+    tenant = SmallTenant(running(150), api_version, trouble={"list": 403, "ids": 403})
     assert tenant.batch_poll(ids_of(150)) == set(ids_of(150))
     before = tenant.sweeper.requests
     for _ in range(3):
@@ -152,11 +152,11 @@ def test_one_500_is_chance_and_a_good_answer_makes_it_forgotten(caplog):
         (429, RateLimitError),
     ],
 )
-@pytest.mark.parametrize("generation", ["v1", "beta"])
+@pytest.mark.parametrize("api_version", ["v1", "beta"])
 @pytest.mark.parametrize("count", [40, 300])
-def test_an_outage_is_raised_and_closes_no_way(caplog, generation, count, trouble, error):
+def test_an_outage_is_raised_and_closes_no_way(caplog, api_version, count, trouble, error):
     everywhere = dict.fromkeys(("list", "ids", "single"), trouble)
-    tenant = SmallTenant(running(count), generation, trouble=everywhere)
+    tenant = SmallTenant(running(count), api_version, trouble=everywhere)
     for _ in range(4):
         with pytest.raises(error):
             tenant.batch_poll(ids_of(count))
@@ -261,9 +261,9 @@ def test_a_list_by_id_that_leaves_out_running_ones_is_given_up_the_third_time(ca
     assert tenant.kinds == ["list"]
 
 
-@pytest.mark.parametrize("generation", ["beta", "v2024"])
-def test_a_list_of_ended_ones_leaves_out_running_ones_by_right(caplog, generation):
-    tenant = SmallTenant(running(40), generation, hidden=set(ids_of(1)))
+@pytest.mark.parametrize("api_version", ["beta", "v2024"])
+def test_a_list_of_ended_ones_leaves_out_running_ones_by_right(caplog, api_version):
+    tenant = SmallTenant(running(40), api_version, hidden=set(ids_of(1)))
     left_out(tenant, 10)
     assert warnings_of(caplog) == []
     tenant.batch_poll(ids_of(40))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sailpoint_provider.simulator.api import accounts
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, finished, rows
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, finished, rows
 
 DOCUMENTS = Path(__file__).parents[5] / "shared" / "openapi"
 
@@ -26,9 +26,9 @@ def identities(answer):
     return [record["nativeIdentity"] for record in answer.json()]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_page_of_one_slim_account_has_the_total_of_its_source(api, staff, guests, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_page_of_one_slim_account_has_the_total_of_its_source(api, staff, guests, api_version):
+    api.api_version = api_version
     answer = api.accounts(filters=f'sourceId eq "{staff}"', count="true", limit=1, detailLevel="SLIM")
     assert (len(answer.json()), answer.headers["X-Total-Count"]) == (1, "7")
     both = api.accounts(filters=f'sourceId in ("{staff}", "{guests}")', count="true", limit=0)
@@ -42,9 +42,9 @@ def test_without_count_there_is_no_total(api, staff):
     assert "X-Total-Count" not in api.accounts(count="false").headers
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_only_a_full_account_has_attributes(api, staff, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_only_a_full_account_has_attributes(api, staff, api_version):
+    api.api_version = api_version
     named = f'sourceId eq "{staff}" and nativeIdentity eq "0002"'
     (slim,) = api.accounts(filters=named, detailLevel="SLIM").json()
     (full,) = api.accounts(filters=named, detailLevel="FULL").json()
@@ -126,9 +126,9 @@ def test_pages_follow_each_other_up_to_250(api, control):
         {"filters": 'created eq "yesterday"'},
     ],
 )
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_what_is_not_documented_is_refused(api, generation, query):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_what_is_not_documented_is_refused(api, api_version, query):
+    api.api_version = api_version
     answer = api.accounts(**query)
     assert (answer.status_code, answer.json()["detailCode"]) == (400, "400.1.3 Illegal value")
 
@@ -156,15 +156,15 @@ def test_accounts_of_a_direct_source_are_listed_too(api, control):
 @pytest.mark.skipif(
     not DOCUMENTS.is_dir(), reason=f"ISC's OpenAPI documents are not part of the repository ({DOCUMENTS})"
 )
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_filters_and_sorters_are_just_the_documented_ones(generation):
-    document = json.loads((DOCUMENTS / f"{generation}.json").read_text(encoding="utf-8"))
-    path = "/accounts/v1" if generation == "v1" else "/accounts"
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_filters_and_sorters_are_just_the_documented_ones(api_version):
+    document = json.loads((DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8"))
+    path = "/accounts/v1" if api_version == "v1" else "/accounts"
     text = {one["name"]: one["description"] for one in document["paths"][path]["get"]["parameters"]}
     documented = dict(re.findall(r"\*\*([\w.]+)\*\*: \*([^*]+)\*", text["filters"]))
-    known = accounts.FIELDS[generation]
+    known = accounts.FIELDS[api_version]
     assert {name: set(operators.split(", ")) for name, operators in documented.items()} == {
         name: set(field.operators) for name, field in known.items()
     }
     names = re.search(r"fields: \*\*(.+)\*\*", text["sorters"])[1]
-    assert set(names.split(", ")) == accounts.sorters_of(generation)
+    assert set(names.split(", ")) == accounts.sorters_of(api_version)

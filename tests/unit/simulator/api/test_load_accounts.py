@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.unit.simulator.simulator_cases import CONTRACTORS, DIRECTORY, GENERATIONS, HR, rows
+from tests.unit.simulator.simulator_cases import API_VERSIONS, CONTRACTORS, DIRECTORY, HR, rows
 
 
 def test_a_wrong_header_is_a_400_with_iscs_text(api, people):
@@ -69,9 +69,9 @@ def _empty_start(api, path, headers):
 
 
 @pytest.mark.parametrize("headers", EMPTY.values(), ids=EMPTY)
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_direct_source_starts_without_any_body(api, control, generation, headers):
-    path = "sources/v1" if generation == "v1" else f"{generation}/sources"
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_direct_source_starts_without_any_body(api, control, api_version, headers):
+    path = "sources/v1" if api_version == "v1" else f"{api_version}/sources"
     assert _empty_start(api, f"{path}/{DIRECTORY}", headers) == 202
     assert [run["source_id"] for run in control.runs()] == [DIRECTORY]
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, HR
 
 FIELDS = {
     "access_token",
@@ -159,7 +159,7 @@ def test_a_client_without_a_user_can_count_accounts_but_not_read_a_schema(api, c
     control.client("machine", secret="s", user=False)
     api.client_id, api.secret = "machine", "s"
     api.login()
-    for api.generation in GENERATIONS:
+    for api.api_version in API_VERSIONS:
         assert api.accounts(count="true").status_code == 200
         assert (api.schemas(HR).status_code, api.header_row(HR).status_code) == (403, 403)
 
@@ -172,5 +172,5 @@ def test_a_client_without_a_user_can_start_but_not_read_the_aggregation_status(a
     task = api.login().started(DIRECTORY)
     assert api.status(task).status_code == 403
     assert api.task(task).status_code == 200
-    api.generation = "beta"
+    api.api_version = "beta"
     assert api.start(DIRECTORY).status_code == 403

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.simulator.conftest import PATHS
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, HR
 
 HEADER = "id,name,displayName,created,description,modified,entitlements,groups,permissions"
 PROFILE = "2b838de9-db9b-abcf-e646-d4f274ad4238"
@@ -13,16 +13,16 @@ def post(api, path, csv=None, **parts):
     files = {name: (None, value) for name, value in parts.items()}
     if csv is not None:
         files["file"] = ("rows.csv", csv, "text/csv")
-    return api.call("POST", f"{PATHS[api.generation][0]}/{path}", files=files or None)
+    return api.call("POST", f"{PATHS[api.api_version][0]}/{path}", files=files or None)
 
 
 def rows(number):
     return "\n".join([HEADER, *(f"{one},n,d,c,x,m,e,g,p" for one in range(number)), ""])
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_an_entitlement_aggregation_answers_its_task_without_a_wrapper(api, control, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_an_entitlement_aggregation_answers_its_task_without_a_wrapper(api, control, api_version):
+    api.api_version = api_version
     answer = post(api, f"{DIRECTORY}/load-entitlements")
     assert answer.status_code == 202
     task = answer.json()
@@ -85,9 +85,9 @@ def test_a_wrong_start_starts_nothing(api, control, path, csv, status):
     assert control.runs() == []
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_uncorrelated_accounts_are_counted_and_change_no_account(api, control, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_uncorrelated_accounts_are_counted_and_change_no_account(api, control, api_version):
+    api.api_version = api_version
     source = control.create_source("Known", "direct", accounts=3)["id"]
     answer = post(api, f"{source}/load-uncorrelated-accounts", "account,user\n0001,a\n0002,b\n9,c\n")
     assert answer.status_code == 202
@@ -113,10 +113,10 @@ def test_a_second_one_of_a_kind_is_refused_inside_the_202_but_another_kind_is_no
     assert not control.start(DIRECTORY)["refused"]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_identities_are_answered_with_a_task_that_ends(api, control, generation):
-    api.generation = generation
-    base = PATHS[generation][0].replace("sources", "identities")
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_identities_are_answered_with_a_task_that_ends(api, control, api_version):
+    api.api_version = api_version
+    base = PATHS[api_version][0].replace("sources", "identities")
     answer = api.call("POST", f"{base}/process", json={"identityIds": ["a", "b"]})
     assert answer.status_code == 202
     assert answer.json()["type"] == "TASK_RESULT"
@@ -126,7 +126,7 @@ def test_identities_are_answered_with_a_task_that_ends(api, control, generation)
     control.finish(task_id)
     record = api.task(task_id).json()
     assert (record["completionStatus"], record["attributes"]["identityCount"]) == ("SUCCESS", 2)
-    profiles = PATHS[generation][0].replace("sources", "identity-profiles")
+    profiles = PATHS[api_version][0].replace("sources", "identity-profiles")
     answer = api.call("POST", f"{profiles}/{PROFILE}/process-identities")
     assert (answer.status_code, answer.json()) == (202, {})
 
@@ -155,10 +155,10 @@ def test_the_list_can_be_filtered_by_each_type(api, control):
     assert len(api.tasks(filters=f"type in ({both}) and completionStatus isnull").json()) == 2
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_the_entitlement_schema_is_a_header_row(api, generation):
-    api.generation = generation
-    path = f"{PATHS[generation][0]}/{HR}/schemas/entitlements"
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_entitlement_schema_is_a_header_row(api, api_version):
+    api.api_version = api_version
+    path = f"{PATHS[api_version][0]}/{HR}/schemas/entitlements"
     assert api.call("GET", path).text == f"{HEADER}\n"
     assert api.call("GET", path, params={"schemaName": "group"}).text == f"{HEADER}\n"
     assert api.call("GET", path, params={"schemaName": "role"}).status_code == 404

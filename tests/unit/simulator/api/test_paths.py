@@ -1,17 +1,17 @@
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR, finished, ids_of
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, HR, finished, ids_of
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_every_generation_lists_starts_and_follows(api, control, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_every_api_version_lists_starts_and_follows(api, control, api_version):
+    api.api_version = api_version
     assert len(api.sources().json()) == 4
     assert api.sources(filters='name eq "Directory"').json()[0]["id"] == DIRECTORY
     task = finished(control, api.started(DIRECTORY))
     status = api.status(task).json()
     assert status["status"] == "COMPLETED"
-    assert len(status) == (4 if generation == "beta" else 8)
+    assert len(status) == (4 if api_version == "beta" else 8)
     assert api.task(task).json()["target"] == {
         "id": DIRECTORY,
         "type": "APPLICATION",
@@ -29,10 +29,10 @@ def test_unknown_paths_and_methods_answer_as_isc_does(api):
     assert api.call("PUT", f"task-status/v1/{HR}").headers["Allow"] == "GET, PATCH"
 
 
-def test_a_generation_can_be_deprecated_and_retired(api, control):
+def test_a_api_version_can_be_deprecated_and_retired(api, control):
     assert "X-Deprecated" not in api.call("GET", "v2025/sources").headers
     assert api.call("GET", "beta/sources").headers["X-Deprecated"] == "true"
-    control.generation("beta", retired=True)
-    control.generation("v2025", deprecated=True)
+    control.api_version("beta", retired=True)
+    control.api_version("v2025", deprecated=True)
     assert api.call("GET", "beta/sources").status_code == 410
     assert api.call("GET", "v2025/sources").headers["X-Deprecated"] == "true"

@@ -1,11 +1,11 @@
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, HR, MAINFRAME
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, HR, MAINFRAME
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_the_header_row_of_a_file_is_csv(api, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_header_row_of_a_file_is_csv(api, api_version):
+    api.api_version = api_version
     answer = api.header_row(HR)
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.text.splitlines() == [
@@ -16,9 +16,9 @@ def test_the_header_row_of_a_file_is_csv(api, generation):
     assert api.header_row("0" * 32).status_code == 404
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_the_schema_of_accounts_names_what_identifies_them(api, control, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_the_schema_of_accounts_names_what_identifies_them(api, control, api_version):
+    api.api_version = api_version
     source = control.create_source(
         "Badges", header=["badge", "name", "group"], identity_attribute="badge", merge_rows=True
     )["id"]
@@ -53,9 +53,9 @@ def test_schemas_are_chosen_by_name_and_type(api, query, found):
     assert len(api.schemas(HR, **query).json()) == found
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_source_shows_its_threshold_and_whether_it_merges_rows(api, control, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_source_shows_its_threshold_and_whether_it_merges_rows(api, control, api_version):
+    api.api_version = api_version
     source = control.create_source("Badges", header=["id", "group"], delete_threshold=25, merge_rows=True)
     assert (source["delete_threshold"], source["merge_rows"]) == (25, True)
     records = {record["name"]: record for record in api.sources().json()}

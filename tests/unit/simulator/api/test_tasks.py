@@ -1,6 +1,6 @@
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, finished, ids_of, rows
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, finished, ids_of, rows
 
 
 @pytest.fixture
@@ -10,9 +10,9 @@ def three_runs(api, control, people):
     return [first, second, api.started(people, rows((2, "b")))]
 
 
-@pytest.mark.parametrize("generation", ["v1", "v2026", "v2025"])
-def test_newer_lists_include_running_tasks_and_support_isnull(api, three_runs, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", ["v1", "v2026", "v2025"])
+def test_newer_lists_include_running_tasks_and_support_isnull(api, three_runs, api_version):
+    api.api_version = api_version
     assert ids_of(api.tasks()) == three_runs[::-1]
     assert ids_of(api.tasks(sorters="created")) == three_runs
     assert ids_of(api.tasks(filters='type eq "CLOUD_ACCOUNT_AGGREGATION" and completionStatus isnull')) == [
@@ -20,19 +20,21 @@ def test_newer_lists_include_running_tasks_and_support_isnull(api, three_runs, g
     ]
 
 
-@pytest.mark.parametrize("generation", ["v2024", "beta"])
-def test_older_lists_include_ended_tasks_only(api, three_runs, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", ["v2024", "beta"])
+def test_older_lists_include_ended_tasks_only(api, three_runs, api_version):
+    api.api_version = api_version
     assert ids_of(api.tasks()) == three_runs[1::-1]
     assert api.tasks(filters="completionStatus isnull").status_code == 400
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_pending_tasks_exist_where_the_generation_has_them(api, three_runs, generation):
-    api.generation = generation
-    path = "task-status/v1/pending-tasks" if generation == "v1" else f"{generation}/task-status/pending-tasks"
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_pending_tasks_exist_where_the_api_version_has_them(api, three_runs, api_version):
+    api.api_version = api_version
+    path = (
+        "task-status/v1/pending-tasks" if api_version == "v1" else f"{api_version}/task-status/pending-tasks"
+    )
     answer = api.call("GET", path)
-    if generation in ("v1", "v2026"):
+    if api_version in ("v1", "v2026"):
         assert answer.status_code == 404
     else:
         assert ids_of(answer) == [three_runs[2]]
@@ -40,10 +42,10 @@ def test_pending_tasks_exist_where_the_generation_has_them(api, three_runs, gene
 
 
 @pytest.mark.parametrize(
-    ("generation", "status"), [("v1", 200), ("v2026", 200), ("v2025", 400), ("beta", 400)]
+    ("api_version", "status"), [("v1", 200), ("v2026", 200), ("v2025", 400), ("beta", 400)]
 )
-def test_only_newer_generations_filter_by_launcher(api, generation, status):
-    api.generation = generation
+def test_only_newer_api_versions_filter_by_launcher(api, api_version, status):
+    api.api_version = api_version
     assert api.tasks(filters='launcher eq "System"').status_code == status
 
 

@@ -87,7 +87,7 @@ def test_unknown_names_and_values_are_refused(control):
         lambda: control.create_source("New", type="cloud"),
         lambda: control.next_run("0" * 32),
         lambda: control.finish("0" * 32),
-        lambda: control.generation("v9", retired=True),
+        lambda: control.api_version("v9", retired=True),
         lambda: control.clock("late"),
     ):
         with pytest.raises(ControlError):

@@ -4,8 +4,8 @@ import requests
 BROKEN = requests.exceptions.ConnectionError
 
 
-def test_faults_hit_the_nth_call_of_a_generation_and_method(api, control):
-    control.fault("answer", status=500, method="GET", generation="v1", nth=[2, 4])
+def test_faults_hit_the_nth_call_of_a_api_version_and_method(api, control):
+    control.fault("answer", status=500, method="GET", api_version="v1", nth=[2, 4])
     assert [api.sources().status_code for _ in range(5)] == [200, 500, 200, 500, 200]
     assert api.call("GET", "v2025/sources").status_code == 200
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.unit.simulator.simulator_cases import DIRECTORY, GENERATIONS, MAINFRAME, finished, rows
+from tests.unit.simulator.simulator_cases import API_VERSIONS, DIRECTORY, MAINFRAME, finished, rows
 
 BUSY = "the currently running aggregation must complete before the next one can start"
 
@@ -77,9 +77,9 @@ def test_a_virtual_appliance_reads_the_file_itself(api, control):
     assert api.task(task).json()["attributes"]["created"] == 40
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_busy_source_refuses_inside_a_202(api, control, people, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_busy_source_refuses_inside_a_202(api, control, people, api_version):
+    api.api_version = api_version
     first = api.started(people, rows((1, "a")))
     answer = api.start(people, rows())
 
@@ -98,9 +98,9 @@ def test_a_busy_source_refuses_inside_a_202(api, control, people, generation):
     assert [run["refused"] for run in control.runs(people)] == [False, True]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_shape_leaves_no_record_of_a_refused_start(api, control, people, generation):
-    api.generation = generation
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_a_shape_leaves_no_record_of_a_refused_start(api, control, people, api_version):
+    api.api_version = api_version
     control.shapes(busy_without_record=True)
     control.start(people)
     refused = api.start(people, rows()).json()["task"]["id"]

@@ -1,4 +1,4 @@
-def test_the_rate_limit_counts_per_client_and_generation(api, control):
+def test_the_rate_limit_counts_per_client_and_api_version(api, control):
     control.client("second", secret="another")
     control.rate_limit(3, 10)
     assert [api.sources().status_code for _ in range(4)] == [200, 200, 200, 429]

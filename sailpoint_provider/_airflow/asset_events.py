@@ -1,4 +1,4 @@
-"""Tells the assets of a task's outlets that their source was loaded."""
+"""Records in the assets of a task's outlets that their source was loaded."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Scanner:
         self._intervals: list[float] = []
         self._latest: Snapshot | None = None
         self._published = asyncio.Event()
-        self._close_look = False
+        self._reads_every_state = False
         self._again = False
         self._glance: Hashable = None
         self._last_full = 0.0
@@ -105,9 +105,9 @@ class Scanner:
         self._scanning = None
         return True
 
-    def look_closely(self) -> None:
+    def read_every_state(self) -> None:
         """Have the next listing show the state of every file, not just which files there are."""
-        self._close_look = True
+        self._reads_every_state = True
 
     async def next_after(self, version: int, due: float) -> Snapshot:
         """
@@ -152,11 +152,11 @@ class Scanner:
         if (
             latest is not None
             and self._outage is None
-            and not (is_changed or self._again or self._close_look)
+            and not (is_changed or self._again or self._reads_every_state)
             and now - self._last_full < _FULL_SCAN_SECONDS
         ):
             return replace(latest, checked_at=now)
-        self._close_look = False
+        self._reads_every_state = False
         listing = self.place.scan(recursive=self._rules.recursive, skipped=self._rules.skipped)
         self._check(listing)
         # Two changes within a tick of the disk's clock look like one.

@@ -56,7 +56,7 @@ def take_drops(
     :param run: the run that takes them.
     :param seen_complete: name, size and marker of files that a watcher has seen complete.
     :param limit: how many drops to take, None for one of every source.
-    :param active: tells whether another run is not over yet.
+    :param active: returns whether another run is not over yet.
     :raises FolderUnavailableError: the folder cannot be listed, or may not be the right one.
     :raises InvalidInputError: its parts lie on different file systems.
     """

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sailpoint_provider.drops.completeness import Observations
 from sailpoint_provider.drops.journal import Journal, is_active
+from sailpoint_provider.drops.reporting import Block, Reminder, Reporter
 from sailpoint_provider.drops.scanner import in_thread, scanning
 from sailpoint_provider.drops.taking import open_records
-from sailpoint_provider.drops.telling import Block, Reminder, Teller
 from sailpoint_provider.drops.waiting import Companions, Waiting, sort_out
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def complete_drops(rules: FolderRules, log: Any = log) -> AsyncGenerator[d
             snapshot = await scanner.next_after(version, due)
             version = snapshot.version
             try:
-                found = await in_thread(watch.look, snapshot)
+                found = await in_thread(watch.drops_to_report, snapshot)
             except Exception as error:
                 # The next listing may work; a watcher that ends would never be started again.
                 log.warning("Cannot read the records of %s: %s", rules.url, error)
@@ -53,7 +53,7 @@ async def complete_drops(rules: FolderRules, log: Any = log) -> AsyncGenerator[d
                 continue
             due = watch.due
             if watch.is_observing:
-                scanner.look_closely()
+                scanner.read_every_state()
             for one in found:
                 yield one
 
@@ -64,7 +64,7 @@ class FolderWatch:
 
     :param rules: the folder.
     :param place: where it is.
-    :param active: tells whether a run is not over yet.
+    :param active: returns whether a run is not over yet.
     :param log: gets the reasons why files are ignored or not complete.
     """
 
@@ -77,7 +77,7 @@ class FolderWatch:
         log: Any = log,
     ) -> None:
         self.due = math.inf
-        """Seconds of the monotonic clock at which to look again, even if nothing changed."""
+        """Seconds of the monotonic clock at which to decide again, even if nothing changed."""
 
         self.is_observing = False
         """Whether a file is being observed, so that its state matters."""
@@ -88,36 +88,36 @@ class FolderWatch:
         self._log = log
         self._observations = Observations()
         self._companions = Companions(place, log)
-        self._teller = Teller(rules.remind_after)
+        self._reporter = Reporter(rules.remind_after)
         self._reminder = Reminder(rules.remind_after)
-        self._look_for_undecided_at = -math.inf
+        self._check_undecided_at = -math.inf
         self._activity: dict[tuple[str, int, Run], tuple[bool | None, float]] = {}
         self._ignored: set[str] = set()
 
-    def look(self, snapshot: Snapshot) -> list[dict[str, Any]]:
+    def drops_to_report(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         """Return the drops to report now, oldest first."""
         listing = snapshot.listing
         waiting = self._sort_out(snapshot)
         self._log_ignored(waiting)
         heads = {source: entries[0] for source, entries in waiting.sources.items()}
-        self._teller.keep_only(heads)
+        self._reporter.keep_only(heads)
         self._companions.forget_all_but(listing)
         self._plan(snapshot, waiting)
         try:
-            told = [
+            reported = [
                 (source, head)
                 for source, head in heads.items()
-                if self._tells(source, head, now=time.monotonic())
+                if self._report_now(source, head, now=time.monotonic())
             ]
             left = self._left_undecided(heads, now=time.monotonic())
         except Exception:
             # What it has decided to report would be lost. A drop that is reported twice does no harm.
-            self._teller = Teller(self._rules.remind_after)
+            self._reporter = Reporter(self._rules.remind_after)
             raise
-        told.sort(key=lambda pair: (pair[1].modified, pair[1].name))
-        self.due = min(self.due, self._teller.due(), self._look_for_undecided_at)
+        reported.sort(key=lambda pair: (pair[1].modified, pair[1].name))
+        self.due = min(self.due, self._reporter.due(), self._check_undecided_at)
         return [
-            *(self._event(source, head, head.name) for source, head in told),
+            *(self._event(source, head, head.name) for source, head in reported),
             *(self._event(source, record.entry, str(record.body["file"])) for source, record in left),
         ]
 
@@ -134,7 +134,7 @@ class FolderWatch:
         )
 
     def _plan(self, snapshot: Snapshot, waiting: Waiting) -> None:
-        """Decide when the same listing must be looked at again."""
+        """Decide when to go through the same listing again."""
         observed = [one for one in waiting.incomplete if one.size_bytes]
         self.is_observing = bool(observed) and self._rules.complete != "renamed"
         self.due = math.inf
@@ -142,8 +142,8 @@ class FolderWatch:
             dues = [self._observations.due(one, self._rules.quiet_for) for one in observed]
             self.due = max(min(dues), snapshot.checked_at + self._rules.seconds_between_scans)
 
-    def _tells(self, source: DropSource, head: Entry, now: float) -> bool:
-        if self._teller.is_settled(source, head, now):
+    def _report_now(self, source: DropSource, head: Entry, now: float) -> bool:
+        if self._reporter.is_settled(source, head, now):
             return False
         top = Journal(self._place, source.key).top()
         block = None
@@ -151,36 +151,36 @@ class FolderWatch:
             block = Block(top.claim, self._is_active(source, top, now))
             # Nothing in the listing shows when the source is free again.
             self.due = min(self.due, now + self._rules.seconds_between_scans)
-        return self._teller.tells(source, head, block, now)
+        return self._reporter.report_now(source, head, block, now)
 
     def _left_undecided(self, heads: Collection[DropSource], now: float) -> list[tuple[DropSource, Record]]:
         """Return the taken drops to report again; a source with a drop that waits is not among them."""
-        if now < self._look_for_undecided_at:
+        if now < self._check_undecided_at:
             return []
         undecided = open_records(self._place, self._rules, is_read_only=True)
         self._reminder.keep_only({(source.key, record.claim) for source, record in undecided})
-        told = [
+        reported = [
             (source, record)
             for source, record in undecided
-            if self._reminder.tells(
+            if self._reminder.report_now(
                 (source.key, record.claim),
                 # A drop that waits starts a run soon.
                 is_active=source in heads or self._is_active(source, record, now),
                 now=now,
             )
         ]
-        for _, record in told:
+        for _, record in reported:
             self._log.warning(
                 "Run %s of DAG %s ended without deciding %s; the file is reported again.",
                 record.run.run_id,
                 record.run.dag_id,
                 record.entry.name,
             )
-        self._look_for_undecided_at = max(
+        self._check_undecided_at = max(
             now + self._rules.seconds_between_scans,
-            min(now + self._reminder.seconds_between_looks, self._reminder.due()),
+            min(now + self._reminder.seconds_between_checks, self._reminder.due()),
         )
-        return told
+        return reported
 
     def _is_active(self, source: DropSource, top: Record, now: float) -> bool | None:
         key = (source.key, top.claim, top.run)

@@ -1,4 +1,4 @@
-"""What an asset event says about a load, from whatever told of its end."""
+"""What an asset event says about a load, whatever reported its end."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _TIMEOUTS = (AirflowSensorTimeout, AirflowTaskTimeout, TaskDeferralTimeout)
 
 class SailPointNotifier(BaseNotifier):
     """
-    Tells how a load ended, through any of Airflow's notifiers: verdict first, a table of counts, and links.
+    Reports how a load ended, through any of Airflow's notifiers: verdict first, a table of counts, and links.
 
     Use it as ``on_success_callback``, ``on_failure_callback``, ``on_retry_callback`` or
     ``on_skipped_callback`` of a task. It fills the notifier's subject and text, as HTML, Slack's markup or

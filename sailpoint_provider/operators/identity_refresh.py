@@ -50,7 +50,7 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
 
     Identities are sent in parts of 250. A part that ISC has acknowledged is never sent again by a retry
     (Airflow 3.3 and later). A part without a usable response is sent once per try, because no record of ISC
-    tells which identities it was for; processing identities twice does no harm.
+    shows which identities it was for; processing identities twice does no harm.
 
     The end is that of ISC's tasks, as the task status shows it. If ISC does not know a task that it has
     named, the task fails: its end is unknown. ISC names no task for an identity profile, so such a refresh

@@ -51,8 +51,8 @@ _STATES_SET_BY_A_USER = ("failed", "success", "skipped", None)
 """
 The states of a task that a user marked or cleared (None).
 
-In the states that follow, such as ``scheduled``, a cleared task cannot be told from one that resumed after
-the event of another triggerer. Nothing is logged or cleared then: the next try finds the aggregation.
+In the states that follow, such as ``scheduled``, a cleared task looks like one that resumed after the event
+of another triggerer. Nothing is logged or cleared then: the next try finds the aggregation.
 """
 
 

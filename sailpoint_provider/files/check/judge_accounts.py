@@ -216,7 +216,7 @@ def _above_threshold(case: Case, most: Deletions) -> str | None:
 
 
 def _without_accounts(case: Case, limit: Limit) -> RuleOutcome:
-    """Return the outcome where several rows may be one account, and no key tells which."""
+    """Return the outcome where several rows may be one account, and no key shows which."""
     if case.last is None and not case.tenant_accounts:
         instead = f"Rows were not compared with {case.noun}s, because several may be one."
         return case.lacking("shrinkage", "identity_attribute", instead, limit=str(limit))

@@ -18,7 +18,7 @@ _UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
 class _Dates(NamedTuple):
-    """Which of two files is older, with the dates that tell it."""
+    """Which of two files is older, with the dates that show it."""
 
     is_older: bool
     own: str

@@ -67,7 +67,7 @@ def read_limit(value: Any, name: str, *, is_part: bool = True) -> Limit | None:
 
 def share(count: int, base: int, limit: Limit | None = None) -> str:
     """
-    Return a share as a percentage, with as many decimals as it takes to tell it from the limit.
+    Return a share as a percentage, with as many decimals as distinguish it from the limit.
 
     :param base: the whole; above 0.
     """

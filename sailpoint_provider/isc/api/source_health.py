@@ -1,4 +1,4 @@
-"""Calls that tell whether a source is ready to be loaded."""
+"""Calls that show whether a source is ready to be loaded."""
 
 from __future__ import annotations
 

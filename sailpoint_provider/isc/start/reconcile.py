@@ -75,7 +75,7 @@ def begun_since(records: list[TaskStatus], baseline: Baseline) -> list[TaskStatu
     """
     Return the records of starts after the baseline, refused ones included.
 
-    ``launcher`` does not help to tell them apart: it is "System" for every client (public reports).
+    ``launcher`` does not help to distinguish them: it is "System" for every client (public reports).
     """
     since = as_time(baseline.created)
     return [

@@ -199,8 +199,8 @@ def start_refresh(
             continue
         if part.state == "submitting":
             log.warning(
-                "Sending part %d of %d again: ISC gave no usable response to an earlier try, and does not "
-                "tell whether it took effect.",
+                "Sending part %d of %d again: an earlier try got no usable response, and ISC does not show "
+                "whether it took effect.",
                 number + 1,
                 len(checkpoint.parts),
             )

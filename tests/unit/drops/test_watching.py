@@ -418,14 +418,14 @@ def test_a_file_written_in_place_is_noticed_by_the_next_full_listing(local_folde
 
 def test_an_error_while_deciding_does_not_end_a_watcher(local_folder, monkeypatch):
     monkeypatch.setattr(watching, "_AFTER_ERROR_SECONDS", 0.05)
-    look, failures = watching.FolderWatch.look, iter([RuntimeError("once")])
+    drops_to_report, failures = watching.FolderWatch.drops_to_report, iter([RuntimeError("once")])
 
     def fails_once(watch, snapshot):
         for error in failures:
             raise error
-        return look(watch, snapshot)
+        return drops_to_report(watch, snapshot)
 
-    monkeypatch.setattr(watching.FolderWatch, "look", fails_once)
+    monkeypatch.setattr(watching.FolderWatch, "drops_to_report", fails_once)
 
     async def story():
         local_folder.drop("hr.csv")

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 from sailpoint_provider.drops.entries import Entry
 from sailpoint_provider.drops.names import DropSource
-from sailpoint_provider.drops.telling import (
+from sailpoint_provider.drops.reporting import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_REMINDER_PAUSE,
-    PATIENCE,
+    UNKNOWN_RUN_SECONDS,
     Block,
     Reminder,
-    Teller,
+    Reporter,
 )
 
 HR = DropSource(source_name="HR")
@@ -25,66 +25,66 @@ def entry(name="a.csv", marker="1"):
 
 
 def test_a_drop_is_reported_once():
-    teller = Teller(3600.0)
-    assert teller.tells(HR, entry(), None, 0.0)
-    assert not teller.tells(HR, entry(), None, 10.0)
-    assert teller.is_settled(HR, entry(), 10.0)
+    reporter = Reporter(3600.0)
+    assert reporter.report_now(HR, entry(), None, 0.0)
+    assert not reporter.report_now(HR, entry(), None, 10.0)
+    assert reporter.is_settled(HR, entry(), 10.0)
 
 
 def test_a_drop_that_nobody_took_is_reported_again_after_an_hour():
-    teller = Teller(3600.0)
-    teller.tells(HR, entry(), None, 0.0)
-    assert teller.due() == 3600.0
-    assert not teller.tells(HR, entry(), None, 3599.0)
-    assert teller.tells(HR, entry(), None, 3600.0)
+    reporter = Reporter(3600.0)
+    reporter.report_now(HR, entry(), None, 0.0)
+    assert reporter.due() == 3600.0
+    assert not reporter.report_now(HR, entry(), None, 3599.0)
+    assert reporter.report_now(HR, entry(), None, 3600.0)
 
 
 def test_a_new_file_of_the_same_name_is_a_new_drop():
-    teller = Teller(3600.0)
-    teller.tells(HR, entry(), None, 0.0)
-    assert teller.tells(HR, entry(marker="2"), None, 1.0)
-    teller.keep_only({})
-    assert teller.due() == math.inf
-    assert teller.tells(HR, entry(marker="2"), None, 2.0)
+    reporter = Reporter(3600.0)
+    reporter.report_now(HR, entry(), None, 0.0)
+    assert reporter.report_now(HR, entry(marker="2"), None, 1.0)
+    reporter.keep_only({})
+    assert reporter.due() == math.inf
+    assert reporter.report_now(HR, entry(marker="2"), None, 2.0)
 
 
 def test_the_next_drop_is_held_back_while_the_run_of_the_last_is_active():
-    teller = Teller(3600.0)
+    reporter = Reporter(3600.0)
     for now in (0.0, 1e5):
-        assert not teller.tells(HR, entry(), Block(1, is_active=True), now)
-    assert teller.tells(HR, entry(), None, 1e5 + 1)
+        assert not reporter.report_now(HR, entry(), Block(1, is_active=True), now)
+    assert reporter.report_now(HR, entry(), None, 1e5 + 1)
 
 
 def test_a_run_that_is_over_without_a_decision_is_followed_by_another_ever_more_rarely():
-    teller, told = Teller(1e9), []
+    reporter, reported = Reporter(1e9), []
     now = 0.0
     while now < 20_000.0:
-        if teller.tells(HR, entry(), Block(1, is_active=False), now):
-            told.append(now)
+        if reporter.report_now(HR, entry(), Block(1, is_active=False), now):
+            reported.append(now)
         now += 50.0
-    pauses = [after - before for before, after in pairwise(told)]
+    pauses = [after - before for before, after in pairwise(reported)]
     assert pauses[:4] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE]
     assert set(pauses[4:]) == {LONGEST_PAUSE}
 
 
 def test_a_drop_that_was_reported_too_early_is_reported_again_once_the_source_is_free():
-    teller = Teller(3600.0)
-    assert teller.tells(HR, entry(), Block(1, is_active=False), 0.0)
-    assert not teller.is_settled(HR, entry(), 0.0)
-    assert teller.tells(HR, entry(), None, 1.0)
+    reporter = Reporter(3600.0)
+    assert reporter.report_now(HR, entry(), Block(1, is_active=False), 0.0)
+    assert not reporter.is_settled(HR, entry(), 0.0)
+    assert reporter.report_now(HR, entry(), None, 1.0)
 
 
 def test_a_newer_file_gives_a_blocked_source_another_attempt_at_once():
-    teller = Teller(3600.0)
-    assert teller.tells(HR, entry(), Block(1, is_active=False), 0.0)
-    assert teller.tells(HR, entry("b.csv"), Block(1, is_active=False), 1.0)
+    reporter = Reporter(3600.0)
+    assert reporter.report_now(HR, entry(), Block(1, is_active=False), 0.0)
+    assert reporter.report_now(HR, entry("b.csv"), Block(1, is_active=False), 1.0)
 
 
 def test_an_unknown_state_of_the_run_holds_the_next_drop_back_for_a_while_only():
-    teller = Teller(3600.0)
-    assert not teller.tells(HR, entry(), Block(1, is_active=None), 0.0)
-    assert not teller.tells(HR, entry(), Block(1, is_active=None), PATIENCE - 1)
-    assert teller.tells(HR, entry(), Block(1, is_active=None), PATIENCE)
+    reporter = Reporter(3600.0)
+    assert not reporter.report_now(HR, entry(), Block(1, is_active=None), 0.0)
+    assert not reporter.report_now(HR, entry(), Block(1, is_active=None), UNKNOWN_RUN_SECONDS - 1)
+    assert reporter.report_now(HR, entry(), Block(1, is_active=None), UNKNOWN_RUN_SECONDS)
 
 
 CLAIM = ("hr", 1)
@@ -95,7 +95,7 @@ def reports(reminder, is_active, until, step=50.0):
     times, now = [], 0.0
     while now < until:
         state = is_active(now) if callable(is_active) else is_active
-        if reminder.tells(CLAIM, state, now):
+        if reminder.report_now(CLAIM, state, now):
             times.append(now)
         now += step
     return times
@@ -129,11 +129,11 @@ def test_an_unknown_state_of_the_run_only_delays_a_report():
 
 def test_what_is_decided_is_forgotten():
     reminder = Reminder(3600.0)
-    reminder.tells(CLAIM, False, 0.0)
+    reminder.report_now(CLAIM, False, 0.0)
     assert reminder.due() == 3600.0
     reminder.keep_only(set())
     assert reminder.due() == math.inf
-    assert not reminder.tells(CLAIM, False, 3600.0)
+    assert not reminder.report_now(CLAIM, False, 3600.0)
 
 
 def test_a_pause_longer_than_a_day_is_kept():

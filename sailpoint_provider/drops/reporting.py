@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 300.0
 LONGEST_PAUSE = 3600.0
-PATIENCE = 600.0
+UNKNOWN_RUN_SECONDS = 600.0
 """How long an undecided drop holds back the next one if Airflow does not say whether its run is over."""
 
 LONGEST_REMINDER_PAUSE = 86_400.0
@@ -32,14 +32,14 @@ class Block:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Report:
     entry: Entry
     at: float
     claim: int | None
     times: int = 1
 
 
-class Teller:
+class Reporter:
     """
     Reports the oldest drop of each source, once, when nothing of that source is undecided.
 
@@ -54,20 +54,20 @@ class Teller:
 
     def __init__(self, remind_after: float) -> None:
         self._remind_after = remind_after
-        self._told: dict[DropSource, _Told] = {}
+        self._reports: dict[DropSource, _Report] = {}
         self._blocked_since: dict[DropSource, tuple[int, float]] = {}
 
     def is_settled(self, source: DropSource, head: Entry, now: float) -> bool:
         """Return whether this drop was reported and nothing is due, whatever the source's journal says."""
-        told = self._told.get(source)
+        report = self._reports.get(source)
         return (
-            told is not None
-            and told.entry == head
-            and told.claim is None
-            and now < told.at + self._remind_after
+            report is not None
+            and report.entry == head
+            and report.claim is None
+            and now < report.at + self._remind_after
         )
 
-    def tells(self, source: DropSource, head: Entry, block: Block | None, now: float) -> bool:
+    def report_now(self, source: DropSource, head: Entry, block: Block | None, now: float) -> bool:
         """
         Decide whether to report a drop now, and remember it if so.
 
@@ -86,29 +86,31 @@ class Teller:
 
     def keep_only(self, heads: dict[DropSource, Entry]) -> None:
         """Forget what is gone, so that a new file of the same name is a new drop."""
-        self._told = {source: told for source, told in self._told.items() if source in heads}
+        self._reports = {source: report for source, report in self._reports.items() if source in heads}
 
     def due(self) -> float:
         """Return when the next reminder is due, in seconds of the monotonic clock."""
-        return min((told.at + self._remind_after for told in self._told.values()), default=math.inf)
+        return min((report.at + self._remind_after for report in self._reports.values()), default=math.inf)
 
     def _holds(self, source: DropSource, block: Block, now: float) -> bool:
         claim, since = self._blocked_since.get(source, (None, now))
         if claim != block.claim:
             since = now
         self._blocked_since[source] = (block.claim, since)
-        return bool(block.is_active) or (block.is_active is None and now - since < PATIENCE)
+        return bool(block.is_active) or (block.is_active is None and now - since < UNKNOWN_RUN_SECONDS)
 
     def _next_attempt(self, source: DropSource, head: Entry, block: Block) -> float:
-        told = self._told.get(source)
-        if told is None or told.claim != block.claim or told.entry != head:
+        report = self._reports.get(source)
+        if report is None or report.claim != block.claim or report.entry != head:
             return 0.0
-        return told.at + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (told.times - 1))
+        return report.at + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (report.times - 1))
 
     def _remember(self, source: DropSource, head: Entry, block: Block | None, now: float) -> None:
-        told, claim = self._told.get(source), None if block is None else block.claim
-        again = told is not None and told.entry == head and told.claim == claim
-        self._told[source] = _Told(head, now, claim, told.times + 1 if told is not None and again else 1)
+        report, claim = self._reports.get(source), None if block is None else block.claim
+        again = report is not None and report.entry == head and report.claim == claim
+        self._reports[source] = _Report(
+            head, now, claim, report.times + 1 if report is not None and again else 1
+        )
 
 
 @dataclass
@@ -132,11 +134,11 @@ class Reminder:
         self._left: dict[tuple[str, int], _Left] = {}
 
     @property
-    def seconds_between_looks(self) -> float:
-        """How often to look which drops are undecided."""
+    def seconds_between_checks(self) -> float:
+        """How often to check which drops are undecided."""
         return self._remind_after / 4
 
-    def tells(self, claim: tuple[str, int], is_active: bool | None, now: float) -> bool:
+    def report_now(self, claim: tuple[str, int], is_active: bool | None, now: float) -> bool:
         """
         Decide whether to report a drop now, and remember it if so.
 

@@ -16,10 +16,10 @@ from sailpoint_provider.client.attempt import Attempt, Deadline
 from sailpoint_provider.client.call_flow import (
     CallFlow,
     CallSteps,
-    Exchange,
     HoldTokenLock,
     Parallel,
     Parse,
+    Send,
     Step,
 )
 from sailpoint_provider.client.failures import HeadTooLongError, failure_of
@@ -146,7 +146,7 @@ class AsyncClient:
 
     async def _perform(self, step: Step) -> Any:
         match step:
-            case Exchange(call, token, deadline):
+            case Send(call, token, deadline):
                 return await self._exchange(call, token, deadline)
             case Parse(call, response):
                 if len(response.body) > BIG:

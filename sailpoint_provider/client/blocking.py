@@ -18,10 +18,10 @@ from sailpoint_provider.client.attempt import Attempt, Deadline
 from sailpoint_provider.client.call_flow import (
     CallFlow,
     CallSteps,
-    Exchange,
     HoldTokenLock,
     Parallel,
     Parse,
+    Send,
     Step,
 )
 from sailpoint_provider.client.failures import HeadTooLongError, failure_of, out_of_time
@@ -130,7 +130,7 @@ class BlockingClient:
 
     def _perform(self, step: Step) -> Any:
         match step:
-            case Exchange(call, token, deadline):
+            case Send(call, token, deadline):
                 return self._exchange(call, token, deadline)
             case Parse(call, response):
                 return read_response(call, response)

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Send:
     """
     Send one request and read the response to its end.
 
@@ -88,7 +88,7 @@ class HoldTokenLock:
     deadline: Deadline
 
 
-Step: TypeAlias = Exchange | Parse | Parallel | HoldTokenLock | Sleep
+Step: TypeAlias = Send | Parse | Parallel | HoldTokenLock | Sleep
 CallSteps: TypeAlias = Generator[Step, Any, T]
 
 Observe: TypeAlias = Callable[[int | None, float], None]
@@ -242,7 +242,7 @@ class CallFlow:
             if self.state.still_holds(turn):
                 break
         try:
-            response: Response = yield Exchange(call, token, deadline)
+            response: Response = yield Send(call, token, deadline)
             status = response.status
         except SailPointError as error:
             redact(error, self._tenant, token)

@@ -64,7 +64,7 @@ class InvalidInputError(SailPointError):
 
 class FileRefusedError(InvalidInputError):
     """
-    A check refuses the file, so that nothing was sent; or ISC refuses it (400), and loaded nothing.
+    A check refused the file, so nothing was sent; or ISC refused it (400) and loaded nothing.
 
     :param message: what loading the file would have done, or what ISC says.
     :param report: the report of the check as JSON primitives; see
@@ -175,7 +175,7 @@ class CheckpointError(SailPointError):
 
 
 class ProtocolError(SailPointError):
-    """A response is not what ISC documents: not JSON, malformed, a redirect, too large or without result."""
+    """A response is not what ISC documents: not JSON, malformed, a redirect, too big or without a result."""
 
 
 def rebuild(kind: type[SailPointError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SailPointError:

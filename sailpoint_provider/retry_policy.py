@@ -39,7 +39,7 @@ class SailPointRetryPolicy(_Base):
       once too.
     - Everything else follows the task's ``retries`` and ``retry_delay``.
 
-    The number of tries is always the task's ``retries``.
+    The task's ``retries`` always limits how often it is retried.
 
     :param longest_delay: longest wait, in seconds or as a ``timedelta``, whatever ISC says; one day by
         default.

@@ -65,13 +65,13 @@ class TaskDrop:
             return None
         if _part(decision, self._task) != self._task:
             raise InvalidInputError(
-                f"Another task of this run has decided about {self.name}: it was filed as {decision.outcome} "
-                f"and is now {decision.location}. Load each drop with one task."
+                f"Another task of this run has already filed {self.name} as {decision.outcome}; it is now at "
+                f"{decision.location}. Load each drop with one task."
             )
         if _part(decision, self._try) != self._try:
             raise InvalidInputError(
-                f"{self.name} is decided: it was filed as {decision.outcome} and is now {decision.location}. "
-                "To load it again, put it back into the drop folder; a run then checks it anew."
+                f"{self.name} was already filed as {decision.outcome} and is now at {decision.location}. "
+                "To load it again, put it back into the drop folder; a run then checks it again."
             )
         return self._repeated(decision)
 
@@ -102,7 +102,7 @@ class TaskDrop:
             record={**record, **self._task, **self._try},
             now=time.time(),
         )
-        self._log.info("%s is filed: %s", self.name, location)
+        self._log.info("Filed %s: %s", self.name, location)
 
     def _repeated(self, decision: Decision) -> AggregationResult:
         """End as the earlier try would have ended."""

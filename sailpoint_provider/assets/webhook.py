@@ -88,7 +88,7 @@ class AggregationWebhook:
             raise ProtocolError("The body is not JSON.") from None
         event = load_event_of_webhook(document, self._host)
         if event["source_uri"] is None:
-            raise ProtocolError("The source ID in the body is not one of ISC, which has 32 hex characters.")
+            raise ProtocolError("The body's source ID is not an ISC source ID, which has 32 hex characters.")
         return dict(event)
 
     def _pass_on(self, event: dict[str, Any]) -> tuple[str, str]:
@@ -107,7 +107,7 @@ class AggregationWebhook:
             log.warning("Airflow did not store an event of %s: %s", uri, error)
             return "502 Bad Gateway", "Airflow did not store the event."
         if not is_known:
-            log.warning("No DAG names the asset %s, so the event of its aggregation is dropped.", uri)
+            log.warning("No DAG names the asset %s, so the event of its aggregation is discarded.", uri)
             return "404 Not Found", f"No DAG names the asset {uri}."
         log.info("Airflow has the event of %s: %s", uri, event["state"])
         return "200 OK", ""

@@ -148,7 +148,7 @@ def _check_run(drop: Mapping[str, Any], newest: Record) -> None:
     if newest.run != Run(str(drop["dag_id"]), str(drop["run_id"])):
         raise InvalidInputError(
             f"{drop['name']} was taken over by run {newest.run.run_id} of DAG {newest.run.dag_id}, "
-            f"because run {drop['run_id']} had ended without a decision about it."
+            f"because run {drop['run_id']} had ended without filing it."
         )
 
 

@@ -76,7 +76,7 @@ def check_records_are_there(place: Place, rules: FolderRules, listing: Listing) 
         return
     raise FolderUnavailableError(
         f"The folder {rules.url} has files in {rules.loaded}, but no {STATE_FOLDER} subfolder: its records "
-        f"of what was loaded are gone. Restore {STATE_FOLDER}, or move {rules.loaded} away to begin anew."
+        f"of what was loaded are gone. Restore {STATE_FOLDER}, or move {rules.loaded} away to start over."
     )
 
 

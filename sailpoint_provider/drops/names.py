@@ -95,7 +95,7 @@ def source_in_mapping(name: str, sources: Sequence[tuple[str, DropSource]]) -> D
     for pattern, source in sources:
         if matches(name, [pattern]):
             return source
-    return Unclaimed(f"{name} fits none of the patterns in sources.")
+    return Unclaimed(f"{name} matches none of the patterns in sources.")
 
 
 def source_in_name(name: str) -> DropSource | Unclaimed:

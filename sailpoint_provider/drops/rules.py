@@ -170,7 +170,9 @@ def _pairs(sources: Any) -> tuple[tuple[str, str], ...]:
     checked = []
     for pair in pairs:
         if not (isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
-            raise InvalidInputError("sources must map file-name patterns to source names or IDs, all text.")
+            raise InvalidInputError(
+                "sources must map file-name patterns to source names or IDs, all strings."
+            )
         checked.append((pair[0], pair[1]))
     return tuple(checked)
 

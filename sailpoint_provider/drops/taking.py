@@ -234,12 +234,12 @@ class _Taker:
         if top.run != self._run:
             if self._active(top.run) is not False:
                 self.left.append(
-                    f"Source {source} waits until run {top.run.run_id} of DAG {top.run.dag_id} has decided "
+                    f"Source {source} waits until run {top.run.run_id} of DAG {top.run.dag_id} has filed "
                     f"{top.entry.name}."
                 )
                 return None
             log.warning(
-                "Run %s of DAG %s ended without deciding %s; this run takes the file over.",
+                "Run %s of DAG %s ended without filing %s; this run takes the file over.",
                 top.run.run_id,
                 top.run.dag_id,
                 top.entry.name,
@@ -299,7 +299,9 @@ class _Taker:
             return finish_filing(self._place, journal, record, self._rules)
         except SailPointError as error:
             self.failures.append(error)
-            self.left.append(f"{record.entry.name} is decided, but could not be filed: {error}")
+            self.left.append(
+                f"The outcome of {record.entry.name} is recorded, but the file could not be moved: {error}"
+            )
             return None
 
 

@@ -171,7 +171,7 @@ class FolderWatch:
         ]
         for _, record in reported:
             self._log.warning(
-                "Run %s of DAG %s ended without deciding %s; the file is reported again.",
+                "Run %s of DAG %s ended without filing %s; reporting the file again.",
                 record.run.run_id,
                 record.run.dag_id,
                 record.entry.name,

@@ -71,7 +71,7 @@ def read_source_facts(
     else:
         columns = yield from _read("columns", account_columns(api_version, source.id), missing, _USER_NEEDED)
     if kind is ENTITLEMENT_AGGREGATION:
-        missing.append(MissingFact("accounts", None, "it is not asked for the number of entitlements"))
+        missing.append(MissingFact("accounts", None, "the provider does not ask for it"))
         return SourceFacts(
             source.id,
             source.name,

@@ -290,5 +290,5 @@ def _explain_unknown_task(task_id: str | None) -> Iterator[None]:
     try:
         yield
     except UnknownAggregationError as error:
-        why = f"its task status has no record of task {task_id}"
+        why = f"ISC's task status has no record of task {task_id}"
         raise UnknownAggregationError(_UNKNOWN_END.format(why=why)) from error

@@ -114,5 +114,5 @@ def _several(given: Any, name: str) -> list[str]:
     if isinstance(given, str):
         return [given]
     if not isinstance(given, Collection) or isinstance(given, bytes):
-        raise InvalidInputError(f"{name} must be a list of texts, not {type(given).__name__}.")
+        raise InvalidInputError(f"{name} must be a list of strings, not {type(given).__name__}.")
     return list(given)

@@ -148,9 +148,9 @@ class Case:
             return f"Unknown without a source: {what}."
         missing = next((one for one in self.facts.missing if one.fact == fact), None)
         if missing is None:
-            return f"ISC does not state {what}."
+            return f"ISC does not report {what}."
         scope = f"; the client needs the scope {missing.scope}" if missing.scope else ""
-        return f"ISC does not state {what} ({missing.reason}{scope})."
+        return f"ISC does not report {what} ({missing.reason}{scope})."
 
 
 def outcome(rule: str, refusal: str | None, figure: str = "", limit: str = "") -> RuleOutcome:

@@ -78,7 +78,7 @@ def read_header(stream: BinaryIO) -> tuple[tuple[str, ...], str | None]:
     """Return the header, or none and what is wrong with it, as words after "line 1"."""
     row = next(rows(stream), None)
     if row is None:
-        return (), "is missing: the file has no content"
+        return (), "is missing, because the file has no content"
     if row.fault is not None:
         return (), row.fault
     try:

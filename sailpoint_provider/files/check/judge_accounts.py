@@ -164,7 +164,7 @@ def _known_deletions(case: Case) -> list[Deletions]:
 
 
 def _is_doubtful(case: Case) -> bool:
-    """Return whether ISC states that it holds no account, although a load is recorded."""
+    """Return whether ISC reports that it holds no accounts, although a load is recorded."""
     return case.tenant_accounts == 0 and case.last is not None
 
 
@@ -241,7 +241,7 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
     if not is_known and problem is not None and case.last is not None:
         why = case.why_missing("accounts")
         if _is_doubtful(case):
-            why = f"ISC states that it holds no {case.noun}."
+            why = f"ISC reports that it holds no {case.noun}s."
         return outcome(
             "shrinkage",
             f"Loading {case.name} could delete any number of {case.noun}s: the last loaded file "
@@ -260,13 +260,14 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
     if case.tenant_accounts is None:
         instead = "No earlier file is known, so there is nothing to compare with."
         if is_known:
-            instead = "Only the last loaded file was compared with."
+            instead = "The file was compared only with the last loaded file."
         return case.lacking(
             "shrinkage", "accounts", instead, figure=figure, limit=str(limit), is_partly_checked=is_known
         )
     if problem is None or case.last is None:
         return outcome("shrinkage", None, figure, str(limit))
     sentence = (
-        f"The last loaded file {case.last.name} {problem}, so only the number in ISC was compared with."
+        f"The last loaded file {case.last.name} {problem}, so the file was compared only with the number in "
+        "ISC."
     )
     return case.undecided("shrinkage", sentence, figure=figure, limit=str(limit), is_partly_checked=True)

@@ -47,19 +47,19 @@ def foreign(case: Case) -> RuleOutcome:
     figure = f"{keys.common:,} of {keys.last_accounts:,} keys in common"
     if keys.common or not keys.accounts:
         return outcome("foreign", None, figure)
-    lost = f"all {keys.last_accounts:,} {case.noun}s: none of them is in it"
+    lost = f"all {keys.last_accounts:,} {case.noun}s, because it contains none of them"
     if keys.last_accounts == 1:
-        lost = f"the only {case.noun}: it is not in it"
+        lost = f"the only {case.noun}, because it does not contain it"
     return outcome(
         "foreign",
-        f"Loading {case.name} would delete {lost}, so it is probably the file of another source.",
+        f"Loading {case.name} would delete {lost}. The file probably belongs to another source.",
         figure,
     )
 
 
 def _by_name_alone(case: Case) -> RuleOutcome:
     """Return the outcome where keys cannot be compared; a first load has none to compare with."""
-    figure, instead = "name only", "Only the name was looked at."
+    figure, instead = "name only", "Only the name was checked."
     if case.last is None or case.last_accounts == 0 or (case.noun != "account" and case.key is None):
         return RuleOutcome("foreign", "not_checked", figure)
     if case.key is None:

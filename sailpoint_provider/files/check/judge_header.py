@@ -105,7 +105,7 @@ def _differences(columns: Sequence[str], wanted: Collection[str]) -> list[str]:
             misspelt.append(f"column {_quoted(name)} must be written {_quoted(right)}")
         else:
             unknown.append(name)
-    faults = _first(misspelt, "to be written otherwise")
+    faults = _first(misspelt, "spelled differently")
     if _is_a_header(columns, wanted, unknown):
         faults += _first([f"column {_quoted(name)} is unknown" for name in unknown], "unknown")
     elif unknown:

@@ -39,7 +39,7 @@ class FileCheck:
         what ISC holds; None also ignores the source's own ``deleteThreshold``.
     :param max_additions: the most accounts that may be new.
     :param max_changes: the most accounts that may change in one column; a mapping sets it per column.
-    :param max_age: seconds or a ``timedelta`` that a file may be old; None for no limit.
+    :param max_age: greatest age of a file, in seconds or as a ``timedelta``; None for no limit.
     :param repeat: what happens to the same bytes as the last load: ``skip``, ``load`` or ``fail``.
     :param merges_rows: whether several rows of one key are one account; None for the source's setting.
     :param show_keys: whether reports contain keys of accounts; no other value ever appears in one.

@@ -301,7 +301,7 @@ def _too_little(error: Exception) -> InvalidInputError:
 def _no_room(error: Exception) -> InvalidInputError:
     return InvalidInputError(
         f"The check of the file failed in DuckDB ({type(error).__name__}): the file is gone, or the "
-        "temporary folder has too little room. Set TMPDIR to a disk with three times the size of the file. "
-        "Nothing was sent.",
+        "temporary folder has too little room. Set TMPDIR to a disk with room for three times the size of "
+        "the file. Nothing was sent.",
         final=False,
     )

@@ -190,6 +190,7 @@ _ADVICE = {
     400: "The same request would fail again. Correct what ISC reports.",
     401: "ISC rejects the token that it has just issued. Check whether the client was revoked.",
     410: "This API version is retired. Set a newer api_version in the connection's extra.",
-    413: "The file is too large for ISC. Split it, as SailPoint advises above 400,000 lines.",
+    413: "The file is too large for ISC; SailPoint advises at most 400,000 lines. Do not load it in parts "
+    "into one source: each part would delete what the others loaded.",
     429: "All users of this client ID share 100 requests per 10 s. Lower requests_per_10s.",
 }

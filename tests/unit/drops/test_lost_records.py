@@ -36,7 +36,7 @@ def test_a_folder_with_loaded_files_and_no_records_is_unavailable(every_folder, 
     every_folder.remove_folder(".sailpoint")
     before = every_folder.files(hidden=True)
     with pytest.raises(
-        FolderUnavailableError, match=rf"Restore \.sailpoint, or move {name} away to begin anew"
+        FolderUnavailableError, match=rf"Restore \.sailpoint, or move {name} away to start over"
     ):
         every_folder.take("run 2", rules)
     assert every_folder.files(hidden=True) == before

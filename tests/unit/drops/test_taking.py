@@ -46,7 +46,7 @@ def test_another_run_gets_nothing_of_a_source_while_its_drop_is_undecided(folder
     folder.drop("b.csv")
     takings = folder.take("run 2")
     assert takings.drops == []
-    assert takings.left == ["Source 'HR' waits until run run 1 of DAG load has decided a.csv."]
+    assert takings.left == ["Source 'HR' waits until run run 1 of DAG load has filed a.csv."]
     assert "b.csv" in folder.files()
 
 
@@ -448,7 +448,9 @@ def unfiled(folder, monkeypatch):
 def test_a_filing_that_fails_does_not_hold_up_other_sources(folder, unfiled):
     takings = folder.take("run 2", unfiled)
     assert names(takings) == ["contractors.csv"]
-    assert takings.left == ["hr.csv is decided, but could not be filed: The disk is full."]
+    assert takings.left == [
+        "The outcome of hr.csv is recorded, but the file could not be moved: The disk is full."
+    ]
 
 
 def test_a_filing_that_fails_is_an_error_if_nothing_else_can_be_taken(folder, unfiled):

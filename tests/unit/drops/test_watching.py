@@ -241,7 +241,7 @@ def test_a_file_that_a_failed_run_left_is_reported_again_where_it_is_now(folder,
     asyncio.run(story())
     # A trigger's logger belongs to logging, to structlog or to both, depending on Airflow's version.
     logged = (caplog.text, capsys.readouterr().out)
-    text = "ended without deciding 1.csv; the file is reported again"
+    text = "ended without filing 1.csv; reporting the file again"
     assert max(one.count(text) for one in logged) == 1
 
 

@@ -122,7 +122,7 @@ def test_a_file_can_be_rejected_without_a_report(folder, drop):
 def test_a_rejected_file_is_not_loaded_by_a_later_try(tenant, folder, short):
     report = check(short, fail_if_refused=False)
     folder.refuse(short, "Nobody approved this file.", report=report)
-    with pytest.raises(InvalidInputError, match="was filed as refused"):
+    with pytest.raises(InvalidInputError, match=r"already filed short\.csv as refused"):
         carried_out(lambda: operator(drop=short, approved=report["approval"]))
     assert len(counted(tenant, HR)) == 1
 

@@ -245,7 +245,7 @@ def test_a_second_task_does_not_pass_off_the_load_of_the_first_as_its_own(tenant
     carried_out(lambda: operator(drop=taken), FakeTaskInstance())
     second = FakeTaskInstance(task_id=other["task_id"])
     second.map_index = other.get("map_index", -1)
-    with pytest.raises(InvalidInputError, match=r"Another task of this run has decided about hr\.csv"):
+    with pytest.raises(InvalidInputError, match=r"Another task of this run has already filed hr\.csv"):
         carried_out(lambda: operator(drop=taken), second)
     assert len(counted(tenant, HR)) == 1
 

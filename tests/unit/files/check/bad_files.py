@@ -282,7 +282,7 @@ def doubled_and_foreign() -> Iterator[BadFile]:
     yield BadFile("two halves, the header twice", csv(PEOPLE[:5]) + csv(PEOPLE[5:]), "header")
     yield BadFile("header last", GOOD[len(HEADER) :] + HEADER, "none of the columns")
     swapped = csv([(p[1], p[0], p[2], p[3]) for p in PEOPLE])
-    yield BadFile("two columns swapped", swapped, "none of them is in it")
+    yield BadFile("two columns swapped", swapped, "it contains none of them")
     other = csv([(f"9{p[0]}", *p[1:]) for p in PEOPLE])
     yield BadFile("keys of another source", other, "would delete all 10 accounts")
     named = "2c9180877a7b1234567890abcdef1234-hr.csv"

@@ -169,7 +169,7 @@ def test_no_account_in_isc_is_no_comparison_where_a_load_is_recorded(tmp_path):
     report = checked(tmp_path, csv(PEOPLE[:2]), last=gone, facts=none)
     assert report.sentence == (
         "Loading hr.csv could delete any number of accounts: the last loaded file hr-last.csv is no longer "
-        "kept. ISC states that it holds no account."
+        "kept. ISC reports that it holds no accounts."
     )
     assert checked(tmp_path, csv(PEOPLE[:2]), facts=none).verdict == "passed"
     kept = checked(tmp_path, csv(PEOPLE), last=csv(PEOPLE[:9]), facts=none)
@@ -184,7 +184,7 @@ def test_rows_that_a_source_merges_are_never_compared_with_accounts(tmp_path):
         report = checked(tmp_path, rows, last=last, facts=facts)
         assert report.sentence == (
             "Loading hr.csv could delete any number of accounts: several rows may be one account. ISC does "
-            "not state the column that identifies an account. Set key to the name of that column."
+            "not report the column that identifies an account. Set key to the name of that column."
         )
         assert report.deletions is None
     first = checked(tmp_path, rows, facts=never_loaded)

@@ -101,7 +101,7 @@ def test_without_an_account_schema_the_report_says_so_and_what_to_do(tmp_path):
     facts = SourceFacts(FACTS.source_id, "HR", FACTS.columns, missing=(missing,))
     report = checked(tmp_path, GOOD, facts=facts)
     assert (
-        "ISC does not state the column that identifies an account "
+        "ISC does not report the column that identifies an account "
         "(the source has no schema named 'account'). "
         "Rows were counted in place of accounts. "
         "To have accounts counted, set key to the name of that column."

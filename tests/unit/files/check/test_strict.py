@@ -28,10 +28,10 @@ def test_what_only_the_name_tells_is_not_checked(tmp_path, gone):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        (FACTS, "The last loaded file hr-last.csv is no longer kept. Only the name was looked at."),
+        (FACTS, "The last loaded file hr-last.csv is no longer kept. Only the name was checked."),
         (
             replace(FACTS, identity_attribute=None),
-            "ISC does not state the column that identifies an account. Only the name was looked at.",
+            "ISC does not report the column that identifies an account. Only the name was checked.",
         ),
     ],
 )

@@ -143,7 +143,7 @@ def test_long_words_are_cut():
         (403, "needs the scope idn:sources:read"),
         (404, "source ID is correct"),
         (410, "Set a newer api_version"),
-        (413, "Split it"),
+        (413, "Do not load it in parts"),
         (429, "Lower requests_per_10s"),
     ],
 )

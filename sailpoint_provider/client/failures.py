@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,10 @@ _SLOW = (
 _ENDLESS_HEADS = ("LineTooLong", "got more than", "Too many headers", "Too many trailers")
 
 
+# A password may contain slashes and at signs. The libraries show the URLs of proxies, in their own spelling.
+_CREDENTIALS = re.compile(r"//\S*@")
+
+
 def unreachable(
     tenant: Tenant, call: Request[Any], error: BaseException, *, never_sent: bool
 ) -> TenantUnavailableError:
@@ -108,9 +113,8 @@ def unreachable(
             sent=False,
             final=True,
         )
-    what = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
-    for _, proxy in tenant.proxies:
-        what = what.replace(proxy, "***")
+    text = _CREDENTIALS.sub("//***@", str(root))
+    what = f"{type(root).__name__}: {text}" if text else type(root).__name__
     if never_sent:
         advice = "Nothing was sent. Check the host, DNS, proxies and firewalls."
     elif call.safe_to_repeat:

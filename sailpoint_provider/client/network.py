@@ -11,6 +11,7 @@ from urllib.request import getproxies
 import certifi
 
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.isc.tenant.urls import proxy_address
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.tenant.config import Tenant
@@ -23,6 +24,8 @@ def proxy_for(tenant: Tenant, url: str) -> str | None:
     Return the proxy for a URL, None for a direct connection.
 
     The proxies of the Airflow connection come first, then those of the environment, subject to ``NO_PROXY``.
+
+    :raises InvalidInputError: the environment's proxy is not an http or https URL.
     """
     own = dict(tenant.proxies)
     if not own and getproxies().keys() <= {"no"}:  # NO_PROXY alone names no proxy
@@ -31,9 +34,10 @@ def proxy_for(tenant: Tenant, url: str) -> str | None:
     from requests.utils import get_environ_proxies, select_proxy
 
     proxy: str | None = select_proxy(url, own or get_environ_proxies(url, no_proxy=None))
-    if proxy and "://" not in proxy:
-        return f"http://{proxy}"
-    return proxy or None
+    if own or not proxy:
+        return proxy or None
+    # aiohttp would speak HTTP to a SOCKS proxy, and a worker might start what no triggerer can follow.
+    return proxy_address(proxy, "the environment, such as HTTPS_PROXY or ALL_PROXY,")
 
 
 def ca_path(tenant: Tenant) -> str:

@@ -99,7 +99,7 @@ class BoundedConnection(_Connection):
 
     def _new_conn(self) -> socket.socket:
         attempt = current_attempt.get()
-        if attempt is None or hasattr(self, "_socks_options"):  # a SOCKS proxy may look names up itself
+        if attempt is None:
             return super()._new_conn()
         name, most = self._dns_host, cast("float", self.timeout)
         try:
@@ -180,7 +180,7 @@ class BoundedAdapter(HTTPAdapter):
     ) -> HTTPConnectionPool:
         """Return the connection pool of a URL, with bounded connections."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
-        kind = pool.ConnectionCls  # a SOCKS proxy brings a class of its own
+        kind = pool.ConnectionCls
         if not issubclass(kind, BoundedConnection):
             pool.ConnectionCls = type(kind.__name__, (BoundedConnection, kind), {})
         return pool

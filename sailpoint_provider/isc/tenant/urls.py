@@ -147,11 +147,12 @@ def web_interface_of(api: Address) -> Address | None:
     return Address("https", ".".join([first, *rest]))
 
 
-def proxy_address(url: str) -> str:
+def proxy_address(url: str, origin: str = "the connection's extra") -> str:
     """
     Return the URL of a proxy; it may contain credentials, so no error shows it.
 
     :param url: URL, or host and port.
+    :param origin: where it is set, for the error.
     :raises InvalidInputError: it is not an http or https URL.
     """
     try:
@@ -165,8 +166,8 @@ def proxy_address(url: str) -> str:
         good = False
     if not good:
         raise InvalidInputError(
-            "A proxy in the connection's extra is not an http:// or https:// URL. It is not shown, because "
-            "it may contain a password."
+            f"A proxy in {origin} is not an http:// or https:// URL (SOCKS is not supported). It is not "
+            "shown, because it may contain a password."
         )
     return parts.geturl()
 

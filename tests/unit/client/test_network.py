@@ -112,6 +112,32 @@ def test_a_proxy_that_refuses_the_tunnel_is_told(world):
             world.send(tenant, CALL, ONCE)
 
 
+@pytest.mark.parametrize("place", ["connection", "environment"])
+@pytest.mark.parametrize("password", ["pr0xyword", "pr0xy%2dword", "pr0xy%2Fw@rd"])
+def test_the_password_of_a_proxy_that_refuses_the_tunnel_is_not_shown(world, monkeypatch, place, password):
+    with RecordingServer(tunnels=False) as server:
+        # The libraries show the host in small letters, and some escapes as plain characters.
+        address = server.url.replace("http://127.0.0.1", f"http://user:{password}@LOCALHOST")
+        monkeypatch.setenv("HTTPS_PROXY", address if place == "environment" else "")
+        tenant = tenant_at("acme", extra={"proxies": address} if place == "connection" else {})
+        with pytest.raises(TenantUnavailableError, match="Nothing was sent") as failure:
+            world.send(tenant, CALL, ONCE)
+    assert "pr0xy" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["socks5h://user:pr0xyword@proxy:1080", "http://user:pr0xyword@proxy:port"]
+)
+def test_a_proxy_of_the_environment_that_only_one_client_can_use_is_refused(
+    world, tenant, monkeypatch, control, address
+):
+    monkeypatch.setenv("ALL_PROXY", address)
+    with pytest.raises(InvalidInputError, match="proxy in the environment, such as HTTPS_PROXY") as failure:
+        world.send(tenant, CALL)
+    assert "pr0xyword" not in str(failure.value)
+    assert control.requests() == []
+
+
 @pytest.mark.parametrize(
     ("proxies", "environment", "expected"),
     [

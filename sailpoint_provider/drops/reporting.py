@@ -86,11 +86,14 @@ class Reporter:
 
     def keep_only(self, heads: dict[DropSource, Entry]) -> None:
         """Forget what is gone, so that a new file of the same name is a new drop."""
-        self._reports = {source: report for source, report in self._reports.items() if source in heads}
+        self._reports = {
+            source: report for source, report in self._reports.items() if heads.get(source) == report.entry
+        }
 
     def due(self) -> float:
         """Return when the next reminder is due, in seconds of the monotonic clock."""
-        return min((report.at + self._remind_after for report in self._reports.values()), default=math.inf)
+        free = (report for report in self._reports.values() if report.claim is None)
+        return min((report.at + self._remind_after for report in free), default=math.inf)
 
     def _holds(self, source: DropSource, block: Block, now: float) -> bool:
         claim, since = self._blocked_since.get(source, (None, now))

@@ -115,7 +115,9 @@ class FolderWatch:
             self._reporter = Reporter(self._rules.remind_after)
             raise
         reported.sort(key=lambda pair: (pair[1].modified, pair[1].name))
-        self.due = min(self.due, self._reporter.due(), self._check_undecided_at)
+        # A reminder that is due may have to wait for a run, and must not make the watcher decide incessantly.
+        earliest = snapshot.checked_at + self._rules.seconds_between_scans
+        self.due = max(earliest, min(self.due, self._reporter.due(), self._check_undecided_at))
         return [
             *(self._event(source, head, head.name) for source, head in reported),
             *(self._event(source, record.entry, str(record.body["file"])) for source, record in left),

@@ -17,12 +17,16 @@ from airflow.providers.common.compat.sdk import (
 from sailpoint_provider._airflow.deferral import BACKSTOP_SECONDS
 from sailpoint_provider._airflow.errors import airflow_errors
 from sailpoint_provider.exceptions import ProtocolError
-from sailpoint_provider.triggers.drops import SailPointFileDropTrigger
+from sailpoint_provider.triggers.drops import SailPointFileDropTrigger, state_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from sailpoint_provider.assets.drops import SailPointDropFolder
+
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 300.0
+_MOST_REFUSED = 100
 
 
 class SailPointFileDropSensor(BaseSensorOperator):
@@ -78,14 +82,23 @@ class SailPointFileDropSensor(BaseSensorOperator):
                 context,
                 float(end) if isinstance(end, int | float) else time.time() + self.timeout,
                 event["drop"],
+                event.get("refused"),
             )
 
-    def _take_or_defer(self, context: Context, end: float, seen: Any = None) -> dict[str, Any]:
+    def _take_or_defer(
+        self,
+        context: Context,
+        end: float,
+        seen: Any = None,
+        refused: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         drop = self._take(context, seen)
         if drop is None:
             left = max(0.0, end - time.time())
             self.defer(
-                trigger=SailPointFileDropTrigger(folder=self.folder.to_json(), end=end),
+                trigger=SailPointFileDropTrigger(
+                    folder=self.folder.to_json(), end=end, refused=_refused(seen, refused)
+                ),
                 method_name="execute_complete",
                 timeout=timedelta(seconds=left + BACKSTOP_SECONDS),
             )
@@ -101,3 +114,14 @@ class SailPointFileDropSensor(BaseSensorOperator):
             self.log.warning("%s The wait continues.", error)
             return None
         return takings.drops[0] if takings.drops else None
+
+
+def _refused(seen: Any, earlier: Any) -> dict[str, Any] | None:
+    """Return the drops that the trigger must not report at once again, because this run may not take them."""
+    if not isinstance(seen, Mapping):
+        return None
+    state = state_of(seen)
+    drops, pause = (earlier["drops"], float(earlier["pause"])) if earlier else ([], _FIRST_PAUSE)
+    if state in drops:
+        return {"drops": drops, "pause": min(_LONGEST_PAUSE, 2.0 * pause)}
+    return {"drops": [*drops, state][-_MOST_REFUSED:], "pause": _FIRST_PAUSE}

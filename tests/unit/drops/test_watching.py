@@ -8,12 +8,15 @@ import logging
 import os
 import time
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
 from sailpoint_provider.drops import scanner, watching
 from sailpoint_provider.drops.local import LocalPlace
-from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger, SailPointFileDropTrigger
+from sailpoint_provider.drops.places import place_at
+from sailpoint_provider.drops.scanner import Snapshot
+from sailpoint_provider.triggers.drops import SailPointDropWatcherTrigger
 from tests.unit.drops.drop_cases import CONTRACTORS, HR
 
 SCAN = 0.05
@@ -457,26 +460,6 @@ def test_a_listing_does_not_hold_the_event_loop(local_folder, monkeypatch):
     assert asyncio.run(story()) < 0.4
 
 
-def test_the_trigger_of_a_sensor_yields_one_event(folder):
-    async def story():
-        folder.drop("hr.csv")
-        trigger = SailPointFileDropTrigger(folder=rules_of(folder).to_json(), end=time.time() + 20)
-        return [event.payload async for event in trigger.run()]
-
-    (event,) = asyncio.run(story())
-    assert event["drop"]["name"] == "hr.csv"
-
-
-def test_the_trigger_of_a_sensor_ends_in_time_even_without_a_folder(local_folder):
-    async def story():
-        local_folder.url += "/none"
-        trigger = SailPointFileDropTrigger(folder=rules_of(local_folder).to_json(), end=time.time() + 0.3)
-        return [event.payload async for event in trigger.run()]
-
-    (event,) = asyncio.run(story())
-    assert event["drop"] is None
-
-
 def test_a_cancelled_watcher_leaves_nothing_running(local_folder):
     async def story():
         local_folder.drop("hr.csv")
@@ -489,3 +472,27 @@ def test_a_cancelled_watcher_leaves_nothing_running(local_folder):
         return len(asyncio.all_tasks())
 
     assert asyncio.run(story()) == 1
+
+
+@pytest.mark.parametrize("reported_first", ["a.csv", "b.csv"])
+def test_a_reminder_that_waits_for_a_run_does_not_make_the_watcher_decide_incessantly(
+    local_folder, monkeypatch, reported_first
+):
+    rules, clock = rules_of(local_folder, remind_after=3600.0), [0.0]
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    watch = watching.FolderWatch(rules, place_at(rules.url), active=lambda run: True)
+
+    def decide():
+        listing = place_at(rules.url).scan(recursive=False, skipped=rules.skipped)
+        reported = watch.drops_to_report(Snapshot(listing, clock[0], clock[0], 1))
+        return [drop["name"] for drop in reported]
+
+    local_folder.drop(reported_first)
+    assert decide() == [reported_first]
+    if reported_first == "b.csv":  # a run by time takes an older file before the reported one
+        local_folder.drop("a.csv", age=100)
+    local_folder.take("run 1")
+    local_folder.drop("b.csv")
+    for clock[0] in (10.0, 4000.0, 8000.0):  # the run is still active
+        assert decide() == []
+        assert watch.due >= clock[0] + rules.seconds_between_scans

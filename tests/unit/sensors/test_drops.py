@@ -72,3 +72,23 @@ def test_an_event_that_is_not_of_a_drop_fails_the_sensor(local_folder, event):
     sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
     with pytest.raises(ProtocolError):
         sensor.execute_complete(context(), event)
+
+
+def test_a_drop_that_this_run_may_not_take_is_tried_again_ever_more_rarely(local_folder):
+    """A run takes one drop of a source; a cleared one must not defer and resume incessantly for the next."""
+    local_folder.drop("1.csv")
+    (taken,) = watched(local_folder).drops(context("run 1"))
+    local_folder.file(taken)
+    sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
+    refused, pauses = None, []
+    for name in ("2.csv", "3.csv"):
+        local_folder.drop(name, age=1)
+    for name in ("2.csv", "2.csv", "2.csv", "3.csv", "2.csv", *["3.csv"] * 8):
+        entry = place_at(local_folder.url).entry(name)
+        seen = {"name": name, "size_bytes": entry.size_bytes, "change_marker": entry.marker}
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor.execute_complete(context("run 1"), {"drop": seen, "end": 1e10, "refused": refused})
+        refused = json.loads(json.dumps(deferred.value.trigger.refused))
+        pauses.append(refused["pause"])
+    assert pauses == [5.0, 10.0, 20.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0, 300.0]
+    assert [drop["name"] for drop in refused["drops"]] == ["2.csv", "3.csv"]

@@ -1,0 +1,5 @@
+"""The folder of the tests of drops."""
+
+from tests.unit.drops.conftest import local_folder
+
+__all__ = ["local_folder"]

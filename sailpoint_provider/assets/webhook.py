@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
@@ -14,11 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 1024 * 1024
 _TIMEOUT = 8.0
-"""ISC expects an answer within 10 seconds."""
+"""Seconds for all requests to Airflow about one event; ISC expects an answer within 10 seconds."""
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 class AggregationWebhook:
@@ -100,12 +106,15 @@ class AggregationWebhook:
         if event["state"] not in GOOD_STATES and not self._with_failures:
             log.warning("Not passed on: the aggregation of %s ended as %s.", uri, event["state"])
             return "200 OK", ""
+        token = _deadline.set(time.monotonic() + _TIMEOUT)
         try:
             is_known = self._airflow.report(uri, event)
         except (requests.RequestException, ProtocolError) as error:
             # What requests says can hold the address of Airflow, which is nothing that ISC must know.
             log.warning("Airflow did not store an event of %s: %s", uri, error)
             return "502 Bad Gateway", "Airflow did not store the event."
+        finally:
+            _deadline.reset(token)
         if not is_known:
             log.warning("No DAG names the asset %s, so the event of its aggregation is discarded.", uri)
             return "404 Not Found", f"No DAG names the asset {uri}."
@@ -123,17 +132,12 @@ def token_by_password(airflow_url: str, username: str, password: str) -> Callabl
     """
 
     def token() -> str:
-        import requests
-
-        answer = requests.post(
-            f"{_checked(airflow_url)}/auth/token",
-            json={"username": username, "password": password},
-            timeout=_TIMEOUT,
-            allow_redirects=False,
+        answer = _request(
+            "POST", f"{_checked(airflow_url)}/auth/token", json={"username": username, "password": password}
         )
         if answer.status_code not in (200, 201):
             raise ProtocolError(f"Airflow answered {answer.status_code} to a request for a token.")
-        return str(answer.json()["access_token"])
+        return _read(answer, lambda document: str(document["access_token"]))
 
     return token
 
@@ -176,23 +180,16 @@ class _Airflow:
             # The pattern is one of SQL, so it may find more than this URI.
             answer = self._call("GET", "/assets", params={"uri_pattern": uri, "limit": "100"})
             self._check(answer)
-            self._asset_ids |= {one["uri"]: int(one["id"]) for one in answer.json()["assets"]}
+            self._asset_ids |= _read(
+                answer, lambda found: {one["uri"]: int(one["id"]) for one in found["assets"]}
+            )
         return self._asset_ids.get(uri)
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        import requests
-
         answer = None
         for _ in range(2):
             self._token = self._token or self._get_token()
-            answer = requests.request(
-                method,
-                f"{self._url}/api/v2{path}",
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-                **arguments,
-            )
+            answer = _request(method, f"{self._url}/api/v2{path}", self._token, **arguments)
             if answer.status_code != 401:
                 break
             self._token = ""
@@ -202,6 +199,41 @@ class _Airflow:
     def _check(answer: Any) -> None:
         if answer.status_code not in (200, 201):
             raise ProtocolError(f"Airflow answered {answer.status_code}.")
+
+
+def _request(method: str, url: str, token: str = "", **arguments: Any) -> Any:
+    """
+    Send a request to Airflow.
+
+    :param token: the access token, empty for none.
+    :raises ProtocolError: the time for the event is up.
+    """
+    import requests
+
+    deadline = _deadline.get()
+    left = _TIMEOUT if deadline is None else deadline - time.monotonic()
+    if left <= 0.0:
+        raise ProtocolError(f"Airflow took longer than {_TIMEOUT:g} s.")
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    # Without an auth of its own, requests would send a password from .netrc in place of the token.
+    return requests.request(method, url, auth=authorize, timeout=left, allow_redirects=False, **arguments)
+
+
+def _read(answer: Any, read: Callable[[Any], T]) -> T:
+    """
+    Return a part of a response of Airflow.
+
+    :raises ProtocolError: it is not there.
+    """
+    try:
+        return read(answer.json())
+    except (KeyError, TypeError, ValueError):
+        raise ProtocolError("Airflow's response is not what its API documents.") from None
 
 
 def _checked(url: str) -> str:
@@ -222,7 +254,7 @@ def _checked(url: str) -> str:
 def _body_of(environ: WSGIEnvironment) -> bytes | None:
     """Return the body of a request, perhaps sent in chunks without a length; None if it is too large."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > _MOST_BYTES:
+    if not length.isdecimal() or len(length) > 7 or int(length) > _MOST_BYTES:
         return None
     is_chunked = environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ
     body: bytes = environ["wsgi.input"].read(_MOST_BYTES + 1 if is_chunked else int(length))

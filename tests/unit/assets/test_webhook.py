@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 import requests
 
+from sailpoint_provider.assets import webhook
 from sailpoint_provider.assets.sources import source_asset
 from sailpoint_provider.assets.webhook import AggregationWebhook, token_by_password
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError
@@ -292,3 +293,54 @@ def test_an_event_in_chunks_without_a_length_is_read(tenant):
     too_large = environ | {"wsgi.input": io.BytesIO(b" " * 10_000_000)}
     receiver(too_large, lambda status, headers: answers.append(status))
     assert answers[-1].startswith("413")
+
+
+def test_the_token_is_used_and_not_a_password_from_netrc(tenant, airflow, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with receiver(tenant, airflow) as url:
+        assert posted(url, event(), auth=lambda request: request).status_code == 200
+    assert len(airflow.events) == 1
+
+
+def test_an_airflow_that_is_slow_in_every_request_does_not_take_longer_than_isc_waits(
+    tenant, airflow, monkeypatch
+):
+    monkeypatch.setattr(webhook, "_TIMEOUT", 0.5)
+
+    def slow(environ, start_response):
+        time.sleep(0.3)
+        return airflow(environ, start_response)
+
+    with receiver(tenant, slow) as url:
+        assert posted(url, event()).status_code == 502
+    assert "POST /api/v2/assets/events" not in airflow.calls
+
+
+@pytest.mark.parametrize("part", ["access_token", "assets"])
+def test_an_answer_that_is_not_airflows_is_a_bad_gateway(tenant, airflow, part):
+    def without(environ, start_response):
+        (content,) = airflow(environ, start_response)
+        document = json.loads(content)
+        document.pop(part, None)
+        return [json.dumps(document).encode()]
+
+    with receiver(tenant, without) as url:
+        assert posted(url, event()).status_code == 502
+
+
+def test_a_length_of_thousands_of_digits_is_refused():
+    application = AggregationWebhook(
+        tenant_host="acme", bearer_token=BEARER, airflow_url="http://127.0.0.1:1", airflow_token=str
+    )
+    statuses = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_AUTHORIZATION": f"Bearer {BEARER}",
+        "CONTENT_LENGTH": "9" * 5000,
+        "wsgi.input": io.BytesIO(b"{}"),
+    }
+    application(environ, lambda status, headers: statuses.append(status))
+    assert statuses == ["413 Content Too Large"]

@@ -76,6 +76,17 @@ class Case:
         return self.found.keys.last_accounts if self.found.keys is not None else self.found.last_rows
 
     @property
+    def shows_keys(self) -> bool:
+        """
+        Whether a report may contain keys of the file.
+
+        If the last file has none of them, their column may hold other values, such as names.
+        """
+        keys = self.found.keys
+        none_is_known = keys is not None and bool(self.last_accounts) and not keys.common
+        return self.rules.show_keys and not none_is_known
+
+    @property
     def tenant_accounts(self) -> int | None:
         """Accounts that ISC holds; None where unknown."""
         return self.facts.accounts if self.facts is not None else None

@@ -143,9 +143,8 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
     compared = keys if found.changed_columns is not None else None
     verdict, sentence = _verdict(case, outcomes)
 
-    def accounts(group: Accounts) -> Accounts:
-        keys = tuple(map(shortened, group.keys))
-        return Accounts(group.count, keys if case.rules.show_keys else ())
+    def accounts(group: Accounts, shown: bool = case.rules.show_keys) -> Accounts:
+        return Accounts(group.count, tuple(map(shortened, group.keys)) if shown else ())
 
     return FileReport(
         verdict=verdict,
@@ -162,7 +161,7 @@ def _report(case: Case, outcomes: tuple[RuleOutcome, ...]) -> FileReport:
         last_sha256=case.last.sha256 if case.last is not None else None,
         last_accounts=case.last_accounts,
         tenant_accounts=case.tenant_accounts,
-        joiners=accounts(compared.joiners) if compared is not None else None,
+        joiners=accounts(compared.joiners, case.shows_keys) if compared is not None else None,
         movers=accounts(compared.movers) if compared is not None else None,
         leavers=accounts(compared.leavers) if compared is not None else None,
         deletions=most_deletions(case),

@@ -103,7 +103,7 @@ def _examples(case: Case, keys: Sequence[str]) -> str:
             if places
             else ""
         )
-        if case.rules.show_keys:
+        if case.shows_keys:
             shown.append(f"{shortened(key)!r}" + (f" ({words})" if words else ""))
         elif words:
             shown.append(words)

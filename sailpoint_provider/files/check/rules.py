@@ -42,7 +42,8 @@ class FileCheck:
     :param max_age: greatest age of a file, in seconds or as a ``timedelta``; None for no limit.
     :param repeat: what happens to the same bytes as the last load: ``skip``, ``load`` or ``fail``.
     :param merges_rows: whether several rows of one key are one account; None for the source's setting.
-    :param show_keys: whether reports contain keys of accounts; no other value ever appears in one.
+    :param show_keys: whether reports contain keys of accounts; no other value ever appears in one. A file's
+        keys are left out if the last good file has none of them.
     :param strict: refuse a file where a rule lacks a fact that it needs.
     :raises InvalidInputError: a value is none of these.
     """

@@ -177,6 +177,8 @@ def test_a_restart_does_not_make_a_file_quiet(local_folder):
             async with watching_for(rules) as watcher:
                 await watcher.stays_quiet(0.3)
                 assert watcher.events == []
+        async with watching_for(rules) as watcher:
+            await watcher.has(1)
 
     asyncio.run(story())
 
@@ -285,6 +287,9 @@ def test_another_folder_of_the_same_place_does_not_report_it(folder, activity):
         other = rules_of(folder, patterns="b-*", remind_after=0.4)
         async with watching_for(other) as watcher:
             await watcher.stays_quiet(1.5)
+            folder.drop("b-1.csv")
+            await watcher.has(1)
+            assert watcher.names == ["b-1.csv"]
 
     asyncio.run(story())
 
@@ -357,9 +362,14 @@ def test_a_mount_point_without_its_mount_is_not_a_folder_without_files(local_fol
             local_folder.drop("stray.csv")
             await watcher.stays_quiet(0.5)
             assert watcher.events == []
+            os.rename(local_folder.url, tmp_path / "bare")
+            os.rename(tmp_path / "mounted", local_folder.url)
+            local_folder.drop("hr.csv")
+            await watcher.has(1)
+            assert watcher.names == ["hr.csv"]
 
     asyncio.run(story())
-    (message,) = [record.getMessage() for record in caplog.records if "mount" in record.getMessage()]
+    (message,) = [one.getMessage() for one in caplog.records if "mount point" in one.getMessage()]
     assert "had one before. If it is a mount point, check that it is mounted." in message
 
 

@@ -1,4 +1,4 @@
-"""The table of kinds is the only place that tells them apart, and says what ISC documents."""
+"""The table of kinds is the only place that distinguishes them, and says what ISC documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from sailpoint_provider.exceptions import InvalidInputError
-from sailpoint_provider.isc.api.loads import process_identities, process_identity_profile, start_load
+from sailpoint_provider.isc.api.loads import (
+    MOST_IDENTITIES,
+    process_identities,
+    process_identity_profile,
+    start_load,
+)
 from sailpoint_provider.isc.api.source_health import check_connection, source_health
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.kinds import (
@@ -54,8 +59,19 @@ def test_only_an_account_aggregation_has_a_status_endpoint_and_an_optimization()
     assert [kind for kind in KINDS.values() if kind.can_disable_optimization] == [ACCOUNT_AGGREGATION]
 
 
+def document_of(api_version):
+    return json.loads((DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8"))
+
+
+def resolved(api_version, schema):
+    found = document_of(api_version)
+    for name in schema["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
 def operation(api_version, call):
-    document = json.loads((DOCUMENTS / f"{api_version}.json").read_text(encoding="utf-8"))
+    document = document_of(api_version)
     path = call.path if api_version == "v1" else call.path.removeprefix(f"/{api_version}")
     wanted = path.split("/")
     for known, methods in document["paths"].items():
@@ -85,8 +101,9 @@ def test_every_api_version_documents_the_refreshes_and_their_scopes(api_version)
         documented = operation(api_version, call)["security"]
         assert call.scope in {scope for one in documented for scopes in one.values() for scope in scopes}
     body = operation(api_version, process_identities(known, [SOURCE]))["requestBody"]
-    text = json.dumps(body)
-    assert '"maxItems": 250' in text or "$ref" in text
+    (content,) = body["content"].values()
+    ids = resolved(api_version, content["schema"])["properties"]["identityIds"]
+    assert ids["maxItems"] == MOST_IDENTITIES
 
 
 @documented

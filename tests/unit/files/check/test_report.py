@@ -51,10 +51,11 @@ def test_a_refusal_is_final_carries_the_report_and_can_be_pickled(tmp_path):
     "title", ["opened, not closed", "one field more", "twice", "no header", "swapped", "only 5"]
 )
 def test_no_value_leaves_the_file_but_keys(tmp_path, title):
-    for bad in bad_files():
-        if title in bad.title and "column" not in bad.title:
-            shown = _shown(checked(tmp_path, bad.content, last=GOOD, name=bad.name))
-            assert not [value for value in _VALUES if value in shown], bad.title
+    cases = [bad for bad in bad_files() if title in bad.title]
+    assert cases
+    for bad in cases:
+        shown = _shown(checked(tmp_path, bad.content, last=GOOD, name=bad.name))
+        assert not [value for value in _VALUES if value in shown], bad.title
 
 
 def test_without_keys_lines_are_named_instead(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from sailpoint_provider.coercion import as_bool
@@ -67,15 +68,25 @@ def check_rendered(task: Any, given: tuple[str, ...]) -> None:
     """
     Check that what the DAG sets is still there: an XCom of a skipped task, for example, is None.
 
+    A mapped task is constructed at run time, with the values of its expanded parameters; these count as set.
+
     :param given: names of the parameters, from :func:`given_parameters`.
     :raises InvalidInputError: the value of one is None.
     """
-    for name in given:
+    expanded = (name for name in _expanded(task) if name in task.template_fields and name != "approved")
+    for name in (*given, *expanded):
         if getattr(task, name) is None:
             raise InvalidInputError(
                 f"{name} was set, but its value is None at run time: the task that returns it was "
                 "skipped or returned nothing. Nothing was sent."
             )
+
+
+def _expanded(task: Any) -> Mapping[str, Any]:
+    """Return what ``expand`` got, by the names of the parameters; nothing for a task that is not mapped."""
+    mapped = task.dag.task_dict.get(task.task_id) if task.has_dag() else None
+    value = getattr(getattr(mapped, "expand_input", None), "value", None)
+    return value if isinstance(value, Mapping) else {}
 
 
 def plain_path(file: Any) -> Any:

@@ -118,3 +118,30 @@ def test_a_dag_can_be_copied():
     tasks = copy.deepcopy(dag).task_dict
     assert (tasks["load"].source_name, tasks["load"].timeout, tasks["load"].durable) == ("HR", 5.0, True)
     assert tasks["wait"].kind is dag.get_task("wait").kind
+
+
+@pytest.mark.parametrize("name", ["file", "compare_with", "source_id"])
+def test_a_value_of_none_in_a_mapped_parameter_is_not_taken_for_a_default(name):
+    """A function that maps exports to files may return None for one of them."""
+    values = {"source_id": [HR, HR], "file": ["a.csv", "b.csv"], "compare_with": ["a.csv", "b.csv"]}
+    values[name][1] = None
+    with DAG("load", schedule=None):
+        mapped = SailPointAccountAggregationOperator.partial(
+            task_id="load", source_name=None if name != "source_id" else "HR", check=True
+        ).expand(**values)
+    items = [{key: given[index] for key, given in values.items()} for index in (0, 1)]
+    if name == "source_id":  # beside its name, an ID is one too many, and None is none
+        items = [items[1]]
+    else:
+        good = mapped.unmap(items.pop(0))
+        check_rendered(good, good._given)
+    (bad,) = map(mapped.unmap, items)
+    with pytest.raises(InvalidInputError, match=f"{name} was set, but its value is None at run time"):
+        check_rendered(bad, bad._given)
+
+
+def test_a_constant_of_none_beside_mapped_parameters_is_a_default():
+    with DAG("load", schedule=None):
+        mapped = SailPointAccountAggregationOperator.partial(task_id="load", file=None).expand(source_id=[HR])
+    task = mapped.unmap({"source_id": HR})
+    check_rendered(task, task._given)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # One worker runs all of these, because they share one Airflow.
 
 
-def test_the_result_tells_the_truth(story: RunStory, file_drop: FileDrop, folder: Path) -> None:
+def test_the_result_shows_the_truth(story: RunStory, file_drop: FileDrop, folder: Path) -> None:
     (loaded,) = (folder / "drop" / "loaded").rglob("*.csv")
     content = loaded.read_bytes()
     assert story.aggregation["source_name"] == SOURCE_NAME

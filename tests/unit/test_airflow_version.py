@@ -69,7 +69,7 @@ def test_a_provider_of_airflow_without_airflow_counts_as_none(site):
     assert refusal(site, MODULES[0]) == f"ImportError: {NEEDED}none is installed."
 
 
-def test_an_airflow_that_is_broken_tells_its_own_trouble(site):
+def test_an_airflow_that_is_broken_shows_its_own_trouble(site):
     install_airflow(site, "3.3.2")
     (site / "airflow" / "__init__.py").write_text("import missing_library\n", encoding="utf-8")
     assert refusal(site, MODULES[0]) == "ModuleNotFoundError: No module named 'missing_library'"

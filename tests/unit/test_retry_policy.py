@@ -146,7 +146,7 @@ def test_a_task_takes_it_and_a_dag_with_it_can_be_stored():
     assert SailPointRetryPolicy.deserialize(policy.serialize()).longest_delay == 86400.0
 
 
-def test_an_older_airflow_tells_what_is_missing_when_the_policy_is_used(monkeypatch):
+def test_an_older_airflow_shows_what_is_missing_when_the_policy_is_used(monkeypatch):
     monkeypatch.setattr(retry_policy, "RetryPolicy", None)
     with pytest.raises(RuntimeError, match=r"needs Airflow 3\.3 .* Set retries"):
         SailPointRetryPolicy()

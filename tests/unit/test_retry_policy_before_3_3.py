@@ -7,6 +7,6 @@ from sailpoint_provider.retry_policy import SailPointRetryPolicy
 
 
 @pytest.mark.skipif(retry_policy.RetryPolicy is not None, reason="this Airflow has retry policies")
-def test_using_it_tells_what_is_missing():
+def test_using_it_shows_what_is_missing():
     with pytest.raises(RuntimeError, match=r"needs Airflow 3\.3"):
         SailPointRetryPolicy()

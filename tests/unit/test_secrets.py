@@ -147,7 +147,7 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(tenant):
     assert_hidden(["misplaced-secret"], words)
 
 
-def test_of_a_foreign_error_only_the_kind_is_told(tenant, monkeypatch):
+def test_of_a_foreign_error_only_the_kind_is_reported(tenant, monkeypatch):
     def explode(*_, **__):
         raise RuntimeError(f"with {tenant.client_secret} in its words")
 

@@ -89,7 +89,7 @@ def test_the_tenant_is_asked_by_lists_and_not_for_each_wait(story: CrowdStory) -
 
 
 @pytest.mark.parametrize("index", INDEXES)
-def test_what_a_list_tells_of_progress_is_in_the_log_of_its_own_wait(index: int, story: CrowdStory) -> None:
+def test_what_a_list_mentions_progress_is_in_the_log_of_its_own_wait(index: int, story: CrowdStory) -> None:
     # Only polls by list log a percentage without a bar; all came this far after those polls had begun.
     matches = [PROGRESS.match(text) for text in progress_lines(story.early_logs[index])]
     percents = [match["percent"] for match in matches if match]
@@ -118,7 +118,7 @@ def test_the_triggerers_own_log_says_once_of_each_list_that_it_is_refused(
     assert lists == ["the list of running aggregations", "the list of task statuses by ID"]
 
 
-def test_no_tasks_log_tells_of_the_poller_and_its_refused_lists(story: CrowdStory) -> None:
+def test_no_tasks_log_mentions_the_poller_and_its_refused_lists(story: CrowdStory) -> None:
     others = [
         (index, line.text)
         for index, log in story.logs.items()

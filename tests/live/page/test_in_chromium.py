@@ -306,7 +306,7 @@ def test_a_look_for_changes_asks_little(alone: Watched) -> None:
     assert 1 <= len(alone.asked) <= 6, alone.asked
 
 
-def test_the_end_of_a_load_is_shown_and_told_without_a_reload(alone: Watched, place: PagePlace) -> None:
+def test_the_end_of_a_load_is_shown_and_reported_without_a_reload(alone: Watched, place: PagePlace) -> None:
     place.api.trigger(ENDS)
     row = alone.page.locator("#running-body tr").filter(has_text=ENDING)
     expect(row).to_contain_text("Running in ISC")
@@ -362,7 +362,7 @@ def test_alone_it_takes_over_the_systems_theme(
     context.close()
 
 
-def test_who_is_not_logged_in_is_told_so_and_sees_nothing(context: BrowserContext, place: PagePlace) -> None:
+def test_who_is_not_logged_in_sees_only_that(context: BrowserContext, place: PagePlace) -> None:
     # Airflow itself lets everybody in here.
     context.route("**/api/v2/**", lambda route: route.fulfill(status=401, json={"detail": "no"}))
     page = context.new_page()

@@ -36,7 +36,7 @@ def test_a_final_error_fails_the_task_and_stays_what_it_was(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_that_a_retry_may_mend_is_left_alone(kind):
+def test_an_error_that_a_retry_may_fix_is_left_alone(kind):
     error = kind("Try again.", final=False)
     assert for_airflow(error) is error
 

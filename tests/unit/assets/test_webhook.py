@@ -160,7 +160,7 @@ def test_a_bad_end_does_not_update_the_asset_of_a_loaded_source(tenant, airflow,
     assert "Not passed on" in caplog.text
 
 
-def test_a_failure_is_told_as_such_if_asked_for(tenant, airflow):
+def test_a_failure_is_reported_as_such_if_asked_for(tenant, airflow):
     with receiver(tenant, airflow, with_failures=True) as url:
         tenant.control.subscribe(url, BEARER)
         tenant.plan(DIRECTORY, "error", seconds=0)

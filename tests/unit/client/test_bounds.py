@@ -162,7 +162,7 @@ def test_the_status_of_an_error_counts_though_its_body_drips(world):
     assert seconds < LIMIT + SLACK
 
 
-def test_a_packing_that_was_not_asked_for_is_told(world):
+def test_a_packing_that_was_not_asked_for_is_reported(world):
     def deed(line):
         line.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc")
 

@@ -172,7 +172,7 @@ def test_the_request_budget_is_waited_for_until_the_deadline(world):
     assert "Nothing was sent" in str(error)
 
 
-def test_a_wish_for_a_very_long_pause_is_told_at_once(world):
+def test_a_very_long_retry_after_is_reported_at_once(world):
     with Answers((429, {"Retry-After": "600"}, b'{"message": " Rate Limit Exceeded "}')) as server:
         begun = time.time()
         with pytest.raises(RateLimitError) as failure:

@@ -72,7 +72,7 @@ def test_a_second_attempt_does_not_count_again(world, tenant, control, tmp_path)
     ],
     ids=["half", "without an end", "overwritten", "wrong sum", "no gzip"],
 )
-def test_a_damaged_file_is_told_before_anything_is_sent(world, tenant, control, tmp_path, damage, what):
+def test_a_damaged_file_is_reported_before_anything_is_sent(world, tenant, control, tmp_path, damage, what):
     path = tmp_path / "accounts.csv.gz"
     path.write_bytes(damage(gzip.compress(csv_of(500).encode())))
     with pytest.raises(

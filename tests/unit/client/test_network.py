@@ -105,7 +105,7 @@ def test_a_proxy_that_cannot_be_reached_means_that_nothing_was_sent(world, sailp
     assert not failure.value.sent
 
 
-def test_a_proxy_that_refuses_the_tunnel_is_told(world):
+def test_a_proxy_that_refuses_the_tunnel_is_reported(world):
     with RecordingServer(tunnels=False) as server:
         tenant = tenant_at("acme", extra={"proxies": server.url})
         with pytest.raises(TenantUnavailableError, match="Nothing was sent"):
@@ -222,7 +222,7 @@ def test_a_folder_of_authorities_can_be_named(world, tls_simulator, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["connection", "environment"])
-def test_a_file_of_authorities_that_is_missing_is_told(world, tmp_path, monkeypatch, place):
+def test_a_file_of_authorities_that_is_missing_is_reported(world, tmp_path, monkeypatch, place):
     missing = str(tmp_path / "missing.pem")
     if place == "environment":
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", missing)
@@ -232,7 +232,7 @@ def test_a_file_of_authorities_that_is_missing_is_told(world, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("content", ["", "no certificate at all"])
-def test_a_file_of_authorities_that_holds_none_is_told(world, tls_simulator, tmp_path, content):
+def test_a_file_of_authorities_that_holds_none_is_reported(world, tls_simulator, tmp_path, content):
     empty = tmp_path / "empty.pem"
     empty.write_text(content)
     with pytest.raises(InvalidInputError, match=r"CA file .*empty.pem.* cannot be used"):

@@ -51,7 +51,7 @@ WORLDS = pytest.mark.parametrize("send", [blocking, on_a_loop])
 
 
 @WORLDS
-def test_a_call_is_told_with_the_token_request_before_it(tenant, send):
+def test_a_call_is_reported_with_the_token_request_before_it(tenant, send):
     seen = []
     send(tenant, seen, calls=2)
     assert [one.status for one in seen] == [200, 200, 200]
@@ -59,7 +59,7 @@ def test_a_call_is_told_with_the_token_request_before_it(tenant, send):
 
 
 @WORLDS
-def test_every_attempt_is_told_as_the_tenant_received_it(tenant, control, send):
+def test_every_attempt_is_reported_as_the_tenant_received_it(tenant, control, send):
     control.fault("rate_limit", path="sources", retry_after=0, times=2)
     seen = []
     send(tenant, seen)
@@ -68,7 +68,7 @@ def test_every_attempt_is_told_as_the_tenant_received_it(tenant, control, send):
 
 
 @WORLDS
-def test_a_request_without_a_response_is_told_too(tenant, control, send):
+def test_a_request_without_a_response_is_reported_too(tenant, control, send):
     # aiohttp itself repeats a request on a kept connection once.
     control.fault("reset", path="sources", times=2)
     seen = []
@@ -78,7 +78,7 @@ def test_a_request_without_a_response_is_told_too(tenant, control, send):
 
 
 @WORLDS
-def test_the_wait_for_the_budget_is_told(sailpoint_simulator, send):
+def test_the_wait_for_the_budget_is_reported(sailpoint_simulator, send):
     tenant = tenant_at(sailpoint_simulator.url, extra={"requests_per_10s": 20})
     seen = []
     send(tenant, seen, calls=5)
@@ -88,7 +88,7 @@ def test_the_wait_for_the_budget_is_told(sailpoint_simulator, send):
 
 
 @WORLDS
-def test_an_error_status_is_told(tenant, control, send):
+def test_an_error_status_is_reported(tenant, control, send):
     control.fault("answer", path="sources", status=403)
     seen = []
     with pytest.raises(SailPointError):
@@ -96,7 +96,7 @@ def test_an_error_status_is_told(tenant, control, send):
     assert [one.status for one in seen] == [200, 403]
 
 
-def test_users_of_a_shared_client_are_told_apart_by_the_first(tenant):
+def test_users_of_a_shared_client_are_distinguished_by_the_first(tenant):
     first, second = [], []
 
     async def within():

@@ -120,7 +120,7 @@ def test_running_and_ended_tasks_are_listed_newest_first(world, tenant, control,
     assert [task.id for task in of_source] == [ended]
 
 
-def test_an_unknown_id_is_told_as_such(world, tenant, api_version):
+def test_an_unknown_id_is_reported_as_such(world, tenant, api_version):
     for call in (endpoints.account_aggregation_status, endpoints.task_status):
         with pytest.raises(UnknownAggregationError) as failure:
             world.send(tenant, call(api_version, "0" * 32))
@@ -130,7 +130,7 @@ def test_an_unknown_id_is_told_as_such(world, tenant, api_version):
         world.send(tenant, endpoints.source(api_version, "0" * 32))
 
 
-def test_a_retired_api_version_is_told_as_such(world, tenant, control, api_version):
+def test_a_retired_api_version_is_reported_as_such(world, tenant, control, api_version):
     control.api_version(api_version.name, retired=True)
     with pytest.raises(InvalidInputError, match="Set a newer api_version"):
         world.send(tenant, endpoints.sources(api_version))
@@ -191,7 +191,7 @@ def test_a_refusal_inside_a_202_is_known_in_every_disguise(world, tenant, contro
     assert len(asked(control, "load_accounts")) == 2
 
 
-def test_a_file_whose_header_does_not_fit_is_told_in_iscs_words(world, tenant, control, tmp_path):
+def test_a_file_whose_header_does_not_fit_is_reported_in_iscs_words(world, tenant, control, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("id,nome\n1,x\n")
     with pytest.raises(InvalidInputError, match=r"\[nome\]") as failure:

@@ -32,14 +32,14 @@ def call(request):
 
 
 @pytest.mark.parametrize("kind", ["html", "not_json"])
-def test_a_good_status_without_json_is_told_as_such(world, tenant, control, call, kind):
+def test_a_good_status_without_json_is_reported_as_such(world, tenant, control, call, kind):
     control.fault(kind, path="v1", status=202 if call.method == "POST" else 200)
     with pytest.raises(ProtocolError, match="a proxy or a login page may have responded"):
         world.send(tenant, call)
 
 
 @pytest.mark.parametrize("body", ["text", 7, None, True])
-def test_json_of_another_shape_is_told_as_such(world, tenant, control, call, body):
+def test_json_of_another_shape_is_reported_as_such(world, tenant, control, call, body):
     control.fault(
         "answer", path="v1", body='"text"' if body == "text" else {7: "7", None: "null"}.get(body, "true")
     )
@@ -48,7 +48,7 @@ def test_json_of_another_shape_is_told_as_such(world, tenant, control, call, bod
 
 
 @pytest.mark.parametrize("kind", ["html", "not_json", "other_shape"])
-def test_a_token_endpoint_that_answers_otherwise_is_told(world, tenant, control, kind):
+def test_a_token_endpoint_that_answers_otherwise_is_reported(world, tenant, control, kind):
     control.fault(kind, path="oauth")
     with pytest.raises(ProtocolError, match="Could not get a token"):
         world.send(tenant, CALLS["source"])
@@ -129,7 +129,7 @@ def test_each_packing_that_is_asked_for_is_unpacked(world, encoding, pack):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_body_that_is_not_packed_as_it_says_is_told(world, encoding):
+def test_a_body_that_is_not_packed_as_it_says_is_reported(world, encoding):
     with pytest.raises(ProtocolError, match="does not match its Content-Encoding"):
         ask_server(world, (200, {"Content-Encoding": encoding}, b"no such thing at all"))
 

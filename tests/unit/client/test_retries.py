@@ -93,7 +93,7 @@ def test_a_stalled_body_is_given_up_too(world, sailpoint_simulator, control):
     assert world.send(tenant, CALL).id == HR
 
 
-def test_a_host_that_nobody_listens_at_is_told(world):
+def test_a_host_that_nobody_listens_at_is_reported(world):
     port = closed_port()
     with pytest.raises(TenantUnavailableError, match=f"no response from 127.0.0.1:{port}") as failure:
         world.send(tenant_at(f"http://127.0.0.1:{port}"), CALL)
@@ -101,7 +101,7 @@ def test_a_host_that_nobody_listens_at_is_told(world):
     assert "Nothing was sent" in str(failure.value)
 
 
-def test_a_host_that_no_name_service_knows_is_told(world):
+def test_a_host_that_no_name_service_knows_is_reported(world):
     with pytest.raises(TenantUnavailableError, match="Nothing was sent"):
         world.send(tenant_at("https://isc.invalid"), CALL, ONCE)
 
@@ -160,7 +160,7 @@ def test_a_pause_that_isc_asks_of_one_client_holds_for_all(world, tenant, contro
     assert second - first >= 0.5
 
 
-def test_a_pause_that_is_too_long_is_not_waited_for_but_told(world, tenant, control):
+def test_a_pause_that_is_too_long_is_not_waited_for_but_reported(world, tenant, control):
     control.fault("rate_limit", path="sources", times=1, retry_after=300)
     with pytest.raises(RateLimitError) as failure:
         world.send(tenant, CALL)
@@ -189,7 +189,7 @@ def test_the_budget_of_the_connection_is_kept_and_meets_no_429(world, sailpoint_
     assert {request["status"] for request in asked(control, "get_source")} == {200}
 
 
-def test_each_new_attempt_is_told_in_the_log(world, tenant, control, caplog):
+def test_each_new_attempt_is_reported_in_the_log(world, tenant, control, caplog):
     caplog.set_level(logging.INFO, "sailpoint_provider")
     control.fault("answer", path="sources", times=2, status=503)
     world.send(tenant, CALL)
@@ -199,7 +199,7 @@ def test_each_new_attempt_is_told_in_the_log(world, tenant, control, caplog):
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_an_answer_without_a_body_is_told_by_its_status(status):
+def test_an_answer_without_a_body_is_reported_by_its_status(status):
     with requests_mock.Mocker() as mocker:
         mocker.post(
             "https://acme.api.identitynow.com/oauth/token", json={"access_token": "x", "expires_in": 60}

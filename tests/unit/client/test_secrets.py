@@ -57,7 +57,7 @@ ECHOES = {
 @pytest.mark.parametrize("at_token", [False, True], ids=["call", "token"])
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
 @pytest.mark.parametrize("echo", ECHOES)
-def test_an_error_that_echoes_them_is_told_without_them(world, caplog, echo, status, at_token):
+def test_an_error_that_echoes_them_is_reported_without_them(world, caplog, echo, status, at_token):
     text = fails(world, json_answer(ECHOES[echo](WORDS), status), caplog, at_token=at_token)
     assert SECRET not in text
     if not at_token:
@@ -78,7 +78,7 @@ def test_a_secret_is_known_in_the_escapes_of_json_too(world, caplog, secret, at_
     ("status", "header"), [(400, "slpt-request-id"), (302, "Location"), (200, "Content-Type")]
 )
 @pytest.mark.parametrize("at_token", [False, True], ids=["call", "token"])
-def test_headers_that_echo_them_are_told_without_them(world, caplog, status, header, at_token):
+def test_headers_that_echo_them_are_reported_without_them(world, caplog, status, header, at_token):
     value = f"https://{SECRET}.{TOKEN}/" if header == "Location" else f"{SECRET}.{TOKEN}"
     text = fails(world, (status, {header: value}, b"<html>"), caplog, at_token=at_token)
     assert SECRET not in text
@@ -110,7 +110,7 @@ def test_nothing_is_logged_of_them_when_all_goes_well(world, caplog):
 
 @pytest.mark.parametrize("where", ["extra", "environment"])
 @pytest.mark.parametrize("password", ["pr0xyword", "pr0xy%2Fword"])
-def test_the_password_of_a_proxy_that_fails_is_not_told(world, caplog, monkeypatch, where, password):
+def test_the_password_of_a_proxy_that_fails_is_not_reported(world, caplog, monkeypatch, where, password):
     caplog.set_level(logging.DEBUG)
     proxy = f"http://user:{password}@127.0.0.1:{closed_port()}"
     if where == "environment":

@@ -61,7 +61,7 @@ def test_an_upload_of_which_nothing_is_taken_is_given_up(world, large, authority
     assert server.size < 24 * MIB
 
 
-def test_a_long_upload_tells_its_progress_in_the_log(world, large, monkeypatch, caplog):
+def test_a_long_upload_shows_its_progress_in_the_log(world, large, monkeypatch, caplog):
     caplog.set_level(logging.INFO, logger="sailpoint_provider")
     monkeypatch.setattr(upload_progress, "INTERVAL", 0.2)
     with SlowServer(pause=0.03) as server:
@@ -73,7 +73,7 @@ def test_a_long_upload_tells_its_progress_in_the_log(world, large, monkeypatch, 
     assert len(said) < 24 * MIB // (256 * 1024)
 
 
-def test_a_short_upload_tells_nothing(world, large, caplog):
+def test_a_short_upload_shows_nothing(world, large, caplog):
     caplog.set_level(logging.INFO, logger="sailpoint_provider")
     with SlowServer() as server:
         send(world, server, large, None)

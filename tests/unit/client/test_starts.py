@@ -92,7 +92,7 @@ def test_a_start_is_repeated_after_a_429(world, tenant, control, flow, retry_aft
     assert len(asked(control, "load_accounts")) == 3
 
 
-def test_a_start_is_not_repeated_where_the_wish_to_wait_is_too_long(world, tenant, control, flow):
+def test_a_start_is_not_repeated_where_the_retry_after_is_too_long(world, tenant, control, flow):
     control.fault("rate_limit", path=PATH, retry_after=3600)
     with pytest.raises(RateLimitError) as failure:
         world.run(tenant, flow)
@@ -138,7 +138,7 @@ def test_a_start_that_isc_refuses_is_not_repeated(world, tenant, control, flow, 
     assert len(asked(control, "load_accounts")) == 1
 
 
-def test_an_unknown_source_is_told(world, tenant):
+def test_an_unknown_source_is_reported(world, tenant):
     with pytest.raises(InvalidInputError, match="source ID is correct and belongs to this tenant"):
         world.run(tenant, start(V1, "0" * 32))
 

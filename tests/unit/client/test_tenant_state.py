@@ -66,7 +66,7 @@ def test_the_newest_setting_of_the_budget_counts():
         TenantUnavailableError("x"),
     ],
 )
-def test_an_outage_without_a_wish_makes_nobody_pause(error):
+def test_an_outage_without_a_retry_after_makes_nobody_pause(error):
     share = state_of(tenant_at("acme"))
     share.on_throttled(error)
     assert share.reserve(FAST).seconds == 0.0
@@ -80,7 +80,7 @@ def test_an_outage_without_a_wish_makes_nobody_pause(error):
         (RateLimitError("x", status=429), 1),
     ],
 )
-def test_a_wish_of_isc_makes_all_pause(error, seconds):
+def test_retry_after_makes_all_pause(error, seconds):
     share = state_of(tenant_at("acme"))
     share.on_throttled(error)
     assert seconds - 1 < share.reserve(FAST).seconds <= seconds

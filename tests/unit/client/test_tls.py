@@ -66,7 +66,7 @@ def test_tenants_of_other_authorities_do_not_share(world, tls_simulator, certifi
     assert len(loaded) == 2
 
 
-def test_a_file_that_is_gone_is_told(world, tenant, loaded):
+def test_a_file_that_is_gone_is_reported(world, tenant, loaded):
     os.remove(tenant.ca_file)
     with pytest.raises(InvalidInputError, match="does not exist"):
         world.send(tenant, CALL)

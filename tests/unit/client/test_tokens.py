@@ -80,7 +80,7 @@ def test_a_token_that_is_refused_again_is_not_renewed_over_and_over(world, tenan
 
 
 @pytest.mark.parametrize("changes", [{"password": "wrong-secret"}, {"login": "nobody"}])
-def test_wrong_credentials_are_told_at_once(world, sailpoint_simulator, control, changes):
+def test_wrong_credentials_are_reported_at_once(world, sailpoint_simulator, control, changes):
     tenant = tenant_at(sailpoint_simulator.url, **changes)
     with pytest.raises(AuthenticationError, match="Check the connection's login") as failure:
         world.send(tenant, CALL)
@@ -143,7 +143,7 @@ def test_a_token_endpoint_that_is_not_there_says_so(world, control, tenant):
     assert not failure.value.sent
 
 
-def test_an_expired_token_that_is_told_by_a_400_is_renewed_once(world):
+def test_an_expired_token_that_is_reported_by_a_400_is_renewed_once(world):
     def respond(request):
         if "oauth" in request.target:
             tokens.append(f"token-{len(tokens)}")
@@ -158,7 +158,7 @@ def test_an_expired_token_that_is_told_by_a_400_is_renewed_once(world):
     assert tokens == ["token-0", "token-1"]
 
 
-def test_a_400_that_tells_of_an_expired_token_twice_is_an_authentication_error(world):
+def test_a_400_that_mentions_an_expired_token_twice_is_an_authentication_error(world):
     def respond(request):
         if "oauth" in request.target:
             return json_answer({"access_token": "of-the-server", "expires_in": 750})

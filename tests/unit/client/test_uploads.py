@@ -79,7 +79,7 @@ def test_the_name_of_the_file_arrives(world, tenant, control, tmp_path):
     assert asked(control, "load_accounts")[0]["file"]["name"] == "people 2024.csv"
 
 
-def test_a_start_without_a_file_tells_of_none(world, tenant):
+def test_a_start_without_a_file_mentions_none(world, tenant):
     task = world.send(tenant, load_accounts(V1, "2c918085000000000000000000000a03"))
     assert isinstance(task, StartResponse)
     assert task.file is None
@@ -128,7 +128,7 @@ def test_a_file_that_changes_while_it_is_sent_starts_nothing(world, tenant, cont
     assert len(asked(control, "load_accounts")) <= 1
 
 
-def test_a_file_that_ends_early_is_told(world, tenant, control, tmp_path):
+def test_a_file_that_ends_early_is_reported(world, tenant, control, tmp_path):
     path = write_csv(tmp_path, rows=5000)
     with pytest.raises(
         InvalidInputError, match=r"changed while it was being sent \(it ends \d+ bytes early\)"
@@ -144,7 +144,7 @@ def test_after_a_broken_upload_the_source_takes_the_next_one(world, tenant, cont
     assert world.send(tenant, start_of(find_csv(path))).id == control.runs()[0]["id"]
 
 
-def test_a_file_that_cannot_be_opened_is_told(world, tenant, control, tmp_path):
+def test_a_file_that_cannot_be_opened_is_reported(world, tenant, control, tmp_path):
     path = write_csv(tmp_path)
 
     def refuse():

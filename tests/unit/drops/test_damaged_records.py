@@ -52,7 +52,7 @@ def test_a_decision_that_was_cut_off_leaves_the_drop_undecided(folder, content):
 
 
 @pytest.mark.parametrize("content", ["", "{"])
-def test_a_claim_that_was_cut_off_claims_nothing(folder, content):
+def test_a_checkpoint_that_was_cut_off_claims_nothing(folder, content):
     folder.drop("a.csv", "first")
     folder.file(folder.take("run 1").drops[0])
     folder.drop(record(4), content)

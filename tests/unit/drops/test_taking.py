@@ -275,7 +275,7 @@ def test_a_store_that_quotes_tags_only_in_look_ups_and_has_no_rm_file_loses_no_d
 
 
 @OBJECT_STORAGE
-def test_a_store_that_quotes_tags_only_in_look_ups_still_tells_a_replaced_object(
+def test_a_store_that_quotes_tags_only_in_look_ups_still_shows_a_replaced_object(
     azure_like_folder, monkeypatch
 ):
     copy = StorePlace._copy

@@ -110,7 +110,7 @@ def test_a_host_that_is_no_api_is_named(tenant, world, path, kind):
     ],
     ids=str,
 )
-def test_trouble_of_the_tenant_is_told_from_a_wrong_connection(tenant, world, fault, part):
+def test_trouble_of_the_tenant_is_distinguished_from_a_wrong_connection(tenant, world, fault, part):
     tenant.control.fault(path="sources", **fault)
     good, words = verdict(world)
     assert not good
@@ -118,7 +118,7 @@ def test_trouble_of_the_tenant_is_told_from_a_wrong_connection(tenant, world, fa
 
 
 @WORLDS
-def test_a_missing_connection_is_told(world):
+def test_a_missing_connection_is_reported(world):
     good, words = verdict(world, sailpoint_conn_id="no_such_tenant")
     assert not good
     assert "no_such_tenant" in words

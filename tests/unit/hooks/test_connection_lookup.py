@@ -84,7 +84,7 @@ def test_the_blocking_question_does_not_hold_the_event_loop(supervised):
     assert loop_thread not in supervisor.threads
 
 
-def test_a_connection_that_does_not_exist_is_told_all_the_same(supervised):
+def test_a_connection_that_does_not_exist_is_reported_all_the_same(supervised):
     supervised(InProcessSupervisor(ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND)))
     with pytest.raises(InvalidInputError, match="There is no Airflow connection 'missing'"):
         looked_up("missing")

@@ -194,7 +194,7 @@ COPIES = [name for name in version_compat._STATS if is_there(name)]
 
 
 @pytest.mark.parametrize("told", COPIES)
-def test_the_copy_that_the_process_has_told_where_to_report_gets_the_metrics(monkeypatch, told):
+def test_the_copy_that_the_process_has_configured_gets_the_metrics(monkeypatch, told):
     recorder = Recorder()
     for name in COPIES:
         module = import_module(name)

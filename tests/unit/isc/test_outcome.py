@@ -67,7 +67,7 @@ def test_without_the_word_of_the_task_record_only_a_final_status_ends_a_run(word
         (None, None, Progress("running")),
     ],
 )
-def test_progress_is_told_by_the_status_endpoint_else_by_the_task_record(word, percent, expected):
+def test_progress_is_reported_by_the_status_endpoint_else_by_the_task_record(word, percent, expected):
     assert progress_of(status(word), task(percentComplete=percent)) == expected
 
 
@@ -159,7 +159,7 @@ def test_a_result_without_any_answer_says_none():
     assert set(result["accounts"].values()) == set(result["identities"].values()) == {None}
 
 
-def test_the_begin_is_that_of_the_record_where_the_status_tells_none():
+def test_the_begin_is_that_of_the_record_where_the_status_shows_none():
     assert make_result(RUN, status("COMPLETED"), task("SUCCESS"))["started"] == "2024-05-01T12:00:01.000Z"
     assert make_result(RUN, None, task("SUCCESS", launched=None))["started"] == "2024-05-01T12:00:00.000Z"
 

@@ -68,7 +68,7 @@ def test_pauses_double_up_to_the_longest_and_jitter_takes_up_to_half(attempt, pa
 
 
 @pytest.mark.parametrize(("effect", "jitter", "pause"), [(9.0, 0.0, 9.0), (9.0, 1.0, 10.0), (0.0, 0.5, 0.75)])
-def test_a_wish_of_isc_is_waited_for_in_full(effect, jitter, pause):
+def test_retry_after_is_waited_for_in_full(effect, jitter, pause):
     assert RetryPolicy().pause(1, exceptions.RateLimitError("x", retry_after=effect), jitter) == pause
 
 
@@ -141,7 +141,7 @@ def test_a_clock_that_stands_still_or_goes_back_earns_nothing():
     assert budget.reserve(1000.0) == pytest.approx(5.0)
 
 
-def test_what_is_spare_is_told_without_taking_it():
+def test_what_is_spare_is_reported_without_taking_it():
     budget = RequestBudget(50)
     assert [budget.spare(1000.0) for _ in range(3)] == [1.0] * 3
     for _ in range(5):

@@ -105,7 +105,7 @@ def text_of(context, **settings):
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
-def test_a_good_end_is_told_with_its_counts_and_links(tenant, deferrable):
+def test_a_good_end_is_reported_with_its_counts_and_links(tenant, deferrable):
     text = text_of(run(deferrable=deferrable).context)
     assert text.startswith("SUCCEEDED: Directory · ")
     assert "Accounts scanned" in text
@@ -114,7 +114,7 @@ def test_a_good_end_is_told_with_its_counts_and_links(tenant, deferrable):
         assert f"Open source in ISC: {PAGE}" in text
 
 
-def test_a_bad_end_is_told_with_its_result(tenant):
+def test_a_bad_end_is_reported_with_its_result(tenant):
     tenant.plan(DIRECTORY, "error")
     ran = run()
     text = text_of(ran.context)
@@ -123,7 +123,7 @@ def test_a_bad_end_is_told_with_its_result(tenant):
     assert f"Open source in ISC: {PAGE}" in text
 
 
-def test_a_refused_file_is_told_without_the_keys_in_it(tenant, tmp_path):
+def test_a_refused_file_is_reported_without_the_keys_in_it(tenant, tmp_path):
     file = tenant.csv(tmp_path, rows=3)
     ran = run(source_id=HR, file=str(file), check={"min_rows": 100})
     text = text_of(ran.context)
@@ -141,7 +141,7 @@ def test_no_secret_is_ever_in_a_message(tenant):
     assert "an0ther" not in text
 
 
-def test_of_an_error_from_elsewhere_only_the_class_is_told():
+def test_of_an_error_from_elsewhere_only_the_class_is_reported():
     ran = Ran(None, FakeTaskInstance(), ValueError("s3cret"))
     text = text_of(ran.context)
     assert text.startswith("FAILED: nightly.task\n\nValueError: the task's log says more.")
@@ -149,13 +149,13 @@ def test_of_an_error_from_elsewhere_only_the_class_is_told():
 
 
 @pytest.mark.parametrize("error", [AirflowSensorTimeout("s3cret"), AirflowTaskTimeout("s3cret")])
-def test_a_timeout_is_told_as_one(error):
+def test_a_timeout_is_reported_as_one(error):
     text = text_of(Ran(None, FakeTaskInstance(), error).context)
     assert text.startswith("TIMED OUT: nightly.task")
     assert "s3cret" not in text
 
 
-def test_a_skip_is_told_as_one():
+def test_a_skip_is_reported_as_one():
     skip = AirflowSkipException("Skipped instead of failed: jane.doe is broken")
     text = text_of(Ran(None, FakeTaskInstance(), skip).context)
     assert text.startswith("SKIPPED: nightly.task")
@@ -168,7 +168,7 @@ def test_a_task_whose_process_is_gone_has_failed_although_there_is_no_error():
     assert text_of(context).startswith("FAILED: nightly.task\n\nThe task's process ended")
 
 
-def test_a_task_without_a_result_is_told_by_its_name():
+def test_a_task_without_a_result_is_reported_by_its_name():
     ti = FakeTaskInstance(try_number=2)
     ti.map_index = 4
     text = text_of(Ran(None, ti, None).context)
@@ -215,7 +215,7 @@ def test_words_of_isc_are_not_rendered_as_a_template():
     assert "{{ 7 * 7 }} {% raw %}" in text_of(Ran(None, FakeTaskInstance(), error).context)
 
 
-def test_one_notifier_tells_of_one_task_after_the_other():
+def test_one_notifier_mentions_one_task_after_the_other():
     inner = SomebodysNotifier()
     notifier = SailPointNotifier(inner)
     for error in (None, SailPointError("no")):

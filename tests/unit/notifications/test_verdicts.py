@@ -82,7 +82,7 @@ def test_deletions_that_isc_skipped_are_mentioned():
     assert "ISC deleted no accounts" in about_result(skipped, TASK).sentence
 
 
-def test_a_refused_file_is_told_in_numbers_and_rules_not_in_keys():
+def test_a_refused_file_is_reported_in_numbers_and_rules_not_in_keys():
     report = {
         "name": "hr.csv",
         "rows": 10,
@@ -111,7 +111,7 @@ def test_a_refused_file_is_told_in_numbers_and_rules_not_in_keys():
     assert KEY not in message.text
 
 
-def test_a_file_that_isc_refuses_is_told_without_its_words():
+def test_a_file_that_isc_refuses_is_reported_without_its_words():
     error = exceptions.FileRefusedError(f"Column {KEY} is unknown", status=400, tracking_id="t-1")
     message = about_error(error, TASK)
     assert message.subject == f"FILE REFUSED: {TASK}"
@@ -130,7 +130,7 @@ def test_a_file_that_isc_refuses_is_told_without_its_words():
     ],
     ids=lambda one: getattr(type(one), "__name__", one),
 )
-def test_an_error_is_told_with_what_to_do(error, verdict):
+def test_an_error_is_reported_with_what_to_do(error, verdict):
     message = about_error(error, TASK)
     assert message.subject == f"{verdict}: {TASK}"
     assert message.sentence == str(error)

@@ -338,7 +338,7 @@ def test_a_retry_that_finds_its_result_sends_the_event_that_the_crash_lost(tenan
 
 
 @MODES
-def test_a_drop_is_told_with_its_check(tenant, asset, tmp_path, deferrable):
+def test_a_drop_is_reported_with_its_check(tenant, asset, tmp_path, deferrable):
     tenant.plan(HR)
     folder, ti = tmp_path / "drops", task_instance()
     folder.mkdir()
@@ -367,7 +367,7 @@ def test_an_event_that_cannot_be_made_leaves_the_load_good(tenant, asset, monkey
 
 
 @MODES
-def test_a_sensor_tells_its_outlet_of_what_it_waited_for(tenant, asset, deferrable):
+def test_a_sensor_reports_to_its_outlet_what_it_waited_for(tenant, asset, deferrable):
     started, ti = tenant.started(DIRECTORY), task_instance()
     result = carried_out(
         lambda: SailPointAccountAggregationSensor(
@@ -385,7 +385,7 @@ def test_a_sensor_tells_its_outlet_of_what_it_waited_for(tenant, asset, deferrab
     assert (event["file"], event["check"]) == (None, None)
 
 
-def test_a_sensor_that_is_skipped_tells_nothing(tenant, asset):
+def test_a_sensor_that_is_skipped_shows_nothing(tenant, asset):
     started, ti = tenant.started(DIRECTORY, "error"), task_instance()
     with pytest.raises(AirflowSkipException):
         carried_out(

@@ -90,7 +90,7 @@ def test_an_end_between_the_two_answers_of_a_look_loses_no_result(tenant, outcom
 
 
 @MODES
-def test_a_warning_is_a_good_end_unless_told_otherwise(tenant, deferrable):
+def test_a_warning_is_a_good_end_unless_configured_otherwise(tenant, deferrable):
     tenant.plan(DIRECTORY, "warning", messages=[{"type": "WARN", "text": "Two accounts were odd."}])
     result = carried_out(lambda: operator(source_id=DIRECTORY, deferrable=deferrable))
     assert result["state"] == "succeeded_with_warnings"
@@ -133,7 +133,7 @@ def test_a_busy_source_that_is_not_waited_for_can_be_retried(tenant, deferrable)
 
 
 @MODES
-def test_a_timeout_tells_the_id_and_that_the_aggregation_goes_on(tenant, deferrable):
+def test_a_timeout_shows_the_id_and_that_the_aggregation_goes_on(tenant, deferrable):
     tenant.plan(DIRECTORY, seconds=NEVER)
     ti = FakeTaskInstance()
     error = timed_out_after_start(
@@ -249,6 +249,6 @@ def test_starts_without_an_id_to_follow_that_left_no_trace_can_be_retried(tenant
         {"version": 1, "status": "success", "aggregation_id": NOBODY, "state": "succeeded", "carried": {}},
     ],
 )
-def test_an_event_that_tells_no_end_fails(event):
+def test_an_event_that_shows_no_end_fails(event):
     with pytest.raises(ProtocolError):
         operator(source_id=HR).execute_complete(FakeTaskInstance().context, event)

@@ -85,7 +85,7 @@ def test_without_a_token_in_memory_no_record_is_cleared(tenant, logged, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["reset", "answer", "not_json", "redirect"])
-def test_a_record_that_cannot_be_cleared_is_only_told(tenant, logged, kind):
+def test_a_record_that_cannot_be_cleared_is_only_reported(tenant, logged, kind):
     task, _ = killed(tenant, on_kill_clear_task=True)
     status = {"answer": {"status": 403}, "not_json": {"status": 500}}.get(kind, {})
     tenant.control.fault(kind, method="PATCH", **status)
@@ -166,7 +166,7 @@ def test_a_record_that_cannot_be_read_at_a_kill_hides_nothing(tenant, monkeypatc
     assert any(GOES_ON in line for line in said(logged))
 
 
-def test_the_trigger_of_a_killed_task_clears_nothing_unless_that_is_wished(tenant, monkeypatch, logged):
+def test_the_trigger_of_a_killed_task_clears_nothing_unless_configured(tenant, monkeypatch, logged):
     asyncio.run(trigger(tenant, monkeypatch, "failed", clear_task_on_kill=False).on_kill())
     assert any(GOES_ON in line for line in said(logged))
     assert patches(tenant) == []
@@ -230,7 +230,7 @@ def test_a_kill_does_not_concern_somebody_elses_aggregation(tenant, monkeypatch,
     assert patches(tenant) == []
 
 
-def test_a_connection_that_cannot_be_read_at_a_kill_is_only_told(tenant, monkeypatch, logged):
+def test_a_connection_that_cannot_be_read_at_a_kill_is_only_reported(tenant, monkeypatch, logged):
     made = trigger(tenant, monkeypatch, "failed")
     monkeypatch.delenv("AIRFLOW_CONN_SAILPOINT_DEFAULT")
     asyncio.run(made.on_kill())
@@ -251,7 +251,7 @@ async def cancelled(made):
     [(False, "failed", True), (False, None, True), (False, "deferred", False), (True, "failed", False)],
     ids=["killed", "cleared", "only cancelled", "told in another way"],
 )
-def test_a_cancelled_wait_asks_for_the_state_where_triggers_are_not_told_of_kills(
+def test_a_cancelled_wait_asks_for_the_state_where_triggers_are_not_notified_of_kills(
     tenant, monkeypatch, logged, told_of_kills, state, speaks
 ):
     monkeypatch.setattr(aggregation, "TRIGGERS_HAVE_ON_KILL", told_of_kills)

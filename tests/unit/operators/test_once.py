@@ -247,7 +247,7 @@ def test_a_store_that_fails_now_and_then_is_tried_again(tenant, quick_store, def
 
 
 @MODES
-def test_what_cannot_be_remembered_after_the_start_is_only_told(tenant, quick_store, logged, deferrable):
+def test_what_cannot_be_remembered_after_the_start_is_only_reported(tenant, quick_store, logged, deferrable):
     def broken(state):
         if state != "submitting":
             raise StoreError

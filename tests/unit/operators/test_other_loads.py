@@ -133,7 +133,7 @@ def test_an_account_aggregation_of_the_source_is_not_in_its_way(tenant, tmp_path
 @pytest.mark.parametrize(
     ("if_running", "error"), [("fail", AggregationAlreadyRunningError), ("skip", AirflowSkipException)]
 )
-def test_it_gives_way_as_it_is_told(tenant, tmp_path, case, if_running, error):
+def test_it_gives_way_as_the_server_says(tenant, tmp_path, case, if_running, error):
     case.plan(tenant, seconds=NEVER)
     first = case.operator(tmp_path, wait_for_completion=False)
     first.execute(FakeTaskInstance().context)

@@ -127,7 +127,7 @@ def test_adopting_can_go_with_an_optimization_that_a_template_leaves_on(tenant, 
 
 
 @pytest.mark.parametrize("wrong", ["queue", "", None, 1])
-def test_another_wish_for_busy_sources_is_refused_when_the_dag_is_parsed(wrong):
+def test_another_if_running_is_refused_when_the_dag_is_parsed(wrong):
     with pytest.raises(InvalidInputError, match="if_running"):
         operator(source_id=HR, if_running=wrong)
 

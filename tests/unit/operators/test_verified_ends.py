@@ -135,7 +135,7 @@ def test_an_end_that_isc_does_not_confirm_defers_again_with_the_same_times(tenan
 
 
 @KINDS
-def test_a_worker_tells_the_end_that_isc_tells_and_not_what_the_event_says(tenant, kind):
+def test_a_worker_shows_the_end_that_isc_shows_and_not_what_the_event_says(tenant, kind):
     task, deferral, aggregation_id = deferred(kind, tenant)
     tenant.control.finish(aggregation_id, "cancelled")
     with pytest.raises(AggregationFailedError) as caught:

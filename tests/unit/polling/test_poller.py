@@ -114,7 +114,7 @@ def test_a_group_becomes_a_crowd_and_a_group_again(control, tenant):
     assert set(on_a_loop(deed)) == {"succeeded"}
 
 
-def test_waits_come_and_go_during_sweeps_and_disturb_nobody(control, tenant):
+def test_waits_come_and_go_during_batch_polls_and_disturb_nobody(control, tenant):
     ids = started(control, 60)
     chance = random.Random(7)
 
@@ -225,13 +225,13 @@ def first_told(control, ids, settings, tenant, before=None):
     return on_a_loop(deed)
 
 
-def test_an_end_that_a_list_tells_too_soon_is_told_after_the_first_pause(control, tenant):
+def test_an_end_that_a_list_shows_too_soon_is_reported_after_the_first_pause(control, tenant):
     ids = started(control, 30)
     control.finish(ids[0])
     assert first_told(control, ids, {"poll": 0.05, "first_pause": 0.5}, tenant) >= 0.5
 
 
-def test_an_end_that_a_list_leaves_out_is_told_after_the_first_pause(control, tenant):
+def test_an_end_that_a_list_leaves_out_is_reported_after_the_first_pause(control, tenant):
     ids = started(control, 30)
     control.finish(ids[0])
     # The list by id is refused, and the list of running ones does not name what has ended.
@@ -239,7 +239,7 @@ def test_an_end_that_a_list_leaves_out_is_told_after_the_first_pause(control, te
     assert first_told(control, ids, {"poll": 2.4, "first_pause": 0.5}, tenant) >= 0.5
 
 
-def test_an_end_that_another_wait_for_the_same_makes_due_is_told_after_the_first_pause(control, tenant):
+def test_an_end_that_another_wait_for_the_same_makes_due_is_reported_after_the_first_pause(control, tenant):
     ids = started(control, 30)
     control.fault("answer", path="task-status/v1$", nth=1, status=403)
 
@@ -272,7 +272,7 @@ def test_a_wait_that_another_poll_has_shown_running_is_not_polled_before_its_fir
     on_a_loop(deed)
 
 
-def test_an_end_that_the_status_endpoint_hints_at_is_told_after_the_first_pause(control, tenant):
+def test_an_end_that_the_status_endpoint_hints_at_is_reported_after_the_first_pause(control, tenant):
     ids = started(control, 30)
     control.finish(ids[0])
 

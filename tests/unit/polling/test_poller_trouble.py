@@ -165,7 +165,7 @@ def test_a_rate_limit_pauses_the_crowd_and_all_end(control, tenant):
     assert all(seconds_between(times[limited], later) > 0.9 for later in times[limited + 2 :])
 
 
-def test_a_page_that_is_limited_is_told_and_sat_out(control, tenant, caplog, monkeypatch):
+def test_a_page_that_is_limited_is_reported_and_sat_out(control, tenant, caplog, monkeypatch):
     ids = started(control, PAGE_SIZE + 5)
     monkeypatch.setattr(poller, "_SECONDS_PER_LINE", 0.0)
 
@@ -224,7 +224,7 @@ def test_a_completed_run_without_a_result_ends_after_its_grace_while_others_go_o
 
 
 @pytest.mark.parametrize("said", ["CANCELLED", "TERMINATED"])
-def test_an_end_that_only_the_status_endpoint_tells_ends_a_wait_in_a_crowd_too(control, tenant, said):
+def test_an_end_that_only_the_status_endpoint_shows_ends_a_wait_in_a_crowd_too(control, tenant, said):
     ids = started(control, 30)
     control.fault("answer", path=f"{ids[0]}/status", status=200, body={"status": said})
 

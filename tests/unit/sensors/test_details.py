@@ -177,7 +177,7 @@ def test_a_deferral_that_airflow_breaks_off_ends_by_the_sensors_own_rules(end, f
 
 @pytest.mark.parametrize("event", [None, {}, "over", {"version": 1, "status": "success", "result": {}}])
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_an_event_that_tells_no_end_fails(event, soft_fail):
+def test_an_event_that_shows_no_end_fails(event, soft_fail):
     task = sensor(deferrable=True, soft_fail=soft_fail)
     with pytest.raises(ProtocolError):
         task.resume_execution("execute_complete", {"event": event}, FakeTaskInstance().context)

@@ -105,7 +105,7 @@ def test_what_ended_before_and_refused_starts_are_not_posted(control):
     assert [event["source"]["id"] for event, _ in received] == [MAINFRAME]
 
 
-def test_every_subscriber_is_told_even_if_one_fails(control):
+def test_every_subscriber_is_notified_even_if_one_fails(control):
     with subscriber(500) as (bad, _), subscriber() as (good, received):
         control.subscribe(bad)
         control.subscribe("http://127.0.0.1:9/nobody")
@@ -116,7 +116,7 @@ def test_every_subscriber_is_told_even_if_one_fails(control):
     assert len(received) == 1
 
 
-def test_an_unsubscribed_url_is_not_told(control):
+def test_an_unsubscribed_url_is_not_reported(control):
     with subscriber() as (url, received):
         control.subscribe(url)
         control.unsubscribe()

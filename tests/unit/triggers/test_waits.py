@@ -84,7 +84,7 @@ def test_a_trigger_stored_with_the_id_alone_still_waits(tenant):
 
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
-def test_it_tells_the_end_and_no_more_in_every_api_version(tenant, api_version):
+def test_it_shows_the_end_and_no_more_in_every_api_version(tenant, api_version):
     tenant.connect(extra={"api_version": api_version})
     aggregation_id = tenant.started()
     assert events_of(trigger(aggregation_id)) == [
@@ -109,7 +109,7 @@ def test_it_tells_the_end_and_no_more_in_every_api_version(tenant, api_version):
         ("retried", "succeeded"),
     ],
 )
-def test_it_tells_every_end_and_judges_none(tenant, outcome, state):
+def test_it_shows_every_end_and_judges_none(tenant, outcome, state):
     (event,) = events_of(trigger(tenant.started(outcome=outcome)))
     assert read_event(event).state == state
     assert event["status"] == ("success" if state.startswith("succeeded") else "failed")

@@ -52,7 +52,7 @@ def test_ends_are_spread_evenly_and_not_in_order():
         assert end == pytest.approx(30.0 + 5.0 * at / 1000, abs=0.02)
 
 
-def test_all_three_are_told_the_same_ends():
+def test_all_three_get_the_same_ends():
     async def story():
         series = series_of(4)
         over = [series.end(number) <= time.time() for number in range(4)]

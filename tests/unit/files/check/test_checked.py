@@ -17,7 +17,7 @@ from tests.unit.isc.start.starter_cases import (
     BUSY_WORDS,
     LOST,
     FakeFile,
-    StartOutcome,
+    StartScenario,
     an_id,
     refused,
 )
@@ -41,7 +41,7 @@ def begin(tmp_path):
     def begun(replies, verdicts):
         reports = iter([{"passed": passed, "refused": objection}[one] for one in verdicts])
         file = CheckedFile(FakeFile(), lambda _: next(reports), None, logging.getLogger("check"))
-        tenant = StartOutcome(file=file, replies=list(replies))
+        tenant = StartScenario(file=file, replies=list(replies))
         try:
             return tenant, tenant.begin()
         finally:

@@ -19,7 +19,7 @@ def gone(tmp_path):
     return replace(last_of(tmp_path, GOOD), file=None)
 
 
-def test_what_only_the_name_tells_is_not_checked(tmp_path, gone):
+def test_what_only_the_name_shows_is_not_checked(tmp_path, gone):
     for last, facts in ((None, FACTS), (gone, FACTS), (GOOD, replace(FACTS, identity_attribute=None))):
         found = outcome(checked(tmp_path, _OTHER, last=last, facts=facts), "foreign")
         assert (found.state, found.figure) == ("not_checked", "name only")
@@ -40,7 +40,7 @@ def test_strict_refuses_a_file_of_which_only_the_name_was_looked_at(tmp_path, go
     assert (found.state, found.sentence) == ("refused", _REFUSED + sentence)
 
 
-def test_strict_refuses_a_file_if_nothing_tells_which_is_older(tmp_path):
+def test_strict_refuses_a_file_if_nothing_shows_which_is_older(tmp_path):
     last = replace(last_of(tmp_path, GOOD), dropped_at=None)
     found = outcome(checked(tmp_path, _OTHER, last=last, strict=True), "fresh")
     assert found.sentence == f"{_REFUSED}Neither the names nor timestamps show which file is older."

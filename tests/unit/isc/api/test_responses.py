@@ -101,7 +101,7 @@ def test_a_404_of_a_run_means_an_unknown_aggregation(call):
     assert not error.final
 
 
-def test_an_error_of_isc_is_told_in_its_own_words():
+def test_an_error_of_isc_is_reported_in_its_own_words():
     error = error_of(SOURCE_CALL, answer(ISC_ERROR, 400))
     assert error.detail_code == "400.1.3 Illegal value"
     assert error.tracking_id == "3f9a0a7d"
@@ -118,7 +118,7 @@ def test_an_error_of_isc_is_told_in_its_own_words():
         ({"messages": [], "message": "plain"}, "plain"),
     ],
 )
-def test_other_bodies_of_errors_are_told_too(document, words):
+def test_other_bodies_of_errors_are_reported_too(document, words):
     assert words in str(error_of(SOURCE_CALL, answer(document, 400)))
 
 
@@ -159,7 +159,7 @@ def test_an_error_says_what_to_do(status, advice):
         ("", "the same host"),
     ],
 )
-def test_a_redirect_is_told_and_not_followed(location, host):
+def test_a_redirect_is_reported_and_not_followed(location, host):
     error = error_of(SOURCE_CALL, answer({}, 302, location=location))
     assert isinstance(error, exceptions.ProtocolError)
     assert f"redirects to {host!r}" in str(error)
@@ -193,7 +193,7 @@ def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server():
 
 
 @pytest.mark.parametrize("date", [{}, {"date": ""}, {"date": "yesterday"}])
-def test_retry_after_as_a_date_is_read_by_the_own_clock_where_the_server_tells_none(date):
+def test_retry_after_as_a_date_is_read_by_the_own_clock_where_the_server_shows_none(date):
     assert retry_after(answer(retry_after=formatdate(NOON + 7, usegmt=True), **date)) == 7.0
 
 
@@ -210,7 +210,7 @@ def test_a_date_that_has_passed_means_at_once():
     assert retry_after(answer(retry_after=formatdate(NOON - 60, usegmt=True))) == 0.0
 
 
-def test_an_error_carries_the_wish_to_wait():
+def test_an_error_carries_the_retry_after():
     assert error_of(SOURCE_CALL, answer({}, 429, retry_after="9")).retry_after == 9.0
     assert error_of(SOURCE_CALL, answer({}, 503)).retry_after is None
 
@@ -237,7 +237,7 @@ def test_a_good_status_without_json_is_a_broken_protocol(body, status):
     assert "text/html" in str(failure.value)
 
 
-def test_an_empty_page_of_tasks_may_be_told_by_204():
+def test_an_empty_page_of_tasks_may_be_reported_by_204():
     call = endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0)
     assert read_response(call, answer(body=b"", status=204)) == []
     assert read_response(call, answer([task_document()]))[0].id == RUN
@@ -267,7 +267,7 @@ def test_json_keeps_what_it_says():
     assert answer(body=json.dumps(document).encode("utf-8")).json() == document
 
 
-def test_causes_are_told_beside_messages_and_each_text_once():
+def test_causes_are_reported_beside_messages_and_each_text_once():
     document = {
         "detailCode": "400.1 Bad Request Content",
         "messages": [{"locale": "en-US", "localeOrigin": "DEFAULT", "text": "The request was wrong."}],
@@ -374,7 +374,7 @@ def test_another_answer_is_called_that_of_its_host(body, headers, words):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_token_address_that_is_not_iscs_is_told_beside_the_credentials(status):
+def test_a_token_address_that_is_not_iscs_is_reported_beside_the_credentials(status):
     error = error_of(TOKEN, answer(body=b"<html>", status=status, content_type="text/html"))
     assert isinstance(error, exceptions.ProtocolError)
     assert not error.final

@@ -93,7 +93,7 @@ def test_no_content_is_an_empty_page():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_an_end_is_told_only_of_records_that_say_one(seed):
+def test_an_end_is_reported_only_of_records_that_say_one(seed):
     chance = random.Random(seed)
     odd = [None, "", " ", 0, 1, True, "SUCCESS", "Success", "temp_error", [], {}, 2.5]
     records = [

@@ -1,4 +1,4 @@
-"""A tenant with one source, a file and a memory, all in small, for the tests of beginning."""
+"""A tenant with one source, a file and a memory, all in small, for the tests of starts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sailpoint_provider.isc.wait.deadlines import Deadlines
 from sailpoint_provider.results import UploadedFile
 from tests.unit.isc.isc_cases import NOON, SOURCE, Driver
 
-LOG = logging.getLogger("beginning")
+LOG = logging.getLogger("start")
 DIRECTORY = Source(SOURCE, "Directory", "Active Directory - Direct")
 BUSY_WORDS = TaskMessage(
     "ERROR",
@@ -85,7 +85,7 @@ class FakeFile(FileSource):
 
 
 @dataclass
-class StartOutcome:
+class StartScenario:
     """
     One task at one source: what ISC has, what is remembered, and all that happened, in order.
 

@@ -28,11 +28,11 @@ RESULT = make_result(an_id(1), None, record(1, "SUCCESS")) | {"file": SENT}
         checkpoint_of_file("submitting").running(an_id(1), SENT).returned(RESULT),
     ],
 )
-def test_a_claim_survives_json(one):
+def test_a_checkpoint_survives_json(one):
     assert read_checkpoint(json.loads(json.dumps(one.to_json()))) == one
 
 
-def test_each_step_of_a_claim_keeps_the_steps_before():
+def test_each_step_of_a_checkpoint_keeps_the_steps_before():
     started = checkpoint_of_file("submitting", may_run=True).running(an_id(2), SENT)
     assert (started.state, started.aggregation_id, started.file) == ("running", an_id(2), STATE)
     assert not started.may_run
@@ -104,12 +104,12 @@ RETURNED = checkpoint_of_file("running").returned(RESULT).to_json()
     ],
     ids=str,
 )
-def test_what_is_not_a_claim_of_this_version_is_refused_with_a_reason(document):
+def test_what_is_not_a_checkpoint_of_this_version_is_refused_with_a_reason(document):
     with pytest.raises(ProtocolError, match=r"malformed|version"):
         read_checkpoint(document)
 
 
-def test_nothing_stored_is_no_claim():
+def test_nothing_stored_is_no_checkpoint():
     assert read_checkpoint(None) is None
 
 

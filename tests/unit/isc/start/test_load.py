@@ -40,7 +40,7 @@ def test_a_name_with_blanks_around_it_finds_the_source_that_has_none():
     assert dict(driver.calls[0].query)["filters"] == 'name eq "HR Delimited File"'
 
 
-def test_a_name_that_nothing_has_is_told():
+def test_a_name_that_nothing_has_is_reported():
     _, run = drive(find_source(V1, "Nothing"), [])
     with pytest.raises(InvalidInputError, match="this client can see") as failure:
         run()
@@ -67,7 +67,7 @@ def test_a_sub_admin_is_asked_for_in_its_own_way():
     assert dict(driver.calls[1].query)["for-subadmin"] == "me"
 
 
-def test_a_second_refusal_tells_the_first():
+def test_a_second_refusal_shows_the_first():
     first = AccessDeniedError("first")
     _, run = drive(find_source(V1, "HR"), first, AccessDeniedError("second"))
     with pytest.raises(AccessDeniedError) as failure:
@@ -125,7 +125,7 @@ def test_a_start_returns_the_aggregation_that_isc_acknowledged():
 
 
 @pytest.mark.parametrize("task_id", [RUN, None])
-def test_a_refusal_inside_a_good_answer_is_told_apart(task_id):
+def test_a_refusal_inside_a_good_answer_is_distinguished(task_id):
     refused = StartResponse(task_id, (TaskMessage("ERROR", f"So: {BUSY}."),))
     _, run = drive(start(V1, SOURCE), refused)
     with pytest.raises(AggregationAlreadyRunningError, match="another one is running") as failure:

@@ -28,7 +28,7 @@ from tests.unit.isc.start.starter_cases import (
     SENT,
     STATE,
     FakeFile,
-    StartOutcome,
+    StartScenario,
     an_id,
     at,
     busy_start,
@@ -81,13 +81,13 @@ def words(error):
     return str(error) or "no id"
 
 
-def beginning(has_file=False, **changed):
-    return StartOutcome(file=FakeFile() if has_file else None, **changed)
+def scenario(has_file=False, **changed):
+    return StartScenario(file=FakeFile() if has_file else None, **changed)
 
 
 @FILES
 def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id(has_file):
-    tenant = beginning(has_file)
+    tenant = scenario(has_file)
     begun = tenant.begin()
     assert tenant.happened == ["look", "submitting", "start", "running"]
     assert begun.state == "running"
@@ -98,14 +98,14 @@ def test_a_first_try_looks_then_writes_its_intent_then_starts_then_writes_the_id
 
 
 def test_the_intent_holds_the_newest_records_of_iscs_own_clock():
-    tenant = beginning(records=[record(1, "SUCCESS", -50), record(2, "ERROR", -9), record(3, "SUCCESS", -9)])
+    tenant = scenario(records=[record(1, "SUCCESS", -50), record(2, "ERROR", -9), record(3, "SUCCESS", -9)])
     mark = tenant.begin().baseline
     assert mark.created == at(-9).isoformat()
     assert set(mark.ids) == {an_id(2), an_id(3)}
 
 
 def test_a_file_that_is_missing_is_reported_before_anything_is_asked():
-    tenant = beginning(records=[record(9)])
+    tenant = scenario(records=[record(9)])
     tenant.file = FakeFile(state=None)
     with pytest.raises(InvalidInputError):
         tenant.begin()
@@ -113,7 +113,7 @@ def test_a_file_that_is_missing_is_reported_before_anything_is_asked():
 
 
 def test_a_file_that_is_missing_when_the_source_is_free_starts_nothing_and_leaves_no_intent():
-    tenant = beginning(True)
+    tenant = scenario(True)
 
     def take_away(call, tenant):
         tenant.file.state = None
@@ -126,7 +126,7 @@ def test_a_file_that_is_missing_when_the_source_is_free_starts_nothing_and_leave
 
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
 def test_an_unanswered_ordinary_start_that_left_one_aggregation_is_followed_and_not_sent_again(reply):
-    tenant = beginning(records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
+    tenant = scenario(records=[record(5, "SUCCESS")], replies=[unanswered(1, error=reply)])
     begun = tenant.begin()
     assert begun.aggregation_id == an_id(1) == tenant.remembered.aggregation_id
     assert tenant.happened == ["look", "submitting", "start", "look", "running"]
@@ -136,7 +136,7 @@ def test_an_unanswered_ordinary_start_that_left_one_aggregation_is_followed_and_
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
 @pytest.mark.parametrize("ending", [None, "SUCCESS"], ids=["runs", "ended"])
 def test_what_isc_did_not_acknowledge_is_never_followed_however_well_it_fits(reply, ending, own):
-    tenant = StartOutcome(**own(), replies=[unanswered(7, error=reply, completion_status=ending)])
+    tenant = StartScenario(**own(), replies=[unanswered(7, error=reply, completion_status=ending)])
     begun = tenant.begin()
     if ending is None:
         assert begun == Busy(an_id(7), may_run=True)
@@ -150,7 +150,7 @@ def test_what_isc_did_not_acknowledge_is_never_followed_however_well_it_fits(rep
 
 @OWN
 def test_an_unacknowledged_start_that_left_nothing_is_sent_again_without_a_long_wait(own):
-    tenant = StartOutcome(**own(), replies=[LOST])
+    tenant = StartScenario(**own(), replies=[LOST])
     assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.happened[:4] == ["look", "submitting", "start", "unanswered"]
     assert tenant.happened[4:] == ["look", "submitting", "start", "running"]
@@ -173,7 +173,7 @@ def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_w
 
     for if_running in ("wait", "fail", "skip"):
         late.clear()
-        tenant = StartOutcome(**own(if_running=if_running), replies=[start_unseen, refuse])
+        tenant = StartScenario(**own(if_running=if_running), replies=[start_unseen, refuse])
         assert tenant.begin() == Busy(an_id(7), may_run=True)
         tenant.end(7)
         assert tenant.begin().aggregation_id == an_id(1)
@@ -182,7 +182,7 @@ def test_an_unacknowledged_start_that_shows_late_refuses_the_second_one_and_is_w
 
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
 def test_an_unanswered_ordinary_start_that_left_nothing_is_sent_again_after_half_a_minute(reply):
-    tenant = beginning(records=[record(5, "SUCCESS")], replies=[reply])
+    tenant = scenario(records=[record(5, "SUCCESS")], replies=[reply])
     assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
     assert (
@@ -195,7 +195,7 @@ def test_an_unanswered_ordinary_start_that_left_nothing_is_sent_again_after_half
 
 
 def test_an_aggregation_that_shows_only_later_is_still_found():
-    tenant = beginning(replies=[LOST])
+    tenant = scenario(replies=[LOST])
 
     def show(call, tenant):
         if tenant.elapsed > 20 and not tenant.records:
@@ -211,7 +211,7 @@ def test_a_refusal_among_the_records_settles_an_unanswered_start_without_a_wait(
         tenant.records.append(refused(4, tenant.elapsed))
         return LOST
 
-    tenant = beginning(replies=[refuse_unheard])
+    tenant = scenario(replies=[refuse_unheard])
     assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
     assert tenant.elapsed < reconcile.RECONCILE_PAUSE
@@ -222,27 +222,27 @@ def test_the_rival_that_a_start_was_refused_for_is_not_followed_where_the_answer
         busy_start(tenant)
         return LOST
 
-    tenant = beginning(replies=[refuse_unheard])
+    tenant = scenario(replies=[refuse_unheard])
     assert tenant.begin() == Busy(an_id(9), may_run=True)
     tenant.end(9)
     assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_of_several_aggregations_after_an_unanswered_start_none_is_taken():
-    tenant = beginning(replies=[unanswered(7, 8, completion_status="SUCCESS")])
+    tenant = scenario(replies=[unanswered(7, 8, completion_status="SUCCESS")])
     assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
 
 
 def test_of_several_aggregations_that_run_none_is_taken_and_one_is_waited_for():
-    tenant = beginning(replies=[unanswered(7, 8)])
+    tenant = scenario(replies=[unanswered(7, 8)])
     assert isinstance(tenant.begin(), Busy)
     assert (tenant.starts, tenant.remembered.state) == (1, "unanswered")
 
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
-def test_what_may_be_an_earlier_start_is_waited_for_whatever_is_wished_for_busy_sources(if_running):
-    tenant = beginning(replies=[unanswered(7, 8)], order={"if_running": if_running})
+def test_what_may_be_an_earlier_start_is_waited_for_whatever_if_running_says(if_running):
+    tenant = scenario(replies=[unanswered(7, 8)], order={"if_running": if_running})
     assert isinstance(tenant.begin(), Busy)
     tenant.end(7)
     assert tenant.begin() == Busy(an_id(8), may_run=True)
@@ -250,19 +250,19 @@ def test_what_may_be_an_earlier_start_is_waited_for_whatever_is_wished_for_busy_
     assert tenant.begin().aggregation_id == an_id(1)
 
 
-def test_an_aggregation_of_the_same_moment_as_the_mark_is_told_from_it_by_its_id():
-    tenant = beginning(records=[record(5, "SUCCESS", 0)], replies=[unanswered(1)])
+def test_an_aggregation_of_the_same_moment_as_the_mark_is_distinguished_from_it_by_its_id():
+    tenant = scenario(records=[record(5, "SUCCESS", 0)], replies=[unanswered(1)])
     assert tenant.begin().aggregation_id == an_id(1)
 
 
 @pytest.mark.parametrize("before", [[], [record(5, "SUCCESS", None)]], ids=["no records", "no times"])
 def test_without_a_time_to_compare_with_the_new_id_is_taken(before):
-    tenant = beginning(records=before, replies=[unanswered(1)])
+    tenant = scenario(records=before, replies=[unanswered(1)])
     assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_a_record_without_a_time_is_not_taken_where_the_mark_has_one():
-    tenant = beginning(records=[record(5, "SUCCESS")], replies=[LOST])
+    tenant = scenario(records=[record(5, "SUCCESS")], replies=[LOST])
     tenant.records.append(record(6, "SUCCESS", None))
     assert tenant.begin().aggregation_id == an_id(1)
     assert tenant.starts == 2
@@ -271,7 +271,7 @@ def test_a_record_without_a_time_is_not_taken_where_the_mark_has_one():
 @FILES
 @pytest.mark.parametrize("error", CERTAIN, ids=words)
 def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_that_is_stored(error, has_file):
-    tenant = beginning(has_file, replies=[error])
+    tenant = scenario(has_file, replies=[error])
     with pytest.raises(type(error)) as caught:
         tenant.begin()
     assert str(caught.value) == str(error)
@@ -281,14 +281,14 @@ def test_a_start_that_certainly_did_not_happen_is_not_looked_for_and_that_is_sto
 
 @pytest.mark.parametrize("error", CERTAIN, ids=words)
 def test_a_refused_start_that_cannot_be_stored_ends_the_task_before_a_retry_is_misled(error):
-    tenant = beginning(replies=[error], unwritable=("refused",))
+    tenant = scenario(replies=[error], unwritable=("refused",))
     with pytest.raises(type(error) if error.final else CheckpointError) as caught:
         tenant.begin()
     assert caught.value.final
 
 
 def test_a_refusal_for_a_rival_that_cannot_be_stored_ends_the_task_before_a_retry_is_misled():
-    tenant = beginning(replies=[busy_start], unwritable=("refused",))
+    tenant = scenario(replies=[busy_start], unwritable=("refused",))
     with pytest.raises(CheckpointError) as caught:
         tenant.begin()
     assert caught.value.final
@@ -296,14 +296,14 @@ def test_a_refusal_for_a_rival_that_cannot_be_stored_ends_the_task_before_a_retr
 
 @OWN
 def test_a_refusal_that_cannot_be_stored_misleads_nobody_who_needs_an_acknowledgement(own):
-    tenant = StartOutcome(**own(), replies=[busy_start], unwritable=("refused",))
+    tenant = StartScenario(**own(), replies=[busy_start], unwritable=("refused",))
     assert tenant.begin() == Busy(an_id(9))
     tenant.end(9)
     assert tenant.begin().aggregation_id == an_id(1)
 
 
 def test_an_intent_that_cannot_be_stored_starts_nothing():
-    tenant = beginning(unwritable=("submitting",))
+    tenant = scenario(unwritable=("submitting",))
     with pytest.raises(CheckpointError) as caught:
         tenant.begin()
     assert (tenant.starts, caught.value.final) == (0, False)
@@ -311,14 +311,14 @@ def test_an_intent_that_cannot_be_stored_starts_nothing():
 
 @pytest.mark.parametrize("reply", AMBIGUOUS, ids=words)
 def test_one_try_sends_three_starts_at_the_most(reply):
-    tenant = beginning(replies=[reply] * 9)
+    tenant = scenario(replies=[reply] * 9)
     with pytest.raises((TenantUnavailableError, ProtocolError)):
         tenant.begin()
     assert (tenant.starts, tenant.remembered.state) == (3, "unanswered")
 
 
 def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
-    tenant = beginning(replies=[LOST], order={"tolerate_outage": 60.0})
+    tenant = scenario(replies=[LOST], order={"tolerate_outage": 60.0})
     tenant.trouble = lambda call, tenant: LOST if tenant.starts and call.method == "GET" else None
     with pytest.raises(TenantUnavailableError):
         tenant.begin()
@@ -327,7 +327,7 @@ def test_an_intent_stays_where_isc_cannot_be_asked_what_came_of_it():
 
 
 def test_a_start_refused_inside_the_202_looks_again_and_waits():
-    tenant = beginning(replies=[busy_start])
+    tenant = scenario(replies=[busy_start])
     assert tenant.begin() == Busy(an_id(9))
     assert tenant.happened == ["look", "submitting", "start", "refused", "look"]
     tenant.end(9)
@@ -342,7 +342,7 @@ def refuse_always(tenant):
 
 
 def test_starts_that_are_refused_while_nobody_shows_as_running_go_on_ever_slower_until_the_deadline():
-    tenant = beginning(replies=[refuse_always] * 99, order={"deadline": NOON + 600})
+    tenant = scenario(replies=[refuse_always] * 99, order={"deadline": NOON + 600})
     with pytest.raises(AggregationTimeoutError):
         tenant.begin()
     assert tenant.remembered.state == "refused"
@@ -350,16 +350,16 @@ def test_starts_that_are_refused_while_nobody_shows_as_running_go_on_ever_slower
     assert 3 < tenant.starts < 30
 
 
-def test_a_refused_start_is_an_error_or_a_skip_where_that_is_wished():
+def test_a_refused_start_is_an_error_or_a_skip_as_if_running_says():
     with pytest.raises(AggregationAlreadyRunningError):
-        beginning(replies=[refuse_always], order={"if_running": "fail"}).begin()
-    skipped = beginning(replies=[refuse_always], order={"if_running": "skip"})
+        scenario(replies=[refuse_always], order={"if_running": "fail"}).begin()
+    skipped = scenario(replies=[refuse_always], order={"if_running": "skip"})
     assert isinstance(skipped.begin(), Skip)
     assert (skipped.starts, skipped.remembered.state) == (1, "refused")
 
 
 def busy(**order):
-    return beginning(records=[record(9, None, -20), record(8, "SUCCESS")], order=order)
+    return scenario(records=[record(9, None, -20), record(8, "SUCCESS")], order=order)
 
 
 def test_a_busy_source_is_waited_for_by_default():
@@ -368,14 +368,14 @@ def test_a_busy_source_is_waited_for_by_default():
     assert tenant.happened == ["look"]
 
 
-def test_a_busy_source_is_adopted_where_that_is_wished():
+def test_a_busy_source_is_adopted_as_if_running_says():
     tenant = busy(if_running="adopt")
     begun = tenant.begin()
     assert (begun.aggregation_id, begun.state) == (an_id(9), "running")
     assert tenant.happened == ["look", "running"]
 
 
-def test_a_busy_source_is_an_error_or_a_skip_where_that_is_wished():
+def test_a_busy_source_is_an_error_or_a_skip_as_if_running_says():
     with pytest.raises(AggregationAlreadyRunningError, match=f"{an_id(9)}.*'Directory'.*Nothing was started"):
         busy(if_running="fail").begin()
     skip = busy(if_running="skip").begin()
@@ -384,8 +384,8 @@ def test_a_busy_source_is_an_error_or_a_skip_where_that_is_wished():
 
 
 @pytest.mark.parametrize("if_running", ["wait", "adopt", "fail", "skip"])
-def test_a_free_source_is_started_whatever_is_wished_for_busy_ones(if_running):
-    assert beginning(order={"if_running": if_running}).begin().aggregation_id == an_id(1)
+def test_a_free_source_is_started_whatever_if_running_says(if_running):
+    assert scenario(order={"if_running": if_running}).begin().aggregation_id == an_id(1)
 
 
 def test_time_that_is_over_while_the_source_is_busy_names_the_other_one():
@@ -395,7 +395,7 @@ def test_time_that_is_over_while_the_source_is_busy_names_the_other_one():
 
 
 def test_time_that_is_over_before_the_start_starts_nothing():
-    tenant = beginning(order={"deadline": NOON})
+    tenant = scenario(order={"deadline": NOON})
     with pytest.raises(AggregationTimeoutError, match="Nothing was started"):
         tenant.begin()
     assert tenant.starts == 0
@@ -407,7 +407,7 @@ SKEWS = pytest.mark.parametrize("skew", [0.0, 600.0, -600.0])
 
 def later_try(*running, skew=0.0, unstored=UNSTORED, **order):
     """A retry without memory of a DAG run that began 100 seconds ago; the records are of ISC's clock."""
-    tenant = beginning(records=list(running), skew=skew)
+    tenant = scenario(records=list(running), skew=skew)
     return tenant, tenant.begin(unstored=unstored, **order)
 
 
@@ -443,7 +443,7 @@ def test_a_later_try_without_memory_follows_the_only_one_that_surely_began_since
 
 def test_a_later_try_without_memory_follows_nothing_without_a_time_to_compare():
     assert isinstance(later_try(record(8, None, None))[1], Busy)
-    tenant = beginning(records=[record(8, None, -20)], date="yesterday")
+    tenant = scenario(records=[record(8, None, -20)], date="yesterday")
     assert isinstance(tenant.begin(unstored=UNSTORED), Busy)
 
 
@@ -473,7 +473,7 @@ def test_a_later_try_without_memory_waits_for_what_may_be_its_own_and_skips_or_f
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 def test_a_later_try_without_memory_that_is_refused_waits(if_running):
-    tenant = beginning(replies=[busy_start], order={"if_running": if_running})
+    tenant = scenario(replies=[busy_start], order={"if_running": if_running})
     begun = tenant.begin(unstored=UNSTORED, disable_optimization=True)
     assert begun == Busy(an_id(9))
 
@@ -492,6 +492,6 @@ def test_a_later_try_without_memory_starts_where_none_runs():
 
 
 def test_a_good_start_is_followed_even_where_the_list_lags_behind():
-    tenant = beginning(replies=[lambda tenant: good_start(tenant, 2)])
+    tenant = scenario(replies=[lambda tenant: good_start(tenant, 2)])
     assert tenant.begin().aggregation_id == an_id(2)
     assert tenant.elapsed < 1

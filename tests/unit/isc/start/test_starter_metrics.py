@@ -6,7 +6,7 @@ from sailpoint_provider.exceptions import AggregationAlreadyRunningError, Invali
 from sailpoint_provider.isc.start.request import Skip
 from tests.unit.isc.start.starter_cases import (
     FakeFile,
-    StartOutcome,
+    StartScenario,
     busy_start,
     checkpoint,
     record,
@@ -15,7 +15,7 @@ from tests.unit.isc.start.starter_cases import (
 
 
 def observed(act=lambda task: task.begin(), **task):
-    outcome = StartOutcome(**task)
+    outcome = StartScenario(**task)
     act(outcome)
     return outcome.observed
 
@@ -50,14 +50,14 @@ def test_a_bad_request_is_neither_a_start_nor_a_refusal_for_a_busy_source():
 
 
 @pytest.mark.parametrize("if_running", ["wait", "skip"])
-def test_a_busy_source_is_told_although_nothing_was_sent(if_running):
-    outcome = StartOutcome(records=[record(5)])
+def test_a_busy_source_is_reported_although_nothing_was_sent(if_running):
+    outcome = StartScenario(records=[record(5)])
     left = outcome.begin(if_running=if_running)
     assert isinstance(left, Skip) == (if_running == "skip")
     assert (outcome.observed, outcome.starts) == (["busy"], 0)
 
 
-def test_a_busy_source_that_fails_the_task_is_told_too():
+def test_a_busy_source_that_fails_the_task_is_reported_too():
     busy = failing(AggregationAlreadyRunningError, if_running="fail")
     assert observed(busy, records=[record(5)]) == ["busy"]
 

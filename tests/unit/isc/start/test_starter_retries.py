@@ -22,7 +22,7 @@ from tests.unit.isc.start.starter_cases import (
     SENT,
     UNKNOWN,
     FakeFile,
-    StartOutcome,
+    StartScenario,
     an_id,
     at,
     checkpoint,
@@ -49,7 +49,7 @@ def again(has_file, state, *records, **changed):
     if state == "returned":
         sent = SENT if has_file else None
         usual |= {"result": make_result(an_id(EARLIER), None, record(EARLIER, "SUCCESS")) | {"file": sent}}
-    return StartOutcome(
+    return StartScenario(
         records=[OLD, *records],
         checkpoint=made(state, **usual | changed),
         file=FakeFile() if has_file else None,
@@ -94,7 +94,7 @@ def test_an_aggregation_that_still_runs_is_waited_for(has_file, clear):
     } | clear
 
 
-def test_a_retry_on_an_airflow_that_tells_no_clears_takes_up_what_it_left():
+def test_a_retry_on_an_airflow_that_shows_no_clears_takes_up_what_it_left():
     assert again(False, "returned", clear_number=None).begin(clear_number=None).state == "returned"
 
 
@@ -172,7 +172,7 @@ def test_an_intent_with_a_file_or_for_a_full_run_takes_nothing_up(full, max_trie
 @pytest.mark.parametrize("state", ["submitting", "unanswered"])
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
 @pytest.mark.parametrize("has_file", [False, True], ids=["no file", "file"])
-def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file, if_running, state):
+def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_if_running_says(has_file, if_running, state):
     tenant = again(has_file, state, record(6), record(7, seconds=-99))
     assert isinstance(tenant.begin(if_running=if_running), Busy)
     tenant.end(6)
@@ -181,7 +181,7 @@ def test_what_may_be_of_an_earlier_try_is_waited_for_whatever_is_wished(has_file
 
 
 @pytest.mark.parametrize("if_running", ["fail", "skip"])
-def test_the_earlier_upload_of_another_file_is_waited_for_whatever_is_wished(if_running):
+def test_the_earlier_upload_of_another_file_is_waited_for_whatever_if_running_says(if_running):
     tenant = again(True, "running", record(EARLIER), file=FileState(120, "sunday"))
     assert tenant.begin(if_running=if_running) == Busy(an_id(EARLIER))
 
@@ -298,7 +298,7 @@ def test_what_an_earlier_try_did_with_something_else_is_not_taken_up(state, chan
     assert started_anew(tenant.begin())
 
 
-def test_a_file_whose_store_tells_no_change_is_loaded_again():
+def test_a_file_whose_store_shows_no_change_is_loaded_again():
     """Its name and its size prove nothing."""
     unmarked = FileState(120, "")
     tenant = again(True, "running", record(EARLIER, "SUCCESS"), file=unmarked)

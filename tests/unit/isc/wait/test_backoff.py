@@ -53,7 +53,7 @@ def test_without_progress_and_history_nothing_is_expected():
     assert expectation.remaining(1020.0) is None
 
 
-def test_history_tells_the_end_until_progress_does():
+def test_history_shows_the_end_until_progress_does():
     expectation = EndEstimate(1000.0, usual_seconds=300.0)
     assert expectation.remaining(1100.0) == 200.0
     assert expectation.remaining(1350.0) == -50.0
@@ -78,7 +78,7 @@ def test_progress_that_starts_over_is_measured_afresh():
     assert expectation.remaining(40.0) == pytest.approx(80.0)
 
 
-def test_a_hair_of_progress_tells_no_speed():
+def test_a_hair_of_progress_shows_no_speed():
     expectation = EndEstimate(0.0)
     expectation.note(0.50, 10.0)
     expectation.note(0.51, 20.0)

@@ -45,7 +45,7 @@ def test_more_than_a_hundred_are_read_from_the_list_of_running_ones(api_version)
 
 
 @pytest.mark.parametrize(("count", "pages"), [(251, 2), (500, 2), (1000, 4), (1100, 5)])
-def test_the_first_page_tells_whether_the_others_are_asked_for_side_by_side(count, pages):
+def test_the_first_page_shows_whether_the_others_are_asked_for_side_by_side(count, pages):
     tenant = SmallTenant(running(count))
     assert tenant.batch_poll(ids_of(count)) == set()
     assert tenant.kinds == ["list"] * pages
@@ -101,7 +101,7 @@ def test_those_that_the_list_leaves_out_are_asked_for_by_id(api_version):
 
 
 @pytest.mark.parametrize("api_version", sorted(API_VERSIONS))
-def test_what_no_list_names_is_returned_and_not_told(api_version):
+def test_what_no_list_names_is_returned_and_not_reported(api_version):
     tenant = SmallTenant(running(150), api_version, hidden=set(ids_of(2)))
     unknown = ids_of(3, start=9000)
     assert tenant.batch_poll([*ids_of(150), *unknown]) == {*ids_of(2), *unknown}
@@ -129,7 +129,7 @@ def test_where_all_run_no_list_by_id_is_asked_for(api_version):
     assert tenant.kinds == ["list"]
 
 
-def test_records_of_others_are_told_and_do_no_harm():
+def test_records_of_others_are_reported_and_do_no_harm():
     tenant = SmallTenant(running(100, start=700) | running(120))
     assert tenant.batch_poll(ids_of(120)) == set()
     assert {record.id for record in tenant.told} >= set(ids_of(100, start=700))

@@ -193,7 +193,7 @@ def test_a_408_is_no_refusal(caplog):
     assert warnings_of(caplog) == []
 
 
-def test_pages_that_are_answered_beside_one_that_is_not_are_told_all_the_same():
+def test_pages_that_are_answered_beside_one_that_is_not_are_reported_all_the_same():
     tenant = SmallTenant(running(1000))
     tenant.trouble = {"list": lambda call: 429 if dict(call.query).get("offset") == "250" else None}
     with pytest.raises(RateLimitError):

@@ -56,7 +56,7 @@ def test_an_end_is_reported_once():
     assert ids(watcher.new_ends(seen(one, at=7))) == []
 
 
-def test_the_first_look_goes_back_as_far_as_it_is_told_and_a_margin():
+def test_the_first_look_goes_back_as_far_as_configured_and_a_margin():
     watcher = loads(look_back=60)
     long_ago, just_within, recent = run("a", -200, -70), run("b", -90, -64), run("c", -30, -1)
     assert ids(watcher.new_ends(seen(long_ago, just_within, recent))) == ["b", "c"]
@@ -220,7 +220,7 @@ def request(**changes):
     return ScanRequest(**usual | changes)
 
 
-def test_several_wishes_are_met_by_one():
+def test_several_requests_are_met_by_one():
     both = merged(
         [
             request(source_ids=("a",), since=NOON - MINUTE, ids=frozenset("x")),

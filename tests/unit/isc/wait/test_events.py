@@ -74,14 +74,14 @@ def test_an_error_comes_back_as_its_own_kind(error):
     assert back.retry_after == error.retry_after
 
 
-def test_of_a_foreign_error_only_the_kind_is_told():
+def test_of_a_foreign_error_only_the_kind_is_reported():
     with pytest.raises(exceptions.SailPointError, match="failed with KeyError") as failure:
         read_event(over_the_wire(broken(RUN, KeyError("s3cret")))).ended_aggregation(RUN)
     assert "s3cret" not in str(failure.value)
     assert not failure.value.final
 
 
-def test_an_error_that_cannot_travel_is_told_by_its_kind():
+def test_an_error_that_cannot_travel_is_reported_by_its_kind():
     error = exceptions.AggregationFailedError(result("ERROR"))
     with pytest.raises(exceptions.SailPointError, match="AggregationFailedError"):
         read_event(broken(RUN, error)).ended_aggregation(RUN)

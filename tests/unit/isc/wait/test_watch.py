@@ -46,7 +46,7 @@ def test_a_bad_end_is_a_result_too():
 
 
 @pytest.mark.parametrize("nothing", [UNKNOWN, AccountAggregationStatus("NOT_FOUND")])
-def test_an_end_is_told_though_the_status_endpoint_has_forgotten(nothing):
+def test_an_end_is_reported_though_the_status_endpoint_has_forgotten(nothing):
     result = Run(DONE, nothing).wait()
     assert (result["state"], result["status"]) == ("succeeded", None)
 
@@ -108,7 +108,7 @@ def test_ten_minutes_count_afresh_after_another_status():
     assert 920 <= run.elapsed < 930
 
 
-def test_an_unknown_status_is_told_once_and_the_wait_goes_on(caplog):
+def test_an_unknown_status_is_reported_once_and_the_wait_goes_on(caplog):
     strange = AccountAggregationStatus("PONDERING")
     run = Run(after(100, RUNNING, DONE), after(50, strange, AccountAggregationStatus("BROODING")))
     assert run.wait()["state"] == "succeeded"
@@ -116,7 +116,7 @@ def test_an_unknown_status_is_told_once_and_the_wait_goes_on(caplog):
     assert [("PONDERING" in line, "BROODING" in line) for line in told] == [(True, False), (False, True)]
 
 
-def test_a_refusal_of_the_status_endpoint_is_told_once_and_not_asked_for_again(caplog):
+def test_a_refusal_of_the_status_endpoint_is_reported_once_and_not_asked_for_again(caplog):
     run = Run(after(100, RUNNING, DONE), AccessDeniedError("needs a personal access token", status=403))
     assert run.wait()["state"] == "succeeded"
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -212,7 +212,7 @@ def test_the_deadline_holds_during_an_outage_too():
     assert run.elapsed == 95
 
 
-def test_a_wait_without_a_deadline_can_still_be_told_that_it_timed_out():
+def test_a_wait_without_a_deadline_can_still_time_out():
     assert "still running in ISC" in str(Run(RUNNING, STARTED).watch.timed_out())
 
 
@@ -246,7 +246,7 @@ def test_a_status_endpoint_that_works_again_shows_progress_again():
     assert len(run.asked("account-aggregations")) > 100
 
 
-def test_a_terminated_record_is_not_told_before_the_status_endpoint_has_answered():
+def test_a_terminated_record_is_not_reported_before_the_status_endpoint_has_answered():
     terminated = read_task_status(task_document("TERMINATED"))
     run = Run(terminated, after(60, DOWN, AccountAggregationStatus("CANCELLED")))
     assert run.wait()["state"] == "cancelled"

@@ -24,7 +24,7 @@ def test_pauses_grow_with_jitter_and_never_above_the_poll_interval(jitter):
     assert max(pauses) == pytest.approx(30.0 * (1 - 0.2 * jitter))
 
 
-def test_a_wish_of_isc_slows_the_next_look_only():
+def test_retry_after_slows_the_next_look_only():
     limited = RateLimitError("x", status=429, retry_after=77.0)
     run = Run(lambda elapsed: limited if elapsed == 0 else (DONE if elapsed > 78 else RUNNING), STARTED)
     run.wait()
@@ -32,7 +32,7 @@ def test_a_wish_of_isc_slows_the_next_look_only():
     assert all(pause <= 10.0 for pause in run.driver.pauses[1:])
 
 
-def test_a_wish_of_isc_does_not_reach_beyond_the_deadline():
+def test_retry_after_does_not_reach_beyond_the_deadline():
     limited = TenantUnavailableError("x", status=503, retry_after=500.0)
     run = Run(after(20, limited, DONE), STARTED, Deadlines(deadline=NOON + 30))
     assert run.wait()["state"] == "succeeded"

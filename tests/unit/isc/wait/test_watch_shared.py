@@ -42,7 +42,7 @@ def lines(caplog, level=logging.INFO):
     return [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
-def test_a_glance_is_one_request_that_tells_an_end():
+def test_a_glance_is_one_request_that_shows_an_end():
     for task, is_over in ((RUNNING, False), (DONE, True), (UNKNOWN, False), (DOWN, False)):
         run = Run(task, COMPLETED)
         assert run.driver.run(run.watch.check_once()) is is_over
@@ -85,7 +85,7 @@ def test_settled_gives_up_an_outage_that_is_longer_than_tolerated():
     assert run.elapsed == pytest.approx(93)
 
 
-def test_settled_obeys_a_wish_of_isc():
+def test_settled_obeys_retry_after():
     run = Run(after(10, RateLimitError("x", status=429, retry_after=77.0), DONE), COMPLETED)
     run.driver.run(run.watch.poll_until_clear())
     assert run.driver.pauses == [77.0]
@@ -123,7 +123,7 @@ def test_settled_does_not_take_silence_for_an_answer(task, status, error, grace)
         ("Something new", "failed"),
     ],
 )
-def test_a_record_that_somebody_else_read_tells_the_same_as_an_own_look(completion_status, state):
+def test_a_record_that_somebody_else_read_shows_the_same_as_an_own_look(completion_status, state):
     run = Run(read_task_status(task_document(completion_status)), UNKNOWN)
     assert run.watch.apply_record(TaskSummary(RUN, completion_status, 40)) == state
     assert (run.look() or {"state": "running"})["state"] == state
@@ -180,7 +180,7 @@ def test_an_outage_that_others_met_is_warned_of_at_intervals(caplog):
     ]
 
 
-def test_an_outage_carries_its_wish_into_the_next_pause():
+def test_an_outage_carries_its_retry_after_into_the_next_pause():
     run = Run(RUNNING, STARTED)
     run.watch.note_failure(RateLimitError("x", status=429, retry_after=55.0))
     assert run.watch.next_pause(Backoff(10.0), 0.0) == 55.0
@@ -294,7 +294,7 @@ def test_what_is_usual_is_not_known_from_bad_running_or_incomplete_runs():
     assert usual_seconds([]) is None
 
 
-def test_what_did_not_change_is_not_shown_again_whoever_tells_it(caplog):
+def test_what_did_not_change_is_not_shown_again_whoever_shows_it(caplog):
     run = Run(RUNNING, COLLECTED)
     for _ in range(5):
         run.driver.run(run.watch.progress())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from sailpoint_provider.isc.api import endpoints
 from sailpoint_provider.isc.api.exchange import Response
 from sailpoint_provider.isc.api.loads import start_load
+from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.flow import Gather, Sleep
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.isc.tenant.config import Tenant
@@ -15,6 +17,20 @@ SOURCE = "2c918085000000000000000000000a03"
 RUN = "af1b82086c194f89acce82e156ff6e61"
 SECRET = "s3cret-of-the-client"
 NOON = 1_700_000_000.0
+V1 = API_VERSIONS["v1"]
+SOURCE_CALL = endpoints.source(V1, SOURCE)
+ISC_ERROR = {
+    "detailCode": "400.1.3 Illegal value",
+    "trackingId": "3f9a0a7d",
+    "messages": [
+        {"locale": "en-US", "localeOrigin": "DEFAULT", "text": 'Column: "[x]" is unknown'},
+        {"locale": "de-DE", "text": 'Column: "[x]" is unknown'},
+        {"text": "Something else"},
+        {"text": None},
+        "no object",
+    ],
+    "causes": [],
+}
 
 
 def tenant(**changes):

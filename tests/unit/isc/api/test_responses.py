@@ -1,34 +1,32 @@
-import json
+"""What a response means: a value, or an error of one kind with what to do about it."""
+
 from dataclasses import replace
-from email.utils import formatdate
 
 import pytest
 
 from sailpoint_provider import exceptions
 from sailpoint_provider.isc.api import endpoints
-from sailpoint_provider.isc.api.exchange import BIG
-from sailpoint_provider.isc.api.responses import error_of, read_response, retry_after, says_token_expired
+from sailpoint_provider.isc.api.responses import error_of, read_response, says_token_expired
 from sailpoint_provider.isc.api.versions import API_VERSIONS
-from sailpoint_provider.isc.tenant.diagnosis import diagnose
-from tests.unit.isc.isc_cases import NOON, RUN, SOURCE, answer, load_accounts, task_document, tenant
+from tests.unit.isc.isc_cases import (
+    ISC_ERROR,
+    RUN,
+    SOURCE,
+    SOURCE_CALL,
+    V1,
+    answer,
+    load_accounts,
+    task_document,
+    tenant,
+)
 
-V1 = API_VERSIONS["v1"]
 TOKEN = endpoints.token(tenant())
-SOURCE_CALL = endpoints.source(V1, SOURCE)
+
+
 TASK_CALL = endpoints.task_status(V1, RUN)
+
+
 STATUS_CALL = endpoints.account_aggregation_status(V1, RUN)
-ISC_ERROR = {
-    "detailCode": "400.1.3 Illegal value",
-    "trackingId": "3f9a0a7d",
-    "messages": [
-        {"locale": "en-US", "localeOrigin": "DEFAULT", "text": 'Column: "[x]" is unknown'},
-        {"locale": "de-DE", "text": 'Column: "[x]" is unknown'},
-        {"text": "Something else"},
-        {"text": None},
-        "no object",
-    ],
-    "causes": [],
-}
 
 
 @pytest.mark.parametrize(
@@ -101,40 +99,6 @@ def test_a_404_of_a_run_means_an_unknown_aggregation(call):
     assert not error.final
 
 
-def test_an_error_of_isc_is_reported_in_its_own_words():
-    error = error_of(SOURCE_CALL, answer(ISC_ERROR, 400))
-    assert error.detail_code == "400.1.3 Illegal value"
-    assert error.tracking_id == "3f9a0a7d"
-    assert 'HTTP 400, 400.1.3 Illegal value, Column: "[x]" is unknown | Something else' in str(error)
-    assert "trackingId 3f9a0a7d" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("document", "words"),
-    [
-        ({"error": "JWT validation failed: JWT is expired"}, "JWT validation failed: JWT is expired"),
-        ({"message": " Rate Limit Exceeded "}, "Rate Limit Exceeded"),
-        ({"formatted_msg": "formatted"}, "formatted"),
-        ({"messages": [], "message": "plain"}, "plain"),
-    ],
-)
-def test_other_bodies_of_errors_are_reported_too(document, words):
-    assert words in str(error_of(SOURCE_CALL, answer(document, 400)))
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b"7", b"\xff\xfe\xff", b"{"])
-def test_a_body_of_another_shape_leaves_the_status_to_tell(body):
-    error = error_of(SOURCE_CALL, answer(body=body, status=500, slpt_request_id="from-the-header"))
-    assert error.tracking_id == "from-the-header"
-    assert error.detail_code is None
-
-
-def test_long_words_are_cut():
-    error = error_of(SOURCE_CALL, answer({"message": "x" * 5000}, 400))
-    assert "x" * 500 + "…" in str(error)
-    assert "x" * 501 not in str(error)
-
-
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
@@ -165,56 +129,6 @@ def test_a_redirect_is_reported_and_not_followed(location, host):
     assert f"redirects to {host!r}" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("7", 7.0),
-        (" 0.5 ", 0.5),
-        ("-3", 0.0),
-        ("", None),
-        ("soon", None),
-        ("inf", None),
-        ("1e999", None),
-    ],
-)
-def test_retry_after_may_be_seconds(value, expected):
-    assert retry_after(answer(retry_after=value)) == expected
-
-
-def test_retry_after_may_be_missing():
-    assert retry_after(answer({})) is None
-
-
-def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server():
-    effect = answer(
-        retry_after=formatdate(NOON + 3607, usegmt=True), date=formatdate(NOON + 3600, usegmt=True)
-    )
-    assert retry_after(effect) == 7.0
-
-
-@pytest.mark.parametrize("date", [{}, {"date": ""}, {"date": "yesterday"}])
-def test_retry_after_as_a_date_is_read_by_the_own_clock_where_the_server_shows_none(date):
-    assert retry_after(answer(retry_after=formatdate(NOON + 7, usegmt=True), **date)) == 7.0
-
-
-@pytest.mark.parametrize("zone", ["-0000", ""])
-@pytest.mark.parametrize("server_zone", ["-0000", "", "GMT", "+0000"])
-def test_dates_without_a_zone_are_utc(zone, server_zone):
-    noon = "Tue, 14 Nov 2023 22:13:"
-    assert formatdate(NOON, usegmt=True) == f"{noon}20 GMT"
-    effect = answer(retry_after=f"{noon}27 {zone}".strip(), date=f"{noon}20 {server_zone}".strip())
-    assert retry_after(effect) == 7.0
-
-
-def test_a_date_that_has_passed_means_at_once():
-    assert retry_after(answer(retry_after=formatdate(NOON - 60, usegmt=True))) == 0.0
-
-
-def test_an_error_carries_the_retry_after():
-    assert error_of(SOURCE_CALL, answer({}, 429, retry_after="9")).retry_after == 9.0
-    assert error_of(SOURCE_CALL, answer({}, 503)).retry_after is None
-
-
 def test_a_good_answer_is_read():
     task = read_response(TASK_CALL, answer(task_document("SUCCESS")))
     assert task.completion_status == "SUCCESS"
@@ -241,52 +155,6 @@ def test_an_empty_page_of_tasks_may_be_reported_by_204():
     call = endpoints.task_statuses(V1.path("task-status"), limit=250, offset=0)
     assert read_response(call, answer(body=b"", status=204)) == []
     assert read_response(call, answer([task_document()]))[0].id == RUN
-
-
-@pytest.mark.parametrize(
-    ("error", "part"),
-    [
-        (exceptions.AuthenticationError("x", status=401), "Credentials refused"),
-        (exceptions.AccessDeniedError("x", status=403), "Scope or user level missing"),
-        (exceptions.RateLimitError("x", status=429), "Rate limit exceeded"),
-        (exceptions.TenantUnavailableError("x"), "Host unreachable"),
-        (exceptions.TenantUnavailableError("x", status=503), "Tenant unavailable"),
-        (exceptions.InvalidInputError("x", status=404), "Wrong host or API version"),
-        (exceptions.InvalidInputError("x", status=410), "Wrong host or API version"),
-        (exceptions.ProtocolError("x"), "No Identity Security Cloud API at this host"),
-        (exceptions.InvalidInputError("x"), "Connection incomplete or invalid"),
-        (exceptions.SailPointError("x"), "Connection incomplete or invalid"),
-    ],
-)
-def test_the_test_of_a_connection_names_the_part_that_is_wrong(error, part):
-    assert diagnose(error) == f"{part}: x"
-
-
-def test_json_keeps_what_it_says():
-    document = {"text": "ünï", "number": 1}
-    assert answer(body=json.dumps(document).encode("utf-8")).json() == document
-
-
-def test_causes_are_reported_beside_messages_and_each_text_once():
-    document = {
-        "detailCode": "400.1 Bad Request Content",
-        "messages": [{"locale": "en-US", "localeOrigin": "DEFAULT", "text": "The request was wrong."}],
-        "causes": [
-            {"locale": "en-US", "localeOrigin": "REQUEST", "text": "The file has no header."},
-            {"text": "The request was wrong."},
-            {"text": None},
-            "no object",
-        ],
-    }
-    words = str(error_of(SOURCE_CALL, answer(document, 400)))
-    assert "The request was wrong. | The file has no header." in words
-    assert words.count("The request was wrong.") == 1
-
-
-@pytest.mark.parametrize("causes", [None, {}, "text", 7])
-def test_causes_of_another_shape_are_passed_over(causes):
-    document = ISC_ERROR | {"causes": causes}
-    assert "Something else" in str(error_of(SOURCE_CALL, answer(document, 400)))
 
 
 @pytest.mark.parametrize(
@@ -398,22 +266,3 @@ def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():
     assert text in str(error)
     assert "separates its columns with semicolons" in str(error)
     assert "separates its columns" not in str(error_of(SOURCE_CALL, answer(document, 400)))
-
-
-def test_a_big_list_is_the_same_in_parts_as_in_one():
-    records = [{"number": number, "text": "ünï" * 100} for number in range(3000)]
-    body = json.dumps(records).encode()
-    assert len(body) > BIG
-    assert answer(body=body).json() == records
-
-
-@pytest.mark.parametrize("body", [b'{"a": "%s"}', b'["%s", NaN]', b'"%s"'])
-def test_other_big_bodies_are_read_in_one(body):
-    content = body % (b"x" * BIG)
-    assert repr(answer(body=content).json()) == repr(json.loads(content))
-
-
-@pytest.mark.parametrize("body", [b"[" * (BIG + 1), b"[1," * BIG, b"<" * (BIG + 1)])
-def test_a_big_body_without_json_is_a_broken_protocol(body):
-    with pytest.raises(exceptions.ProtocolError, match="not JSON"):
-        answer(body=body).json()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import pytest
+
 from sailpoint_provider.exceptions import (
     CheckpointError,
     InvalidInputError,
@@ -227,3 +229,26 @@ def checkpoint(state="running", number=1, **changed):
 def checkpoint_of_file(state="running", **changed):
     sent = SENT if state in ("running", "discarded", "returned") else None
     return checkpoint(state, **{"file_location": PLACE, "file": STATE, "sent": sent} | changed)
+
+
+def a_file(**order):
+    return {"file": FakeFile(), "order": order}
+
+
+def a_full_run(**order):
+    return {"order": {"disable_optimization": True} | order}
+
+
+OWN = pytest.mark.parametrize("own", [a_file, a_full_run])
+
+
+def words(error):
+    return str(error) or "no id"
+
+
+def scenario(has_file=False, **changed):
+    return StartScenario(file=FakeFile() if has_file else None, **changed)
+
+
+def busy(**order):
+    return scenario(records=[record(9, None, -20), record(8, "SUCCESS")], order=order)

@@ -42,8 +42,12 @@ _LONGEST_PAUSE = 30.0
 _KILL_SECONDS = 10.0
 """How long the work at a kill may take in all: less than the 30 seconds that Airflow allows by default."""
 
-_STATE_SECONDS = 3.0
-"""How long Airflow may take to return the state of the task, and ISC to return its record."""
+_STATE_SECONDS = 6.0
+"""
+How long Airflow may take to return the state of the task, and ISC to return its record, side by side.
+
+The 3 seconds in which a record may be cleared follow.
+"""
 
 _early_query = threading.Lock()
 

@@ -187,7 +187,7 @@ def no_way():
     ids=["deferred", "resumed", "queued", "running", "retried", "no answer", "error"],
 )
 def test_a_task_that_was_not_killed_for_certain_is_let_alone(tenant, monkeypatch, logged, state):
-    assert aggregation._STATE_SECONDS == 3.0
+    assert aggregation._STATE_SECONDS == 6.0
     monkeypatch.setattr(aggregation, "_STATE_SECONDS", 0.05)
     asyncio.run(trigger(tenant, monkeypatch, state).on_kill())
     assert not any(GOES_ON in line for line in said(logged))

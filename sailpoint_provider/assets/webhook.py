@@ -110,8 +110,9 @@ class AggregationWebhook:
         try:
             is_known = self._airflow.report(uri, event)
         except (requests.RequestException, ProtocolError) as error:
-            # What requests says can hold the address of Airflow, which is nothing that ISC must know.
-            log.warning("Airflow did not store an event of %s: %s", uri, error)
+            # What requests says can hold the password of a proxy.
+            why = str(error) if isinstance(error, ProtocolError) else f"no response ({type(error).__name__})"
+            log.warning("Airflow did not store an event of %s: %s", uri, why)
             return "502 Bad Gateway", "Airflow did not store the event."
         finally:
             _deadline.reset(token)

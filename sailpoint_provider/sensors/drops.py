@@ -77,12 +77,14 @@ class SailPointFileDropSensor(BaseSensorOperator):
                 raise AirflowSensorTimeout(
                     f"No complete file arrived in {self.folder.rules.url} within {self.timeout:g} s."
                 )
-            end = event.get("end")
+            end, refused = event.get("end"), event.get("refused")
+            if not _is_refused(refused):
+                raise ProtocolError("The trigger's event does not say what was refused. Retry the task.")
             return self._take_or_defer(
                 context,
                 float(end) if isinstance(end, int | float) else time.time() + self.timeout,
                 event["drop"],
-                event.get("refused"),
+                refused,
             )
 
     def _take_or_defer(
@@ -116,12 +118,21 @@ class SailPointFileDropSensor(BaseSensorOperator):
         return takings.drops[0] if takings.drops else None
 
 
-def _refused(seen: Any, earlier: Any) -> dict[str, Any] | None:
-    """Return the drops that the trigger must not report at once again, because this run may not take them."""
+def _refused(seen: Any, earlier: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the drops that the trigger must not report again at once, because this run may not take them."""
     if not isinstance(seen, Mapping):
         return None
     state = state_of(seen)
-    drops, pause = (earlier["drops"], float(earlier["pause"])) if earlier else ([], _FIRST_PAUSE)
-    if state in drops:
-        return {"drops": drops, "pause": min(_LONGEST_PAUSE, 2.0 * pause)}
+    drops: list[Any] = [] if earlier is None else earlier["drops"]
+    if earlier is not None and state in drops:
+        return {"drops": drops, "pause": min(_LONGEST_PAUSE, 2.0 * earlier["pause"])}
     return {"drops": [*drops, state][-_MOST_REFUSED:], "pause": _FIRST_PAUSE}
+
+
+def _is_refused(value: Any) -> bool:
+    """Return whether a part of an event is what :func:`_refused` returns."""
+    return value is None or (
+        isinstance(value, Mapping)
+        and isinstance(value.get("drops"), list)
+        and isinstance(value.get("pause"), int | float)
+    )

@@ -60,6 +60,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def fresh_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget tokens and request budgets, so that no test inherits those of another."""
     monkeypatch.setattr(tenant_state, "_states", {})
+    monkeypatch.setattr(tenant_state, "_budgets", {})
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,33 @@ def one_database(databases: dict[str, duckdb.DuckDBPyConnection], monkeypatch: p
         return databases[key].cursor()
 
     monkeypatch.setattr(duckdb, "connect", connection)
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """Serve S3."""
+    moto = pytest.importorskip("moto.server", reason="the S3 server of the tests is not installed")
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_clients(s3_url: str) -> tuple[Any, Any]:
+    """Return two clients of the S3 server, one of which updates no cache of the other; making one is slow."""
+    import s3fs
+
+    options = {"key": "k", "secret": "s", "endpoint_url": s3_url}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        ours, other = (s3fs.S3FileSystem(**options, skip_instance_cache=True) for _ in range(2))
+        for client in (ours, other):
+            client.connect()
+    return ours, other
 
 
 # The fixtures for the Airflow classes import these themselves, because many tests need no Airflow.

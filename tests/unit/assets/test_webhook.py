@@ -344,3 +344,20 @@ def test_a_length_of_thousands_of_digits_is_refused():
     }
     application(environ, lambda status, headers: statuses.append(status))
     assert statuses == ["413 Content Too Large"]
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:pr0xyword@127.0.0.1:99999", "http://user:pr0xyword/@127.0.0.1:9"]
+)
+def test_the_password_of_a_proxy_is_not_logged(tenant, airflow, monkeypatch, caplog, proxy):
+    with receiver(tenant, airflow) as url:
+        for name in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        with requests.Session() as session:
+            session.trust_env = False  # the poster needs no proxy
+            answer = session.post(
+                url, json=event(), headers={"Authorization": f"Bearer {BEARER}"}, timeout=10
+            )
+    assert answer.status_code == 502
+    assert "Airflow did not store an event" in caplog.text
+    assert "pr0xyword" not in caplog.text

@@ -39,13 +39,6 @@ def no_jitter(monkeypatch):
         monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.0))
 
 
-@pytest.fixture(autouse=True)
-def fresh_shares():
-    """Forget what other tests left of a client: its token, and pauses that ISC asked for."""
-    tenant_state._states.clear()
-    tenant_state._budgets.clear()
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     return make_certificates(tmp_path_factory.mktemp("certificates"))

@@ -34,17 +34,6 @@ def csv_of(rows):
     return HEADER + b"".join(b"p%d,Person %d,,,,,,,\n" % (number, number) for number in range(rows))
 
 
-@pytest.fixture(scope="module")
-def s3_server():
-    moto = pytest.importorskip("moto.server", reason="the S3 server of the tests is not installed")
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def attached(monkeypatch):
     """Attach a file system to a scheme for one test."""
@@ -52,21 +41,10 @@ def attached(monkeypatch):
     return lambda protocol, fs, conn_id=None: attach(protocol, conn_id, fs=fs)
 
 
-@pytest.fixture(scope="module")
-def s3_stores(s3_server):
-    """Return two clients of the S3 server, one of which updates no cache of the other; making one is slow."""
-    import s3fs
-
-    options = {"key": "k", "secret": "s", "endpoint_url": s3_server}
-    return [s3fs.S3FileSystem(**options, skip_instance_cache=True) for _ in range(2)]
-
-
 @pytest.fixture
-def bucket(s3_stores, monkeypatch, attached):
+def bucket(s3_clients, attached):
     """Return a bucket of the S3 server, attached to ``s3://`` with and without a connection."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    store, other = s3_stores
+    store, other = s3_clients
     attached("s3", store)
     attached("s3", store, "drop_store")
     name = f"drop-{uuid4().hex}"

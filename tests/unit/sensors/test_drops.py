@@ -67,7 +67,13 @@ def test_a_deferrable_sensor_times_out(local_folder):
         sensor.execute_complete(context(), {"drop": None, "end": 1.0})
 
 
-@pytest.mark.parametrize("event", [None, {}, {"drop": 5}, "drop"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(None, {}, {"drop": 5}, "drop"),
+        *({"drop": {"name": "1.csv"}, "end": 1e10, "refused": bad} for bad in ({}, [], "x", {"drops": []})),
+    ],
+)
 def test_an_event_that_is_not_of_a_drop_fails_the_sensor(local_folder, event):
     sensor = SailPointFileDropSensor(task_id="wait", folder=watched(local_folder), deferrable=True)
     with pytest.raises(ProtocolError):

@@ -104,7 +104,8 @@ def test_no_key_and_no_value_of_the_file_is_in_the_event(tenant, asset, tmp_path
     tenant.plan(HR)
     file, ti = tenant.csv(tmp_path, rows=5), task_instance()
     before = tmp_path / "before.csv"
-    before.write_text(tenant.csv_text(9), encoding="utf-8")
+    header, joiner, mover, *others = tenant.csv_text(9).splitlines()
+    before.write_text("\n".join([header, f"{mover} before", *others, ""]), encoding="utf-8")
     carried_out(
         lambda: operator(
             source_id=HR,
@@ -116,8 +117,8 @@ def test_no_key_and_no_value_of_the_file_is_in_the_event(tenant, asset, tmp_path
         ti,
     )
     (event,) = events(ti)[0].values()
-    assert event["check"]["leavers"] == 4
-    values = {
+    assert [event["check"][group] for group in ("joiners", "movers", "leavers")] == [1, 1, 4]
+    values = set(joiner.split(",")) | {
         value for line in before.read_text(encoding="utf-8").splitlines()[1:] for value in line.split(",")
     }
     assert len(values) > 9

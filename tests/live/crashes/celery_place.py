@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sailpoint_provider.simulator.control import SimulatorControl
-from tests.live.airflow_api import log_lines
 from tests.live.airflow_processes import CELERY_WORKER, healthy_airflow, start_component
 from tests.live.crashes.place import DAGS_FOLDER, TRIGGERERS, CrashPlace, crash_home
 from tests.live.crashes.upload_gate import UploadGate
@@ -80,15 +78,10 @@ class CeleryPlace(CrashPlace):
                     return found
         return []
 
-    def log_texts(self, dag_id: str) -> list[str]:
-        """Return what the logs of the DAG's tasks say, read in each home in turn."""
-        run = self.dag_runs[dag_id].run_id
-        texts = []
-        for home in self.homes.values():
-            folder = home.folder / "logs" / f"dag_id={dag_id}" / f"run_id={run}"
-            for path in sorted(folder.rglob("attempt=*.log*")):
-                texts += [f"{line.text} {line.error}".strip() for line in log_lines(_read(path))]
-        return texts
+    @property
+    def log_homes(self) -> tuple[AirflowHome, ...]:
+        """The homes of all processes."""
+        return tuple(self.homes.values())
 
     def tries_in(self, name: str, dag_id: str) -> list[str]:
         """Return the names of the task logs in the home of a process, one for each try."""
@@ -216,11 +209,3 @@ def _settings(
         },
         "celery_broker_transport_options": {"visibility_timeout": VISIBILITY_SECONDS},
     }
-
-
-def _read(path: Path) -> Iterator[object]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            # The last line may not be whole yet.
-            with suppress(json.JSONDecodeError):
-                yield json.loads(line)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from sailpoint_provider.simulator.control import SimulatorControl
+from tests.live.airflow_api import log_lines
 from tests.live.airflow_home import AirflowHome
 from tests.live.airflow_processes import start_airflow, start_component
 from tests.live.crashes.upload_gate import UploadGate
@@ -82,15 +84,22 @@ class CrashPlace:
         (task,) = self.tasks(dag_id)
         return task
 
+    @property
+    def log_homes(self) -> tuple[AirflowHome, ...]:
+        """The homes in which tasks and triggers leave their logs."""
+        return (self.home,)
+
     def log_texts(self, dag_id: str) -> list[str]:
-        """Return what the logs of all tries of the DAG's tasks say, one text for each line."""
-        run = self.dag_runs[dag_id]
+        """Return what the logs of all tries of the DAG's tasks say, one text for each line.
+
+        The files are read, because Airflow's API does not know a try that the scheduler itself ended.
+        """
+        run = self.dag_runs[dag_id].run_id
         lines = []
-        for task in self.tasks(dag_id):
-            for number in range(1, task.try_number + 1):
-                # Airflow does not know the log of a try that the scheduler itself ended while it waited.
-                with suppress(*() if number == task.try_number else (RuntimeError,)):
-                    lines += self.api.log(run, replace(task, try_number=number))
+        for home in self.log_homes:
+            folder = home.folder / "logs" / f"dag_id={dag_id}" / f"run_id={run}"
+            for path in sorted(folder.rglob("attempt=*.log*")):
+                lines += log_lines(_entries(path))
         return [f"{line.text} {line.error}".strip() for line in lines]
 
     def aggregations(self, source_name: str) -> list[dict[str, Any]]:
@@ -199,3 +208,11 @@ def crash_home(
         settings=SETTINGS,
         database_url=database_url,
     )
+
+
+def _entries(log: Path) -> Iterator[object]:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            # The last line may not be whole yet.
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)

@@ -183,7 +183,9 @@ class BlockingClient:
                 with response:
                     received = self._read_body(call, response, attempt)
         except (requests.RequestException, HTTPError, HeadTooLongError) as error:
-            raise failure_of(self.tenant, call, attempt, error, never_sent=_never_sent(error)) from None
+            # urllib3 blames the proxy for a response that was lost behind it, too.
+            never_sent = not attempt.is_sent and _never_sent(error)
+            raise failure_of(self.tenant, call, attempt, error, never_sent=never_sent) from None
         return received.response(self.tenant, time.time())
 
     def _read_body(self, call: Request[Any], response: requests.Response, attempt: Attempt) -> ResponseBody:

@@ -105,6 +105,24 @@ def test_a_proxy_that_cannot_be_reached_means_that_nothing_was_sent(world, sailp
     assert not failure.value.sent
 
 
+@pytest.mark.parametrize("kind", ["disconnect", "reset"])
+@pytest.mark.parametrize("way", ["forwarded", "tunneled"])
+def test_a_start_whose_response_is_lost_behind_a_proxy_is_not_repeated(
+    world, sailpoint_simulator, control, tls_simulator, certificates, proxy, way, kind
+):
+    """urllib3 calls it an error of the proxy, as if nothing had reached ISC."""
+    extra, simulator = {"proxies": proxy.url}, sailpoint_simulator
+    if way == "tunneled":
+        extra["verify"] = str(certificates.authority)
+        simulator, control = tls_simulator, tls_simulator.control
+    control.fault(kind, path="load-accounts", when="after")
+    with pytest.raises(TenantUnavailableError) as failure:
+        world.run(tenant_at(simulator.url, extra=extra), start(V1, DIRECTORY))
+    assert failure.value.sent
+    assert "Nothing was sent" not in str(failure.value)
+    assert len(control.runs()) == 1
+
+
 def test_a_proxy_that_refuses_the_tunnel_is_reported(world):
     with RecordingServer(tunnels=False) as server:
         tenant = tenant_at("acme", extra={"proxies": server.url})

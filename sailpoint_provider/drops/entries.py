@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,5 +62,15 @@ class Listing:
 
 
 def in_order(entries: list[Entry]) -> list[Entry]:
-    """Return drops in the order in which they are loaded: the oldest content first, then by name."""
-    return sorted(entries, key=lambda entry: (entry.modified, entry.name))
+    """
+    Return drops in the order in which they are loaded: the oldest content first, then by name.
+
+    Numbers in names are compared as numbers: stores keep whole seconds, and ``hr_9`` comes before ``hr_10``.
+    """
+    return sorted(entries, key=lambda entry: (entry.modified, _natural(entry.name), entry.name))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a name as parts that sort by its text and by its numbers."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if number % 2 else (-1, part) for number, part in enumerate(parts)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sailpoint_provider.drops.entries import STATE_FOLDER
 from sailpoint_provider.drops.journal import Journal, Record, Run
 from sailpoint_provider.drops.last_load import check_state_is_there, remember
-from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, with_suffix
+from sailpoint_provider.drops.names import COMPANION_SUFFIXES, DropSource, safe_name, with_suffix
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import folder_of
 from sailpoint_provider.exceptions import InvalidInputError
@@ -216,6 +216,9 @@ def open_name(key: str, claim: int) -> str:
 
 def _free_target(place: Place, rules: FolderRules, outcome: str, name: str, now: float) -> str:
     folder = str(getattr(rules, outcome))
+    if "://" in rules.url:
+        # The last loaded file is opened by its URL.
+        name = "/".join(map(safe_name, name.split("/")))
     if outcome == "loaded":
         folder = f"{folder}/{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
     number = 1

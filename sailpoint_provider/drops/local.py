@@ -182,6 +182,11 @@ class LocalPlace:
                         entries[name] = entry_of(name, one.stat(follow_symlinks=False))
                 elif one.is_dir(follow_symlinks=False):
                     subfolders.add(name)
+        if folder and f"{folder}/{STATE_FOLDER}" in subfolders:
+            # It is a drop folder itself, whose loaded and refused files are no drops.
+            for name in [name for name in entries if name.startswith(f"{folder}/")]:
+                del entries[name]
+            return subfolders
         for subfolder in sorted(subfolders - skipped) if recursive else ():
             with suppress(FileNotFoundError):
                 self._collect(subfolder, entries, folders, skipped, recursive=True)

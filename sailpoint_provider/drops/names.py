@@ -17,6 +17,7 @@ _TEMPORARY_SUFFIXES = (".part", ".tmp", "~")
 SOURCE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _LEADING_ID = re.compile(rf"\s*({SOURCE_ID.pattern})\s*-")
 _LEADING_NUMBER = re.compile(r"\s*(\d+)\s*-")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSAFE = re.compile(r"[^\w.() +=,@-]")
 
 _ENDING = re.compile(r"(\.\w{1,8})?(\.gz)?$", re.IGNORECASE)
@@ -114,9 +115,11 @@ def source_in_name(name: str) -> DropSource | Unclaimed:
 def why_unusable(name: str) -> str | None:
     """Return why a name cannot be passed on, as a sentence about the file; None if it can."""
     shown = name.encode(errors="backslashreplace").decode()
-    if shown == name:
-        return None
-    return f"The name {shown} is not valid UTF-8, so no event can hold it. Rename the file."
+    if shown != name:
+        return f"The name {shown} is not valid UTF-8, so no event can hold it. Rename the file."
+    if _CONTROL.search(name):
+        return f"The name {name!r} contains a control character or a line separator. Rename the file."
+    return None
 
 
 def file_key(text: str) -> str:

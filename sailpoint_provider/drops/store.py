@@ -68,7 +68,9 @@ class StorePlace:
         self.replace(probe, b"0")
         found = self.entry(probe)
         if found is None:
-            raise FolderUnavailableError(f"The store of {self._url} does not keep what is written to it.")
+            raise FolderUnavailableError(
+                f"What was written to {self._url} could not be read back. Check the store's permissions."
+            )
         return found.modified
 
     def take(self, entry: Entry, target: str) -> bool:
@@ -197,6 +199,11 @@ class StorePlace:
                 entries[name] = _entry(name, one)
             else:
                 subfolders.add(name)
+        if folder and f"{folder}/{STATE_FOLDER}" in subfolders:
+            # It is a drop folder itself, whose loaded and refused files are no drops.
+            for name in [name for name in entries if name.startswith(f"{folder}/")]:
+                del entries[name]
+            return subfolders
         for subfolder in sorted(subfolders - skipped) if recursive else ():
             self._collect(subfolder, entries, skipped, recursive=True)
         return subfolders

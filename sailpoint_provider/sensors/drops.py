@@ -79,7 +79,10 @@ class SailPointFileDropSensor(BaseSensorOperator):
                 )
             end, refused = event.get("end"), event.get("refused")
             if not _is_refused(refused):
-                raise ProtocolError("The trigger's event does not say what was refused. Retry the task.")
+                raise ProtocolError(
+                    "The trigger's event does not list the files that this run could not take. Retry the "
+                    "task."
+                )
             return self._take_or_defer(
                 context,
                 float(end) if isinstance(end, int | float) else time.time() + self.timeout,

@@ -10,6 +10,7 @@ import pytest
 from sailpoint_provider.drops import filing, last_load
 from sailpoint_provider.drops.last_load import last_loaded
 from sailpoint_provider.exceptions import InvalidInputError
+from sailpoint_provider.files.locate import file_source
 from tests.unit.drops.drop_cases import CONTRACTORS, HR, NOW, names
 
 
@@ -223,3 +224,18 @@ def test_the_answer_to_a_name_taken_meanwhile_is_another_name(local_folder, monk
     monkeypatch.setattr(LocalPlace, "move", occupied_first)
     assert local_folder.file(drop).endswith("/hr (2).csv")
     assert local_folder.files()["loaded/2026-11-25/hr.csv"] == b"somebody's"
+
+
+@pytest.mark.parametrize("name", ["hr::x.csv", "hr?v=2.csv", "a#b.csv", "p%2Fq.csv", "sub?/x::y.csv"])
+def test_the_last_file_can_be_opened_whatever_it_was_called(every_folder, name):
+    """In a URL, some characters of its name would mean something else."""
+    rules = every_folder.rules(recursive=True)
+    every_folder.drop(name, "id\n7\n")
+    (drop,) = every_folder.take("run 1", rules).drops
+    every_folder.file(drop)
+    every_folder.drop("next.csv")
+    (following,) = every_folder.take("run 2", rules).drops
+    location, record = last_loaded(following, HR)
+    assert record["name"] == name
+    with file_source(location).open() as stream:
+        assert stream.read() == b"id\n7\n"

@@ -116,3 +116,10 @@ def test_a_name_that_is_too_long_keeps_its_file_type_and_number(number, ending, 
     assert 240 <= len(last.encode()) <= 243
     assert last.startswith(letter * 70)
     assert last.endswith(("" if number == 1 else f" ({number})") + ending)
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x1b", "\x00", "\x85", "\u2028"])
+def test_a_name_with_a_control_character_is_unusable_and_shown_escaped(character):
+    reason = why_unusable(f"hr{character}.csv")
+    assert reason.endswith("contains a control character or a line separator. Rename the file.")
+    assert character not in reason

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from sailpoint_provider.drops.entries import Entry, in_order
 from sailpoint_provider.drops.place import FolderUnavailableError
 from sailpoint_provider.drops.places import place_at
 from sailpoint_provider.files.locate import find_csv
@@ -216,3 +217,21 @@ def test_a_taken_file_whose_name_ends_with_a_space_is_found_by_the_load(folder):
     (drop,) = folder.take(rules=folder.rules(patterns="*")).drops
     with find_csv(drop["file"]).open() as stream:
         assert stream.read() == b"id\n1\n"
+
+
+def test_a_subfolder_that_is_a_drop_folder_itself_is_left_alone(every_folder):
+    for name in ("README.txt", "open/x.1"):
+        every_folder.drop(f"hr/.sailpoint/{name}")
+    for name in ("hr/new.csv", "hr/refused/bad.csv", "hr/loaded/2026-01-01/old.csv", "hr/deep/er.csv"):
+        every_folder.drop(name)
+    every_folder.drop("hr2/other.csv")
+    (drop,) = every_folder.take("run 1", every_folder.rules(recursive=True)).drops
+    assert drop["name"] == "hr2/other.csv"
+    every_folder.file(drop)
+    assert every_folder.take("run 2", every_folder.rules(recursive=True)).drops == []
+
+
+def test_numbers_in_names_of_the_same_age_are_compared_as_numbers():
+    names = ["hr_10.csv", "hr_9.csv", "hr.csv", "9.csv", "10.csv", "hr_009.csv", "a/2", "a/10"]
+    ordered = [entry.name for entry in in_order([Entry(name, 1, "m", 5.0, 5.0) for name in names])]
+    assert ordered == ["9.csv", "10.csv", "a/2", "a/10", "hr.csv", "hr_009.csv", "hr_9.csv", "hr_10.csv"]

@@ -100,4 +100,5 @@ class FileChecker:
             sha256=str(record["sha256"]),
             loaded_at=float(record["loaded_at"]),
             dropped_at=record["dropped_at"],
+            deletions_skipped=bool((record.get("result") or {}).get("deletions_skipped")),
         )

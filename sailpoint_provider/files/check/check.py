@@ -70,7 +70,7 @@ def check_file(
         meanwhile, or memory or disk did not suffice (not final).
     """
     name = file.name if name is None else name
-    key = rules.key or (facts.identity_attribute if facts is not None else None)
+    key = _key(rules, facts)
     merges_rows = rules.merges_rows
     if merges_rows is None:
         merges_rows = facts.merges_rows if facts is not None else False
@@ -80,6 +80,23 @@ def check_file(
     case = Case(name, rules, facts, last, dropped_at, modified_at, now, key, merges_rows, found)
     outcomes = tuple(_outcome(case, rule, judge) for rule, judge in _RULES)
     return _report(case, outcomes)
+
+
+def _key(rules: FileCheck, facts: SourceFacts | None) -> str | None:
+    """
+    Return the column that identifies an account.
+
+    :raises InvalidInputError: ISC uses another one than ``key``, by which it would delete other accounts than
+        those that a check counts.
+    """
+    known = facts.identity_attribute if facts is not None else None
+    if rules.key is None or known is None or rules.key == known:
+        return rules.key or known
+    source = facts.source_name if facts is not None else ""
+    raise InvalidInputError(
+        f"key is {rules.key!r}, but ISC identifies the {facts.noun if facts else 'account'}s of {source} by "
+        f"{known!r}. Nothing was sent. Remove key, or set it to {known!r}."
+    )
 
 
 def _outcome(case: Case, rule: str, judge: Callable[[Case], RuleOutcome]) -> RuleOutcome:

@@ -115,11 +115,11 @@ def why_not_approved(report: FileReport, approved: Approval | None) -> str | Non
 
 def _why_digest_is_too_little(report: FileReport) -> str | None:
     """Return why the SHA-256 alone is no approval: it says nothing about how many accounts may go."""
-    if report.last_sha256 is not None:
+    if report.last_accounts is not None:
         return None
     return (
-        "A SHA-256 alone approves a file only if there is a last file to compare it with. Pass the "
-        "approval of the report."
+        "A SHA-256 alone approves a file only if it was compared with the last one. Pass the approval of the "
+        "report."
     )
 
 
@@ -128,7 +128,7 @@ def _why_too_many(approved: int | None, deletions: int | None) -> str | None:
     if approved is None:
         return None
     if deletions is None:
-        return f"The approval is for {approved:,} deletions, and how many there would be now is unknown."
+        return f"The approval covers {approved:,} deletions, but their number is now unknown."
     if deletions > approved:
-        return f"The approval is for {approved:,} deletions, and now there would be {deletions:,}."
+        return f"The approval covers {approved:,} deletions, but there could now be {deletions:,}."
     return None

@@ -20,11 +20,13 @@ class Deletions(NamedTuple):
     :param gone: how many they are.
     :param base: of how many.
     :param against: what was compared with, as words after both numbers.
+    :param is_most: whether fewer may be deleted.
     """
 
     gone: int
     base: int
     against: str
+    is_most: bool = False
 
 
 def rows(case: Case) -> RuleOutcome:
@@ -71,10 +73,12 @@ def shrinkage(case: Case) -> RuleOutcome:
     if case.has_rows_alone:
         return _without_accounts(case, limit)
     known = _known_deletions(case)
-    figure = "; ".join(f"{gone:,} of {base:,} {against}" for gone, base, against in known)
-    for gone, base, _ in known:
-        if limit.is_exceeded(gone, base):
-            return outcome("shrinkage", _deletion(case, gone, base, limit), figure, str(limit))
+    figure = "; ".join(
+        f"{'up to ' if one.is_most else ''}{one.gone:,} of {one.base:,} {one.against}" for one in known
+    )
+    for one in known:
+        if limit.is_exceeded(one.gone, one.base):
+            return outcome("shrinkage", _deletion(case, one, limit), figure, str(limit))
     if known and (refusal := _above_threshold(case, max(known))):
         return outcome("shrinkage", refusal, figure, str(limit))
     return _completed(case, figure, limit, is_known=bool(known))
@@ -180,19 +184,33 @@ def _by_key(case: Case) -> Deletions | None:
 
 def _by_count(case: Case) -> Deletions | None:
     """
-    Return how many accounts ISC would lose at least, and of how many.
+    Return how many accounts ISC would lose, and of how many: at least, or at most if keys are known.
+
+    ISC can hold accounts that the last file lacks, for example if it skipped deletions, or somebody else has
+    loaded the source. New accounts in a file do not make up for these, so only keys that both files have are
+    certain to stay.
 
     Where a load is recorded, that ISC holds none says nothing: it may not have counted them yet.
     """
     base, accounts = case.tenant_accounts, case.accounts
     if base is None or accounts is None or _is_doubtful(case):
         return None
-    return Deletions(max(0, base - accounts), base, "in ISC")
+    least, last = max(0, base - accounts), case.last_accounts
+    if case.found.keys is None or last is None or base <= last:
+        return Deletions(least, base, "in ISC")
+    most = base - min(base, case.found.keys.common)
+    return Deletions(most, base, "in ISC", is_most=most > least)
 
 
-def _deletion(case: Case, gone: int, base: int, limit: Limit) -> str:
-    part = f"{share(gone, base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
-    return f"Loading {case.name} would delete {gone:,} of {base:,} {case.noun}s ({part})."
+def _deletion(case: Case, one: Deletions, limit: Limit) -> str:
+    part = f"{share(one.gone, one.base, limit)}, limit {limit}" if limit.is_percentage else f"limit {limit}"
+    number = f"{one.gone:,} of {one.base:,} {case.noun}s ({part})"
+    if not one.is_most:
+        return f"Loading {case.name} would delete {number}."
+    return (
+        f"Loading {case.name} could delete up to {number}: ISC holds {counted(one.base, case.noun)}, but the "
+        f"last loaded file only {case.last_accounts:,}."
+    )
 
 
 def _above_threshold(case: Case, most: Deletions) -> str | None:
@@ -209,8 +227,9 @@ def _above_threshold(case: Case, most: Deletions) -> str | None:
     gone, base = most.gone, case.tenant_accounts or most.base
     if not threshold.is_exceeded(gone, base):
         return None
+    would = "could delete up to" if most.is_most else "would delete"
     return (
-        f"Loading {case.name} would delete {gone:,} of {base:,} accounts ({share(gone, base, threshold)}), "
+        f"Loading {case.name} {would} {gone:,} of {base:,} accounts ({share(gone, base, threshold)}), "
         f"and ISC skips all deletions above the source's own delete threshold of {threshold}."
     )
 
@@ -252,7 +271,7 @@ def _completed(case: Case, figure: str, limit: Limit, *, is_known: bool) -> Rule
         return case.lacking(
             "shrinkage",
             "identity_attribute",
-            "Numbers were compared in place of keys.",
+            "Only the totals were compared, not the keys.",
             figure=figure,
             limit=str(limit),
             is_partly_checked=True,

@@ -42,8 +42,8 @@ def shape(case: Case) -> RuleOutcome:
         ends = content is None or content.ends_a_line or not case.found.rows
         if case.found.last_ends_a_line and not ends:
             refusal = (
-                f"Loading {case.name} could lose its end: its last line breaks off without a line end, which "
-                "the last loaded file has."
+                f"{case.name} may be truncated: its last line has no line ending, but that of the last "
+                "loaded file does."
             )
         return outcome("shape", refusal, counted(case.found.rows, "row"))
     count = counted(faults.count, "row") if faults.is_counted else f"{faults.count:,} rows or more"
@@ -63,7 +63,7 @@ def keys(case: Case) -> RuleOutcome:
     found = case.found.keys
     if case.key is None:
         instead = (
-            "Rows were counted in place of accounts. To have accounts counted, set key to the name of that "
+            "Rows were counted instead of accounts. To have accounts counted, set key to the name of that "
             "column."
         )
         return case.lacking("keys", "identity_attribute", instead)

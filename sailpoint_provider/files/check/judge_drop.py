@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from sailpoint_provider.files.check.case import outcome
+from sailpoint_provider.files.check.case import counted, outcome
 from sailpoint_provider.files.check.names import date_in, source_id_in
 from sailpoint_provider.files.check.report import RuleOutcome
 
@@ -60,6 +60,12 @@ def foreign(case: Case) -> RuleOutcome:
 def _by_name_alone(case: Case) -> RuleOutcome:
     """Return the outcome where keys cannot be compared; a first load has none to compare with."""
     figure, instead = "name only", "Only the name was checked."
+    if case.last is None and case.key is not None and case.tenant_accounts:
+        why = (
+            f"No earlier file is known, so its keys were not compared with those of the "
+            f"{counted(case.tenant_accounts, case.noun)} in ISC."
+        )
+        return case.undecided("foreign", f"{why} {instead}", figure=figure)
     if case.last is None or case.last_accounts == 0 or (case.noun != "account" and case.key is None):
         return RuleOutcome("foreign", "not_checked", figure)
     if case.key is None:
@@ -124,7 +130,7 @@ def _dates(case: Case, own: NameDate | None, last: LastLoaded) -> _Dates | None:
         by_name = _Dates(own.is_before(before), str(own), str(before))
         if by_name.is_older or before.is_before(own) or (own.has_time and before.has_time):
             return by_name
-    if case.dropped_at is None or last.dropped_at is None:
+    if case.dropped_at is None or last.dropped_at is None or case.dropped_at == last.dropped_at:
         return by_name
     is_older = case.dropped_at < last.dropped_at
     return _Dates(is_older, _moment(case.dropped_at), _moment(last.dropped_at))
@@ -136,6 +142,8 @@ def repeat(case: Case) -> RuleOutcome:
     if content is None or last is None or content.sha256 != last.sha256:
         return outcome("repeat", None, "new bytes" if content is not None else "")
     figure = "the bytes of the last load"
+    if last.deletions_skipped:
+        return outcome("repeat", None, f"{figure}, whose deletions ISC skipped")
     if case.rules.repeat == "load":
         return outcome("repeat", None, figure)
     same = f"{case.name} holds the same bytes as the last load, {last.name}"

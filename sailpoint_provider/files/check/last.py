@@ -23,6 +23,7 @@ class LastLoaded:
     :param sha256: SHA-256 of the bytes that ISC received, 64 hex characters.
     :param loaded_at: when it was loaded, in seconds since the epoch.
     :param dropped_at: when it was dropped, in seconds since the epoch; None where unknown.
+    :param deletions_skipped: whether ISC deleted nothing, because the source's delete threshold was exceeded.
     """
 
     file: FileSource | None
@@ -30,6 +31,7 @@ class LastLoaded:
     sha256: str
     loaded_at: float
     dropped_at: float | None
+    deletions_skipped: bool = False
 
 
 def last_file(location: FileLocation, now: float) -> LastLoaded:

@@ -66,7 +66,7 @@ def test_an_approval_does_not_cover_more_deletions_than_were_shown(tmp_path, ref
     more = checked(tmp_path, _SHORT, last=GOOD, facts=replace(FACTS, accounts=12))
     assert more.deletions == 7
     assert _objection(more, refused.approval) == (
-        "The approval is for 5 deletions, and now there would be 7."
+        "The approval covers 5 deletions, but there could now be 7."
     )
     assert _objection(refused, more.approval) is None
 
@@ -76,7 +76,7 @@ def test_an_approval_of_a_number_does_not_cover_an_unknown_one(tmp_path):
     known = checked(tmp_path, _SHORT, last=last)
     lost = checked(tmp_path, _SHORT, last=last, facts=unknown)
     assert (known.deletions, lost.deletions) == (5, None)
-    assert "how many there would be now is unknown" in _objection(lost, known.approval)
+    assert "their number is now unknown" in _objection(lost, known.approval)
     assert _objection(known, lost.approval) is None
 
 
@@ -84,8 +84,15 @@ def test_a_digest_alone_counts_only_if_there_is_a_last_file_to_compare_with(tmp_
     assert _objection(refused, refused.sha256) is None
     first = checked(tmp_path, _SHORT)
     assert first.verdict == "refused"
-    assert "only if there is a last file" in _objection(first, first.sha256)
+    assert "only if it was compared with the last one" in _objection(first, first.sha256)
     assert _objection(first, first.approval) is None
+
+
+def test_a_digest_alone_does_not_count_if_the_last_file_is_not_kept(tmp_path):
+    lost = checked(tmp_path, _SHORT, last=replace(last_of(tmp_path, GOOD), file=None))
+    assert (lost.verdict, lost.last_sha256 is None) == ("refused", False)
+    assert "only if it was compared with the last one" in _objection(lost, lost.sha256)
+    assert _objection(lost, lost.approval) is None
 
 
 def test_a_repeated_file_is_approved_only_as_such(tmp_path, refused):

@@ -93,3 +93,19 @@ def test_dates_that_differ_and_times_in_both_names_count_before_when_files_were_
         before = last_of(tmp_path, GOOD, last)
         report = checked(tmp_path, _OTHER, last=before, name=name, dropped_at=NOW - 100_000)
         assert outcome(report, "fresh").state == "passed"
+
+
+def test_files_that_were_dropped_at_the_same_time_cannot_be_told_apart(tmp_path):
+    last = replace(last_of(tmp_path, _OTHER), dropped_at=NOW)
+    report = checked(tmp_path, GOOD, last=last, dropped_at=NOW)
+    assert outcome(report, "fresh").state == "not_checked"
+    strict = checked(tmp_path, GOOD, last=last, dropped_at=NOW, strict=True, max_deletions="50%")
+    assert "Neither the names nor timestamps show which file is older." in strict.sentence
+
+
+def test_the_bytes_of_a_load_whose_deletions_isc_skipped_are_loaded_again(tmp_path):
+    last = last_of(tmp_path, GOOD)
+    assert checked(tmp_path, GOOD, last=last).verdict == "repeated"
+    skipped = replace(last, deletions_skipped=True)
+    assert checked(tmp_path, GOOD, last=skipped).verdict == "passed"
+    assert checked(tmp_path, GOOD, last=skipped, facts=replace(FACTS, accounts=20)).verdict == "refused"

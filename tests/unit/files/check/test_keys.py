@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from sailpoint_provider.exceptions import InvalidInputError
 from tests.unit.files.check.bad_files import PEOPLE, csv
-from tests.unit.files.check.cases import checked, outcome
+from tests.unit.files.check.cases import FACTS, checked, outcome
 
 pytestmark = pytest.mark.usefixtures("one_database")
 
@@ -31,3 +34,15 @@ def test_a_changed_row_without_a_key_is_no_changed_account(tmp_path):
     content = csv([*changed, *PEOPLE[1:], (*_BLANK[:2], "HR", "")])
     report = checked(tmp_path, content, last=csv([*PEOPLE, _BLANK]))
     assert (report.movers.count, report.changed_columns) == (1, {"note": 1})
+
+
+@pytest.mark.parametrize("known", ["id", None])
+def test_a_key_that_is_not_iscs_is_an_error_of_the_check(tmp_path, known):
+    """ISC would delete by its own, whatever the check compares."""
+    facts = replace(FACTS, identity_attribute=known)
+    if known is None:
+        assert checked(tmp_path, csv(PEOPLE), facts=facts, key="name").key == "name"
+        return
+    with pytest.raises(InvalidInputError, match="ISC identifies the accounts of HR by 'id'"):
+        checked(tmp_path, csv(PEOPLE), facts=facts, key="name")
+    assert checked(tmp_path, csv(PEOPLE), facts=facts, key="id").key == "id"

@@ -140,6 +140,19 @@ def test_the_delete_threshold_is_compared_with_the_largest_number_of_deletions(t
     )
 
 
+def test_new_accounts_do_not_make_up_for_those_that_only_isc_holds(tmp_path):
+    facts = replace(FACTS, accounts=1000)
+    last, new = _many(700), _many(1000)
+    report = checked(tmp_path, new, last=last, facts=facts, max_deletions=0)
+    assert report.sentence == (
+        "Loading hr.csv could delete up to 300 of 1,000 accounts (limit 0): ISC holds 1,000 accounts, but "
+        "the last loaded file only 700."
+    )
+    assert report.deletions == 300
+    assert outcome(report, "shrinkage").figure == "0 of 700 in the last file; up to 300 of 1,000 in ISC"
+    assert checked(tmp_path, new, last=last, facts=replace(FACTS, accounts=700)).deletions == 0
+
+
 def test_without_the_scope_the_rule_names_it_and_strict_refuses(tmp_path):
     report = checked(tmp_path, GOOD, facts=_UNKNOWN)
     assert report.verdict == "passed"

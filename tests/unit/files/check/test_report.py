@@ -104,7 +104,7 @@ def test_without_an_account_schema_the_report_says_so_and_what_to_do(tmp_path):
     assert (
         "ISC does not report the column that identifies an account "
         "(the source has no schema named 'account'). "
-        "Rows were counted in place of accounts. "
+        "Rows were counted instead of accounts. "
         "To have accounts counted, set key to the name of that column."
     ) in report.notes
     assert "10 rows" in report.sentence

@@ -60,4 +60,13 @@ def test_strict_passes_a_first_load(tmp_path):
     report = checked(tmp_path, GOOD, facts=replace(FACTS, accounts=0), strict=True, max_changes=1)
     assert report.verdict == "passed"
     assert "This is the first load. No values were compared." in report.notes
-    assert checked(tmp_path, GOOD, strict=True).verdict == "passed"
+
+
+def test_strict_refuses_the_first_file_of_a_source_that_holds_accounts(tmp_path):
+    """Its keys may be others than those in ISC, although their number is the same."""
+    report = checked(tmp_path, GOOD, strict=True)
+    assert (report.verdict, report.needed_approval.rules) == ("refused", {"foreign"})
+    assert "its keys were not compared with those of the" in report.sentence
+    loose = checked(tmp_path, GOOD)
+    assert loose.verdict == "passed"
+    assert any("No earlier file is known, so its keys were not compared" in note for note in loose.notes)

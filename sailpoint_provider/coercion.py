@@ -9,6 +9,7 @@ from typing import Any
 
 from sailpoint_provider.exceptions import InvalidInputError
 
+_LONGEST_SECONDS = 10 * 365 * 86400
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
@@ -63,10 +64,12 @@ def seconds(value: Any, name: str) -> float:
 
     :param value: a number of seconds or a ``timedelta``.
     :param name: name of the parameter, for the error.
-    :raises InvalidInputError: the value is not a duration above 0.
+    :raises InvalidInputError: the value is not a duration above 0, or is above ten years.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     is_number = isinstance(number, float) or (isinstance(number, int) and not isinstance(number, bool))
     if not is_number or not 0 < number < math.inf:
         raise InvalidInputError(f"{name} must be a number of seconds above 0 or a timedelta, not {value!r}.")
+    if number > _LONGEST_SECONDS:
+        raise InvalidInputError(f"{name} must be at most ten years ({_LONGEST_SECONDS:,} s), not {value!r}.")
     return float(number)

@@ -26,6 +26,20 @@ def boolean(value: Any, name: str) -> bool:
     return known
 
 
+def switch(value: Any, name: str) -> bool:
+    """
+    Return a parameter that is true or false and not a template field.
+
+    :raises InvalidInputError: it is not a boolean; text or None would silently count as one.
+    """
+    if value is True or value is False:
+        return value
+    raise InvalidInputError(
+        f"{name} must be True or False, not {value!r}. It is not a template field, so neither a template nor "
+        "an XCom can set it."
+    )
+
+
 def one_of(value: Any, name: str, *choices: str) -> str:
     """
     Return the value if it is one of the choices.

@@ -48,7 +48,7 @@ def log_kill(
         try:
             log.warning("%s", _clear_task_record(tenant, aggregation_id))
         except Exception as error:
-            log.warning("ISC's task record could not be cleared: %s.", type(error).__name__)
+            log.warning("ISC's task record could not be marked as ended: %s.", type(error).__name__)
 
 
 def _clear_task_record(tenant: Tenant | None, aggregation_id: str) -> str:
@@ -61,11 +61,12 @@ def _clear_task_record(tenant: Tenant | None, aggregation_id: str) -> str:
     from sailpoint_provider.isc.api.endpoints import clear_task_record
 
     if tenant is None:
-        return "ISC's task record was not cleared: the connection was never read."
+        return "ISC's task record was not marked as ended: the connection was never read."
     call = clear_task_record(tenant.api_version, aggregation_id, now=datetime.now(tz=UTC))
     status = send_last_request(tenant, call, _KILL_SECONDS)
     if status is None:
-        return "ISC's task record was not cleared: there is no token in memory."
+        return "ISC's task record was not marked as ended: there is no token in memory."
     if status < 300:
         return "ISC's task record is now marked as ended with an error (on_kill_clear_task)."
-    return f"ISC's task record could not be cleared: HTTP {status}. The client needs {call.scope}."
+    scope = f" The client needs the scope {call.scope}." if status in (401, 403) else ""
+    return f"ISC's task record could not be marked as ended: HTTP {status}.{scope}"

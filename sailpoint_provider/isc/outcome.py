@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sailpoint_provider.isc.api.models import TaskStatus
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION
 from sailpoint_provider.results import (
     AccountCounts,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sailpoint_provider.isc.api.models import AccountAggregationStatus, TaskStatus
+    from sailpoint_provider.isc.api.models import AccountAggregationStatus
     from sailpoint_provider.isc.api.summaries import TaskSummary
     from sailpoint_provider.isc.kinds import LoadKind
     from sailpoint_provider.results import RefreshPart
@@ -47,8 +48,12 @@ def decide(status: AccountAggregationStatus | None, task: TaskStatus | TaskSumma
     if task is None or task.completion_status is None:
         return _ENDS_BY_STATUS.get(reported or "", "running")
     completion = normalized_status(task.completion_status)
+    if isinstance(task, TaskStatus) and task.refused_as_busy:
+        # Nothing was loaded, and SailPoint does not say which status the record of such a start has.
+        return "terminated" if completion == "TERMINATED" else "failed"
     if completion == "SUCCESS":
-        return "succeeded"
+        has_errors = isinstance(task, TaskStatus) and task.has_errors
+        return "succeeded_with_warnings" if has_errors else "succeeded"
     if completion == "WARNING":
         return "succeeded_with_warnings"
     if completion == "TERMINATED":

@@ -11,6 +11,8 @@ from sailpoint_provider.exceptions import (
     AggregationFailedError,
     AggregationTimeoutError,
     FileRefusedError,
+    InvalidInputError,
+    ProtocolError,
     RefreshFailedError,
     SailPointError,
 )
@@ -81,7 +83,15 @@ def about_error(error: SailPointError, task: str, *, with_messages: bool = False
     rows = [("Error", type(error).__name__)]
     if error.tracking_id:
         rows.append(("trackingId", error.tracking_id))
-    return Message(verdict, task, str(error), (*rows, ("Task", task)))
+    return Message(verdict, task, _sentence(error, with_messages=with_messages), (*rows, ("Task", task)))
+
+
+def _sentence(error: SailPointError, *, with_messages: bool) -> str:
+    """Return what an error says, without what ISC says in it if that is not to be quoted."""
+    quotes_isc = isinstance(error, InvalidInputError | ProtocolError) and error.status is not None
+    if with_messages or not quotes_isc:
+        return str(error)
+    return f"ISC returned HTTP {error.status}. The task's log says what it means."
 
 
 def _counts_of(result: AggregationResult) -> tuple[str, Mapping[str, Any]]:

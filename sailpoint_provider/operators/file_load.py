@@ -18,6 +18,7 @@ from sailpoint_provider._airflow.parameters import (
     plain_path,
     seconds,
     set_parameters,
+    switch,
 )
 from sailpoint_provider._airflow.start import (
     check_adoptable,
@@ -131,15 +132,15 @@ class FileLoadOperator(LoadOperator):
                 disable_optimization=disable_optimization,
                 sailpoint_conn_id=sailpoint_conn_id,
                 if_running=one_of(if_running, "if_running", "wait", "adopt", "fail", "skip"),
-                wait_for_completion=wait_for_completion,
-                deferrable=deferrable,
+                wait_for_completion=switch(wait_for_completion, "wait_for_completion"),
+                deferrable=switch(deferrable, "deferrable"),
                 poll_interval=seconds(poll_interval, "poll_interval"),
                 timeout=seconds(timeout, "timeout"),
-                fail_on_warning=fail_on_warning,
+                fail_on_warning=switch(fail_on_warning, "fail_on_warning"),
                 tolerate_outage=seconds(tolerate_outage, "tolerate_outage"),
-                durable=durable,
-                on_kill_clear_task=on_kill_clear_task,
-                emit_asset_event=emit_asset_event,
+                durable=switch(durable, "durable"),
+                on_kill_clear_task=switch(on_kill_clear_task, "on_kill_clear_task"),
+                emit_asset_event=switch(emit_asset_event, "emit_asset_event"),
             )
             # Private, so that nothing of what Airflow does for an attribute that is set is needed.
             vars(self)["_given"] = given_parameters(self)

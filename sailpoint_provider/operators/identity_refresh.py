@@ -17,7 +17,7 @@ from sailpoint_provider._airflow.deferral import (
     wait_on_worker,
 )
 from sailpoint_provider._airflow.errors import airflow_errors
-from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds, switch
 from sailpoint_provider._airflow.start import start_in_time
 from sailpoint_provider._airflow.task_state import checkpoints_of, clear_number_of, max_tries_of
 from sailpoint_provider.exceptions import InvalidInputError, ProtocolError, UnknownAggregationError
@@ -104,13 +104,13 @@ class SailPointIdentityRefreshOperator(ConnectedOperator):
         self.identity_ids = cast("Collection[str] | None", identity_ids)
         self.identity_profile_id = cast("str | None", identity_profile_id)
         self.sailpoint_conn_id = cast("str", sailpoint_conn_id)
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.fail_on_warning = fail_on_warning
-        self.durable = durable
-        self.on_kill_clear_task = on_kill_clear_task
         self._given = given_parameters(self)
         with airflow_errors():
+            self.wait_for_completion = switch(wait_for_completion, "wait_for_completion")
+            self.deferrable = switch(deferrable, "deferrable")
+            self.fail_on_warning = switch(fail_on_warning, "fail_on_warning")
+            self.durable = switch(durable, "durable")
+            self.on_kill_clear_task = switch(on_kill_clear_task, "on_kill_clear_task")
             if (identity_ids is None) == (identity_profile_id is None):
                 given = "neither is" if identity_ids is None else "both are"
                 raise InvalidInputError(f"Set either identity_ids or identity_profile_id; {given} set.")

@@ -26,7 +26,7 @@ from sailpoint_provider._airflow.deferral import (
 )
 from sailpoint_provider._airflow.errors import airflow_errors, for_airflow, located, push_reason
 from sailpoint_provider._airflow.lineage import LoadLineage
-from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds
+from sailpoint_provider._airflow.parameters import check_rendered, given_parameters, seconds, switch
 from sailpoint_provider.exceptions import (
     AggregationFailedError,
     AggregationTimeoutError,
@@ -117,13 +117,15 @@ class SailPointAccountAggregationSensor(BaseSensorOperator, LoadLineage):
                     seconds(kwargs[name], name)
             tolerated = seconds(tolerate_outage, "tolerate_outage")
             waited_for = kind_of(kind)
+            is_deferrable = switch(deferrable, "deferrable")
+            fails_on_warning = switch(fail_on_warning, "fail_on_warning")
         super().__init__(**kwargs)
         self.tolerate_outage = tolerated
         self.kind = waited_for
         self.aggregation_id = aggregation_id
         self.sailpoint_conn_id = sailpoint_conn_id
-        self.deferrable = deferrable
-        self.fail_on_warning = fail_on_warning
+        self.deferrable = is_deferrable
+        self.fail_on_warning = fails_on_warning
         self._given = given_parameters(self)
 
     def execute(self, context: Context) -> Any:

@@ -178,7 +178,8 @@ class _Trouble:
         if sort != self._logged:
             self._logged = sort
             self._log.warning(
-                "Cannot read the ended aggregations (%s); trying again. None is missed meanwhile. %s: %s",
+                "Cannot list ended aggregations (%s); retrying. Those that end in the meantime will still be "
+                "reported. %s: %s",
                 self._name,
                 type(error).__name__,
                 error,
@@ -188,5 +189,5 @@ class _Trouble:
     def is_over(self) -> None:
         """Note a success."""
         if self._logged is not None:
-            self._log.info("The ended aggregations can be read again (%s).", self._name)
+            self._log.info("Listing ended aggregations works again (%s).", self._name)
         self._logged, self._pause = None, 0.0

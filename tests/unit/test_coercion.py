@@ -1,10 +1,11 @@
 """The readers of single values: whatever ISC puts there, they answer the value or None."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sailpoint_provider.coercion import as_bool, as_int, as_text, as_time
+from sailpoint_provider.coercion import as_bool, as_int, as_text, as_time, seconds
+from sailpoint_provider.exceptions import InvalidInputError
 
 MOMENT = datetime(2024, 5, 1, 14, 36, 52, 775000, tzinfo=UTC)
 JUNK = [None, "", " ", "soon", True, False, [], {}, [1], {"a": 1}, object()]
@@ -82,3 +83,9 @@ def test_a_truth_value_that_is_none_is_left_out(value):
 def test_a_text_is_stripped_and_empty_is_none():
     assert as_text(" SUCCESS ") == "SUCCESS"
     assert [as_text(value) for value in ("", "  ", None, 7, [], {})] == [None] * 6
+
+
+@pytest.mark.parametrize("value", [1e10, 10**400, timedelta(days=4000)])
+def test_a_duration_of_more_than_ten_years_is_refused(value):
+    with pytest.raises(InvalidInputError, match="timeout must be at most ten years"):
+        seconds(value, "timeout")

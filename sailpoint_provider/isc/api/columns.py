@@ -35,6 +35,27 @@ def column_advice(text: str) -> str | None:
     return _separator_advice(unknown, missing) or _spelling_advice(unknown, missing)
 
 
+def without_first_row(text: str) -> str:
+    """
+    Return ISC's message without the names that it does not know, unless they are certainly column names.
+
+    If a file has no header, they are the values of a person.
+
+    :param text: ISC's message, which may be about something else.
+    """
+
+    def shown(refusal: re.Match[str]) -> str:
+        unknown, missing = _names(refusal["unknown"]), _names(refusal["missing"])
+        # Without a missing column, the first row names all columns of the source.
+        if not missing or column_advice(refusal[0]) is not None:
+            return refusal[0]
+        count = f"{len(unknown)} name{'' if len(unknown) == 1 else 's'} of the first line"
+        start, end = (position - refusal.start() for position in refusal.span("unknown"))
+        return f"{refusal[0][:start]}{count}{refusal[0][end:]}"
+
+    return _REFUSAL.sub(shown, text)
+
+
 def _separator_advice(unknown: list[str], missing: list[str]) -> str | None:
     if len(unknown) != 1:
         return None

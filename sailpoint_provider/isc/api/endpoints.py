@@ -179,11 +179,19 @@ def clear_task_record(api_version: ApiVersion, task_id: str, *, now: datetime) -
 def source(api_version: ApiVersion, source_id: str) -> Request[Source]:
     """Read one source."""
     source_id = id_for_path(source_id, "source_id")
+
+    def read(response: Response) -> Source:
+        found = read_source(response.json())
+        if found.id.lower() != source_id.lower():
+            # A file that goes to another source deletes its accounts.
+            raise ProtocolError(f"the response describes source {found.id}.")
+        return found
+
     return Request(
         purpose=f"read source {source_id}",
         method="GET",
         path=f"{api_version.path('sources')}/{source_id}",
-        read=lambda response: read_source(response.json()),
+        read=read,
         scope="idn:sources:read",
         not_found_advice=CHECK_SOURCE_ID,
     )

@@ -34,8 +34,7 @@ class ErrorBody:
     @property
     def words(self) -> str:
         """The texts for the user, each once, shortened if they are long."""
-        words = " | ".join(self.texts)
-        return words if len(words) <= _WORDS_SHOWN else f"{words[:_WORDS_SHOWN]}…"
+        return shortened(" | ".join(self.texts))
 
     @property
     def is_from_isc(self) -> bool:
@@ -91,3 +90,8 @@ def _document(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, Mapping) else {}
+
+
+def shortened(words: str) -> str:
+    """Return ISC's words at a length that fits an error."""
+    return words if len(words) <= _WORDS_SHOWN else f"{words[:_WORDS_SHOWN]}…"

@@ -139,6 +139,11 @@ class TaskStatus:
         return any(message.says(_DELETION_SKIPPED) for message in self.messages)
 
     @property
+    def has_errors(self) -> bool:
+        """Whether ISC reports an error, which a record with ``completionStatus`` SUCCESS can hold, too."""
+        return any((message.type or "").upper() == "ERROR" for message in self.messages)
+
+    @property
     def refused_as_busy(self) -> bool:
         """Whether this records a start that was refused because another aggregation was running."""
         return any(message.says(*_BUSY) for message in self.messages)

@@ -17,8 +17,8 @@ from sailpoint_provider.exceptions import (
     SailPointError,
     TenantUnavailableError,
 )
-from sailpoint_provider.isc.api.columns import column_advice
-from sailpoint_provider.isc.api.error_body import ErrorBody
+from sailpoint_provider.isc.api.columns import column_advice, without_first_row
+from sailpoint_provider.isc.api.error_body import ErrorBody, shortened
 
 if TYPE_CHECKING:
     from sailpoint_provider.isc.api.exchange import Request, Response
@@ -43,6 +43,10 @@ def read_response(call: Request[T], response: Response) -> T:
         raise
 
 
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds of ``Retry-After`` that are obeyed at most."""
+
+
 def error_of(call: Request[Any], response: Response) -> SailPointError:
     """Return the error for a response with an error status."""
     body = ErrorBody(response)
@@ -50,7 +54,8 @@ def error_of(call: Request[Any], response: Response) -> SailPointError:
     parts = [f"Could not {call.purpose}: {who} returned HTTP {response.status}"]
     if not body.is_from_isc:
         parts.append(f" with {body.kind}, which is not an ISC error")
-    details = [body.detail_code, body.words, body.tracking_id and f"trackingId {body.tracking_id}"]
+    words = shortened(without_first_row(" | ".join(body.texts))) if call.multipart else body.words
+    details = [body.detail_code, words, body.tracking_id and f"trackingId {body.tracking_id}"]
     parts.extend(f", {detail}" for detail in details if detail)
     parts.append(f". {_advice(call, response, body)}")
     kind = _kind(call, response.status) if body.is_from_isc else _kind_of_other(call, response.status)
@@ -72,7 +77,12 @@ def says_token_expired(response: Response) -> bool:
 
 
 def retry_after(response: Response) -> float | None:
-    """Return the seconds in ``Retry-After``, a number or an HTTP date; None if it is missing or malformed."""
+    """
+    Return the seconds in ``Retry-After``, a number or an HTTP date; None if it is missing or malformed.
+
+    At most an hour is obeyed. A gateway may send a date far ahead, or the moment instead of the seconds, and
+    then nothing would be sent to the tenant for years.
+    """
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
@@ -80,8 +90,10 @@ def retry_after(response: Response) -> float | None:
         seconds = float(value)
     except ValueError:
         moment = http_date(value)
-        return None if moment is None else max(0.0, (moment - _now_of_the_server(response)).total_seconds())
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        if moment is None:
+            return None
+        seconds = (moment - _now_of_the_server(response)).total_seconds()
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER) if math.isfinite(seconds) else None
 
 
 def _now_of_the_server(response: Response) -> datetime:

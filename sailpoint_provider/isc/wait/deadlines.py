@@ -190,7 +190,8 @@ class OutageTracker:
             raise error
         now = self._clock()
         outage = now - self._last_response
-        if outage > self._tolerate_outage:
+        # The pause before the first failure is no outage, however long it was.
+        if self.is_down and outage > self._tolerate_outage:
             raise TenantUnavailableError(
                 f"No valid response about {self._aggregation} for {outage:.0f} s "
                 f"(tolerate_outage={self._tolerate_outage:g} s). Last error: {error} The aggregation may "

@@ -182,3 +182,23 @@ def test_an_account_aggregation_counts_no_entitlements():
     result = make_result(RUN, None, task)
     assert result["accounts"]["scanned"] == 9
     assert set(result["entitlements"].values()) == {None}
+
+
+BUSY_TEXT = (
+    "This aggregation failed because the currently running aggregation must complete before the next one can "
+    "start."
+)
+
+
+@pytest.mark.parametrize("completion_status", ["SUCCESS", "WARNING", "ERROR", "TEMP_ERROR"])
+def test_the_record_of_a_refused_start_is_never_a_success(completion_status):
+    messages = [{"type": "WARN", "key": BUSY_TEXT, "localizedText": {"locale": "en", "message": BUSY_TEXT}}]
+    assert decide(None, task(completion_status, messages=messages)) == "failed"
+    result = make_result(RUN, None, task(completion_status, messages=messages))
+    assert BUSY_TEXT in result["messages"][0]["text"]
+
+
+def test_a_success_with_errors_is_a_success_with_warnings():
+    messages = [{"type": "ERROR", "key": "x", "localizedText": {"locale": "en", "message": "row 3 is bad"}}]
+    assert decide(None, task("SUCCESS", messages=messages)) == "succeeded_with_warnings"
+    assert make_result(RUN, None, task("SUCCESS", messages=messages))["messages"][0]["text"] == "row 3 is bad"

@@ -16,7 +16,12 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import DAG
 
-from sailpoint_provider.exceptions import AuthenticationError, InvalidInputError, SailPointError
+from sailpoint_provider.exceptions import (
+    AuthenticationError,
+    InvalidInputError,
+    ProtocolError,
+    SailPointError,
+)
 from sailpoint_provider.get_provider_info import get_provider_info
 from sailpoint_provider.notifications.sailpoint import SailPointNotifier
 from sailpoint_provider.operators.aggregation import SailPointAccountAggregationOperator
@@ -130,6 +135,21 @@ def test_a_refused_file_is_reported_without_the_keys_in_it(tenant, tmp_path):
     assert text.startswith("FILE REFUSED: accounts.csv")
     assert "Refused by: rows" in text
     assert "id 1" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "is_quoted"),
+    [
+        (InvalidInputError("ISC returned HTTP 400, Jane Roe is unknown", status=400), False),
+        (ProtocolError("ISC's messages: Jane Roe", status=202), False),
+        (InvalidInputError("timeout: Jane Roe"), True),
+    ],
+)
+def test_what_isc_says_in_an_error_is_quoted_only_if_asked_for(error, is_quoted):
+    context = Ran(None, FakeTaskInstance(), error).context
+    assert ("Jane Roe" in text_of(context)) is is_quoted
+    assert is_quoted or f"ISC returned HTTP {error.status}. The task's log" in text_of(context)
+    assert "Jane Roe" in text_of(context, with_messages=True)
 
 
 def test_no_secret_is_ever_in_a_message(tenant):

@@ -90,7 +90,7 @@ def test_a_record_that_cannot_be_cleared_is_only_reported(tenant, logged, kind):
     status = {"answer": {"status": 403}, "not_json": {"status": 500}}.get(kind, {})
     tenant.control.fault(kind, method="PATCH", **status)
     task.on_kill()
-    assert any("could not be cleared" in line for line in said(logged))
+    assert any("could not be marked as ended" in line for line in said(logged))
 
 
 @pytest.mark.parametrize("kind", ["timeout", "stall"])

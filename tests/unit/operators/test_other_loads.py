@@ -249,7 +249,7 @@ def test_a_header_that_isc_refuses_is_final(tenant, tmp_path):
     error = end_of(lambda: FILED_ENTITLEMENTS.operator(tmp_path))
     assert isinstance(error, FileRefusedError)
     assert isinstance(error, AirflowFailException)
-    assert "wrong" in str(error)
+    assert "is unknown and/or column" in str(error)
 
 
 def test_a_client_without_a_user_learns_what_it_needs(tenant):

@@ -145,3 +145,20 @@ def test_a_constant_of_none_beside_mapped_parameters_is_a_default():
         mapped = SailPointAccountAggregationOperator.partial(task_id="load", file=None).expand(source_id=[HR])
     task = mapped.unmap({"source_id": HR})
     check_rendered(task, task._given)
+
+
+SWITCHES = [name for name, default in PARAMETERS.items() if isinstance(default, bool)]
+
+
+@pytest.mark.parametrize("value", [None, "", "false", "{{ params.wait }}", 1])
+@pytest.mark.parametrize("name", [name for name in SWITCHES if name != "disable_optimization"])
+def test_a_switch_is_true_or_false_and_nothing_that_counts_as_one(name, value):
+    assert "wait_for_completion" in SWITCHES
+    with pytest.raises(InvalidInputError, match=f"{name} must be True or False"):
+        SailPointAccountAggregationOperator(task_id="load", source_id=HR, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["deferrable", "fail_on_warning"])
+def test_the_switches_of_a_sensor_are_true_or_false(name):
+    with pytest.raises(InvalidInputError, match=f"{name} must be True or False"):
+        SailPointAccountAggregationSensor(task_id="wait", aggregation_id=HR, **{name: "false"})

@@ -263,12 +263,12 @@ def test_an_outage_is_logged_once_and_loses_nothing(tenant, log):
         tenant.control.clear_faults()
         return 1
 
-    noticed = once(lambda: "Cannot read the ended aggregations" in log.text)
+    noticed = once(lambda: "Cannot list ended aggregations" in log.text)
     *_, events = watched(lambda: ended(tenant, MAINFRAME)(), outage, during, noticed, over)
     assert [event["source_id"] for event in events] == [DIRECTORY]
     texts = [record.getMessage() for record in log.records if record.name == "tests.watcher"]
-    assert len([text for text in texts if "Cannot read the ended aggregations" in text]) == 1
-    assert "can be read again" in texts[-1]
+    assert len([text for text in texts if "Cannot list ended aggregations" in text]) == 1
+    assert "works again" in texts[-1]
 
 
 def test_credentials_that_become_valid_again_end_the_trouble(tenant, log):

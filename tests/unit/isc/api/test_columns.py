@@ -1,6 +1,6 @@
 import pytest
 
-from sailpoint_provider.isc.api.columns import column_advice
+from sailpoint_provider.isc.api.columns import column_advice, without_first_row
 
 
 def refusal(unknown, missing):
@@ -66,3 +66,31 @@ def test_another_text_gets_no_advice(text):
 
 def test_the_refusal_is_found_within_other_words():
     assert column_advice(f"400 | {refusal('ID', 'id')} | more") is not None
+
+
+@pytest.mark.parametrize(
+    ("unknown", "missing"),
+    [("ID, E-Mail", "id, e-mail"), ("id;name", "id, name"), ("nickname", ""), ("nickname, shoe size", " ")],
+)
+def test_names_that_are_certainly_columns_are_shown(unknown, missing):
+    text = refusal(unknown, missing)
+    assert without_first_row(text) == text
+
+
+@pytest.mark.parametrize(
+    ("unknown", "count"),
+    [
+        ("E10442, Jane Roe, jane.roe@corp.example, 123-45-6789", "4 names of the first line"),
+        ("E10442;Jane Roe;jane.roe@corp.example", "1 name of the first line"),
+        ('E10442]", "[Jane Roe', "2 names of the first line"),
+    ],
+)
+def test_the_first_row_of_a_file_without_a_header_is_not_shown(unknown, count):
+    text = f"Before. {refusal(unknown, 'id, name, e-mail, tax number')} After."
+    shown = without_first_row(text)
+    assert shown == f"Before. {refusal(count, 'id, name, e-mail, tax number')} After."
+    assert "Jane" not in shown
+
+
+def test_another_message_stays_as_it_is():
+    assert without_first_row("The file is empty.") == "The file is empty."

@@ -1,5 +1,6 @@
 import pytest
 
+from sailpoint_provider.exceptions import ProtocolError
 from sailpoint_provider.files.local import LocalFile
 from sailpoint_provider.files.source import FileState, Upload
 from sailpoint_provider.isc.api import endpoints
@@ -101,3 +102,11 @@ def test_a_source_is_read_from_its_answer():
         endpoints.source(API_VERSIONS["v1"], SOURCE).read(answer({"id": SOURCE, "name": "HR"})).name == "HR"
     )
     assert endpoints.sources(API_VERSIONS["v1"]).read(answer([{"id": SOURCE}]))[0].id == SOURCE
+
+
+def test_the_source_of_another_id_is_not_taken_for_the_one_that_was_asked_for():
+    """Its file would delete the accounts of the other source."""
+    read = endpoints.source(API_VERSIONS["v1"], SOURCE).read
+    with pytest.raises(ProtocolError, match=r"describes source b{32}"):
+        read(answer({"id": "b" * 32, "name": "HR"}))
+    assert read(answer({"id": SOURCE.upper(), "name": "HR"})).name == "HR"

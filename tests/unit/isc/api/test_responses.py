@@ -266,3 +266,17 @@ def test_columns_that_differ_in_writing_are_explained_beside_iscs_words():
     assert text in str(error)
     assert "separates its columns with semicolons" in str(error)
     assert "separates its columns" not in str(error_of(SOURCE_CALL, answer(document, 400)))
+
+
+def test_the_first_row_of_a_file_without_a_header_is_not_in_the_error():
+    row = ", ".join(["E10442", "Jane Roe", *(f"value {number}" for number in range(100))])
+    text = f'Column: "[{row}]" is unknown and/or column: "[id, name]" is missing'
+    error = error_of(load_accounts(V1, SOURCE), answer(ISC_ERROR | {"messages": [{"text": text}]}, 400))
+    assert "[102 names of the first line]" in str(error)
+    assert "Jane" not in str(error)
+
+
+@pytest.mark.parametrize("value", ["1790000000", "1e308", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_pause_of_years_is_obeyed_for_an_hour(value):
+    throttled = answer(ISC_ERROR, 429, **{"retry-after": value})
+    assert error_of(SOURCE_CALL, throttled).retry_after == 3600.0

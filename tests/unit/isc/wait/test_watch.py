@@ -164,6 +164,18 @@ def test_an_outage_beyond_the_tolerance_ends_the_wait():
     assert failure.value.__cause__ is DOWN
 
 
+def test_a_long_pause_before_a_failure_is_no_outage():
+    failures = iter([DOWN])
+    run = Run(
+        lambda elapsed: RUNNING if elapsed < 4000 else next(failures, DONE),
+        STARTED,
+        Deadlines(tolerate_outage=60),
+        poll_interval=3600.0,
+    )
+    assert run.wait()["state"] == "succeeded"
+    assert next(failures, None) is None
+
+
 def test_several_short_outages_are_not_one_long_one():
     run = Run(
         lambda elapsed: DONE if elapsed >= 3000 else (RUNNING if elapsed % 200 < 20 else DOWN),

@@ -140,16 +140,16 @@ def test_a_refused_file_is_reported_without_the_keys_in_it(tenant, tmp_path):
 @pytest.mark.parametrize(
     ("error", "is_quoted"),
     [
-        (InvalidInputError("ISC returned HTTP 400, Jane Roe is unknown", status=400), False),
-        (ProtocolError("ISC's messages: Jane Roe", status=202), False),
-        (InvalidInputError("timeout: Jane Roe"), True),
+        (InvalidInputError("ISC returned HTTP 400, Some Name is unknown", status=400), False),
+        (ProtocolError("ISC's messages: Some Name", status=202), False),
+        (InvalidInputError("timeout: Some Name"), True),
     ],
 )
 def test_what_isc_says_in_an_error_is_quoted_only_if_asked_for(error, is_quoted):
     context = Ran(None, FakeTaskInstance(), error).context
-    assert ("Jane Roe" in text_of(context)) is is_quoted
+    assert ("Some Name" in text_of(context)) is is_quoted
     assert is_quoted or f"ISC returned HTTP {error.status}. The task's log" in text_of(context)
-    assert "Jane Roe" in text_of(context, with_messages=True)
+    assert "Some Name" in text_of(context, with_messages=True)
 
 
 def test_no_secret_is_ever_in_a_message(tenant):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_ONE_AIRFLOW = ("crowd/test_triggerer.py", "live/test_examples.py", "test_bounds.py", "test_dag_test.py")
+_ONE_AIRFLOW = ("crowd/test_triggerer.py", "test_bounds.py", "test_dag_test.py")
 _ONE_FIXTURE = ("test_sdk.py", "test_imports.py", "test_parse_time.py", "test_object_storage.py")
 
 

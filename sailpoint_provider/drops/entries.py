@@ -61,6 +61,22 @@ class Listing:
         return not (self.is_known or self.subfolders or self.entries)
 
 
+def leave_out_drop_folder(folder: str, subfolders: set[str], entries: dict[str, Entry]) -> bool:
+    """
+    Forget the files of a subfolder that is a drop folder itself: what it has loaded and refused is no drop.
+
+    :param folder: path below the watched folder, empty for that one.
+    :param subfolders: paths of its subfolders.
+    :param entries: all files found so far, by path.
+    :returns: whether it is one, so that its subfolders are of no interest either.
+    """
+    if not folder or f"{folder}/{STATE_FOLDER}" not in subfolders:
+        return False
+    for name in [name for name in entries if name.startswith(f"{folder}/")]:
+        del entries[name]
+    return True
+
+
 def in_order(entries: list[Entry]) -> list[Entry]:
     """
     Return drops in the order in which they are loaded: the oldest content first, then by name.

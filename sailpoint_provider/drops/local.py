@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from sailpoint_provider.drops.disk_state import check_file_systems, content_state, entry_of, modified_at
-from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing, leave_out_drop_folder
 from sailpoint_provider.drops.names import with_suffix
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError
@@ -182,10 +182,7 @@ class LocalPlace:
                         entries[name] = entry_of(name, one.stat(follow_symlinks=False))
                 elif one.is_dir(follow_symlinks=False):
                     subfolders.add(name)
-        if folder and f"{folder}/{STATE_FOLDER}" in subfolders:
-            # It is a drop folder itself, whose loaded and refused files are no drops.
-            for name in [name for name in entries if name.startswith(f"{folder}/")]:
-                del entries[name]
+        if leave_out_drop_folder(folder, subfolders, entries):
             return subfolders
         for subfolder in sorted(subfolders - skipped) if recursive else ():
             with suppress(FileNotFoundError):

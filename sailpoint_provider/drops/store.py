@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sailpoint_provider.drops.conditional_writes import create_once, remove_file, remove_if
-from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing
+from sailpoint_provider.drops.entries import STATE_FOLDER, Entry, Listing, leave_out_drop_folder
 from sailpoint_provider.drops.names import file_key
 from sailpoint_provider.drops.place import README, README_TEXT, FolderUnavailableError
 from sailpoint_provider.exceptions import InvalidInputError, SailPointError
@@ -199,10 +199,7 @@ class StorePlace:
                 entries[name] = _entry(name, one)
             else:
                 subfolders.add(name)
-        if folder and f"{folder}/{STATE_FOLDER}" in subfolders:
-            # It is a drop folder itself, whose loaded and refused files are no drops.
-            for name in [name for name in entries if name.startswith(f"{folder}/")]:
-                del entries[name]
+        if leave_out_drop_folder(folder, subfolders, entries):
             return subfolders
         for subfolder in sorted(subfolders - skipped) if recursive else ():
             self._collect(subfolder, entries, skipped, recursive=True)

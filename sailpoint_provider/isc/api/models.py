@@ -54,11 +54,13 @@ class StartResponse:
     :param id: ID of the aggregation; None if ISC gave none.
     :param messages: the messages of the task.
     :param file: the file that was sent; None for a start without one.
+    :param has_failed: whether ISC says with the 202 that the load has failed.
     """
 
     id: str | None
     messages: tuple[TaskMessage, ...] = ()
     file: UploadedFile | None = None
+    has_failed: bool = False
 
     @property
     def refused_as_busy(self) -> bool:
@@ -190,11 +192,18 @@ def read_start_response(document: Any, file: UploadedFile | None = None) -> Star
     task = answer.get("task")
     is_flat = task is None
     task = answer if is_flat else json_object(task, "the task in the response to the start")
+    is_failure = not is_flat and answer.get("success") is False
     return StartResponse(
         id=id_from_response(task.get("id")),
         messages=_messages(task.get("messages")) + (() if is_flat else _messages(answer.get("messages"))),
         file=file,
+        has_failed=is_failure or _is_failure(task.get("completionStatus")),
     )
+
+
+def _is_failure(completion_status: Any) -> bool:
+    text = as_text(completion_status) or ""
+    return text.upper().replace("_", "").replace(" ", "") in ("ERROR", "TEMPERROR", "TERMINATED")
 
 
 def read_account_aggregation_status(document: Any) -> AccountAggregationStatus:

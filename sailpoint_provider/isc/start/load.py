@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sailpoint_provider.exceptions import (
     AccessDeniedError,
     AggregationAlreadyRunningError,
+    AggregationFailedError,
     FileRefusedError,
     InvalidInputError,
     ProtocolError,
@@ -18,6 +19,8 @@ from sailpoint_provider.isc.api.models import StartedAggregation
 from sailpoint_provider.isc.api.task_query import quoted
 from sailpoint_provider.isc.flow import Flow, ask
 from sailpoint_provider.isc.kinds import ACCOUNT_AGGREGATION, LoadKind
+from sailpoint_provider.isc.outcome import make_result
+from sailpoint_provider.results import ResultMessage
 
 if TYPE_CHECKING:
     from sailpoint_provider.files.source import Upload
@@ -109,7 +112,11 @@ def start(
     :raises AggregationAlreadyRunningError: ISC refused, because another aggregation of the source is running.
         The refusal comes inside a 202; an ID that comes with it does not belong to a started aggregation.
     :raises ProtocolError: ISC accepted the start but returned no ID.
+    :raises AggregationFailedError: ISC says with its 202 that the load has failed.
+    :raises InvalidInputError: an argument is invalid.
     """
+    if not isinstance(disable_optimization, bool):
+        raise InvalidInputError(f"disable_optimization must be True or False, not {disable_optimization!r}.")
     call = start_load(
         api_version,
         kind,
@@ -138,6 +145,17 @@ def start(
         raise ProtocolError(
             f"ISC accepted the start of the {kind.name} of source {source_id} but returned no ID. ISC's "
             f"messages: {texts}. Check the source's aggregation activity before you start again.",
+            status=202,
+        )
+    if task.has_failed:
+        texts = " | ".join(message.text for message in task.messages) or "none"
+        result = make_result(task.id, kind=kind)
+        result["state"], result["source_id"] = "failed", source_id
+        result["messages"] = [ResultMessage(type=one.type, text=one.text) for one in task.messages]
+        raise AggregationFailedError(
+            result,
+            f"ISC accepted the start of the {kind.name} of source {source_id}, but says that it has failed. "
+            f"ISC's messages: {texts}.",
             status=202,
         )
     return StartedAggregation(task.id, task.messages, task.file)

@@ -271,3 +271,19 @@ def test_lists_are_read_in_their_order():
     assert [task.id for task in read_task_statuses([{"id": "b"}, {"id": "a"}])] == ["b", "a"]
     assert [source.id for source in read_sources([{"id": "b"}, {"id": "a"}])] == ["b", "a"]
     assert read_sources([]) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "has_failed"),
+    [
+        (start_document(), False),
+        (start_document() | {"success": False}, True),
+        (start_document(completionStatus="ERROR"), True),
+        (start_document(completionStatus="Temp Error"), True),
+        (start_document(completionStatus="TERMINATED"), True),
+        (start_document(completionStatus="SUCCESS"), False),
+        (start_document()["task"] | {"completionStatus": "Error"}, True),
+    ],
+)
+def test_a_start_that_has_failed_at_once_says_so(document, has_failed):
+    assert read_start_response(document).has_failed is has_failed

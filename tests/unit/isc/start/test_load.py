@@ -3,12 +3,14 @@ import pytest
 from sailpoint_provider.exceptions import (
     AccessDeniedError,
     AggregationAlreadyRunningError,
+    AggregationFailedError,
     InvalidInputError,
     ProtocolError,
 )
 from sailpoint_provider.isc.api.models import Source, StartedAggregation, StartResponse, TaskMessage
 from sailpoint_provider.isc.api.versions import API_VERSIONS
 from sailpoint_provider.isc.start.load import check_file_fits, find_source, get_source, start
+from sailpoint_provider.isc.start.reconcile import may_have_started
 from tests.unit.isc.isc_cases import RUN, SOURCE, Driver
 
 V1 = API_VERSIONS["v1"]
@@ -142,3 +144,21 @@ def test_a_start_without_an_id_is_not_taken_for_one():
     _, run = drive(start(V1, SOURCE), StartResponse(None, words))
     with pytest.raises(ProtocolError, match=r"first \| second.*before you start again"):
         run()
+
+
+def test_a_start_that_has_failed_at_once_is_a_failure_and_no_start():
+    words = (TaskMessage("ERROR", "The connector is broken."),)
+    _, run = drive(start(V1, SOURCE), StartResponse(RUN, words, has_failed=True))
+    with pytest.raises(AggregationFailedError, match="The connector is broken") as failure:
+        run()
+    assert failure.value.result["state"] == "failed"
+    assert failure.value.result["messages"][0]["text"] == "The connector is broken."
+    assert not may_have_started(failure.value)
+
+
+@pytest.mark.parametrize("value", ["false", None, 1])
+def test_a_start_without_optimization_is_asked_for_by_a_boolean_only(value):
+    driver, run = drive(start(V1, SOURCE, disable_optimization=value))
+    with pytest.raises(InvalidInputError, match="disable_optimization must be True or False"):
+        run()
+    assert driver.calls == []
